@@ -1,0 +1,23 @@
+"""Use an installed wheel, from a folder without the sources."""
+
+from pathlib import Path
+
+import numpy as np
+
+import sklearn_gahb
+from sklearn_gahb.datasets import get_data_home, make_disk_images
+from sklearn_gahb.datasets._registry import make_registry
+
+assert "build/wheel" in Path(sklearn_gahb.__file__).as_posix(), sklearn_gahb.__file__
+
+X = make_disk_images(40, 16, random_state=0)
+for denoiser in (
+    sklearn_gahb.WienerDenoiser(noise_std=0.1, random_state=0),
+    sklearn_gahb.WaveletThresholdDenoiser("haar", noise_std=0.1, random_state=0),
+    sklearn_gahb.DNNDenoiser(width=4, depth=1, max_steps=100, random_state=0),
+):
+    score = denoiser.fit(X[:30]).score(X[30:])
+    assert np.isfinite(score), denoiser
+
+assert get_data_home("here").name == "here"
+assert len(make_registry("here").registry) > 400
