@@ -1,0 +1,40 @@
+"""Classical and deep denoisers, and the bases in which they shrink.
+
+Scikit-learn estimators that denoise images, and tools that show what a denoiser has
+learned: memorised images, or the density behind them.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+# Imported when first used, so that `import sklearn_gahb` is fast: torch is not needed
+# by everything.
+_MODULES = {
+    "DNNDenoiser": "denoisers",
+    "WaveletThresholdDenoiser": "denoisers",
+    "WienerDenoiser": "denoisers",
+    "as_denoise": "denoisers",
+    "GaussianNoise": "noise",
+    "estimate_noise_std": "noise",
+    "make_psnr_scorer": "metrics",
+    "mse": "metrics",
+    "psnr": "metrics",
+    "psnr_curve": "metrics",
+}
+_SUBMODULES = ["datasets", "denoisers", "metrics", "networks", "noise", "training"]
+
+__all__ = [*_MODULES, *_SUBMODULES]
+
+
+def __getattr__(name):
+    if name in _MODULES:
+        module = importlib.import_module(f"{__name__}.{_MODULES[name]}")
+        return getattr(module, name)
+    if name in _SUBMODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,32 @@
+"""Optional imports, with the command that installs what is missing."""
+
+import importlib
+
+
+def import_optional(module_name, extra):
+    """Import a module that only some functions need.
+
+    Parameters
+    ----------
+    module_name : str
+        Name of the module, such as ``"matplotlib.pyplot"``.
+    extra : str
+        The extra of this package that brings it.
+
+    Returns
+    -------
+    module : module
+
+    Raises
+    ------
+    ImportError
+        If the module is not installed; the message names the install command.
+    """
+    try:
+        return importlib.import_module(module_name)
+    except ImportError as error:
+        package = module_name.partition(".")[0]
+        raise ImportError(
+            f"{package} is needed here and is not installed. "
+            f'Install it with: pip install "sklearn-gahb[{extra}]"'
+        ) from error

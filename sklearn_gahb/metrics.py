@@ -1,0 +1,246 @@
+"""Distances between images, and scorers."""
+
+from numbers import Real
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, validate_params
+
+from ._images import as_images, check_numbers, check_same_shapes, is_images, to_tensor
+from .noise import GaussianNoise
+
+__all__ = ["make_psnr_scorer", "mse", "psnr", "psnr_curve"]
+
+
+@validate_params(
+    {
+        "clean": "no_validation",
+        "denoised": "no_validation",
+        "average": ["boolean"],
+        "image_shape": [tuple, list, None],
+    },
+    prefer_skip_nested_validation=True,
+)
+def mse(clean, denoised, *, average=True, image_shape=None):
+    r"""Mean squared error of images.
+
+    .. math:: \mathrm{mse}(x, \hat x) = \frac{1}{d} \sum_{i=1}^d (x_i - \hat x_i)^2
+
+    over the d values of an image, channels included.
+
+    Parameters
+    ----------
+    clean, denoised : array-like or list of array-like
+        Images of the same shapes: (n_images, height, width), (n_images, height, width,
+        channels), (n_images, n_pixels) with `image_shape`, or lists of photographs.
+        Unsigned integers mean their value divided by the largest of their dtype.
+    average : bool, default=True
+        Whether to average over the images.
+    image_shape : tuple of int, default=None
+        (height, width) or (height, width, channels) of the rows of 2-D arrays.
+
+    Returns
+    -------
+    mse : float or ndarray of shape (n_images,)
+        Mean squared error, or that of each image if not `average`.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or values are not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_gahb.metrics import mse
+    >>> mse(np.zeros((2, 5, 5)), np.full((2, 5, 5), 0.5))
+    0.25
+    """
+    errors = _squared_errors(clean, denoised, image_shape)
+    return float(errors.mean()) if average else errors
+
+
+@validate_params(
+    {
+        "clean": "no_validation",
+        "denoised": "no_validation",
+        "data_range": [Interval(Real, 0, None, closed="neither")],
+        "average": ["boolean"],
+        "image_shape": [tuple, list, None],
+    },
+    prefer_skip_nested_validation=True,
+)
+def psnr(clean, denoised, *, data_range=1.0, average=True, image_shape=None):
+    r"""Peak signal-to-noise ratio of images in dB.
+
+    .. math:: \mathrm{psnr}(x, \hat x)
+              = 10 \log_{10} \frac{\text{data_range}^2}{\mathrm{mse}(x, \hat x)}
+
+    for each image, then averaged over the images in dB. Nothing is clipped.
+
+    Parameters
+    ----------
+    clean, denoised : array-like or list of array-like
+        Images of the same shapes: (n_images, height, width), (n_images, height, width,
+        channels), (n_images, n_pixels) with `image_shape`, or lists of photographs.
+        Unsigned integers mean their value divided by the largest of their dtype.
+    data_range : float, default=1.0
+        Difference between the largest and the smallest value that clean images can
+        have: 1 for images in [0, 1], as the ones of unsigned integers are.
+    average : bool, default=True
+        Whether to average over the images.
+    image_shape : tuple of int, default=None
+        (height, width) or (height, width, channels) of the rows of 2-D arrays.
+
+    Returns
+    -------
+    psnr : float or ndarray of shape (n_images,)
+        Mean PSNR in dB, or that of each image if not `average`; infinite for an image
+        without error.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or values are not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_gahb.metrics import psnr
+    >>> print(f"{psnr(np.zeros((2, 5, 5)), np.full((2, 5, 5), 0.1)):.1f}")
+    20.0
+    """
+    errors = _squared_errors(clean, denoised, image_shape)
+    with np.errstate(divide="ignore"):
+        ratios = 10 * np.log10(data_range**2 / errors)
+    return float(ratios.mean()) if average else ratios
+
+
+def _squared_errors(clean, denoised, image_shape):
+    """Mean squared error of each image, float64 of shape (n_images,)."""
+    clean = as_images(check_numbers(clean, "clean"), image_shape, "clean")
+    denoised = as_images(check_numbers(denoised, "denoised"), image_shape, "denoised")
+    check_same_shapes(clean, denoised)
+    errors = []
+    for number, batch in clean.batches():
+        x = to_tensor(clean.stacks[number][batch]).cpu().numpy()
+        x_hat = to_tensor(denoised.stacks[number][batch]).cpu().numpy()
+        squares = np.square(x - x_hat, dtype=np.float64)
+        errors.append(squares.mean(axis=(1, 2, 3)))
+    return np.concatenate(errors)
+
+
+@validate_params(
+    {"noise_std": ["array-like", Interval(Real, 0, None, closed="neither")]},
+    prefer_skip_nested_validation=True,
+)
+def psnr_curve(estimator, X, noise_std, *, random_state=None):
+    """Mean PSNR of a fitted estimator at several noise levels.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted denoiser, or anything else with ``score(noisy, clean)``.
+    X : array-like or list of array-like
+        Clean images, in a layout that `estimator` accepts.
+    noise_std : float or array-like of shape (n_levels,)
+        Standard deviations of the noise, in the units of the images.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the noise. Pass an int for reproducible results.
+
+    Returns
+    -------
+    curve : ndarray of shape (n_levels,)
+        Mean PSNR in dB at each level, as `make_psnr_scorer` measures it.
+
+    Examples
+    --------
+    >>> from sklearn_gahb import WaveletThresholdDenoiser
+    >>> from sklearn_gahb.datasets import make_disk_images
+    >>> from sklearn_gahb.metrics import psnr_curve
+    >>> X = make_disk_images(10, random_state=0)
+    >>> denoiser = WaveletThresholdDenoiser().fit(X)
+    >>> psnr_curve(denoiser, X, [0.05, 0.5], random_state=0).shape
+    (2,)
+    """
+    seed = check_random_state(random_state).randint(2**31 - 1)
+    return np.array(
+        [
+            make_psnr_scorer(level, random_state=seed)(estimator, X)
+            for level in np.atleast_1d(noise_std)
+        ]
+    )
+
+
+@validate_params(
+    {
+        "noise_std": [Interval(Real, 0, None, closed="neither")],
+        "random_state": ["random_state"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def make_psnr_scorer(noise_std, random_state=None):
+    """Make a scorer that compares estimators of any kind at one noise level.
+
+    The scorer takes clean images, adds white Gaussian noise itself and returns
+    ``estimator.score(noisy, clean)``, which every denoiser defines as the mean PSNR in
+    dB. All calls of one scorer add the same noise to the same image, whatever its place
+    in the array, so that the candidates of a search are compared on equal terms.
+
+    Parameters
+    ----------
+    noise_std : float
+        Standard deviation of the noise, in the units of the images. Positive.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the noise, once, when the scorer is made. Pass an int for noise that is
+        the same in every scorer.
+
+    Returns
+    -------
+    scorer : callable
+        With signature ``scorer(estimator, X, y=None)``, as the `scoring` argument of
+        :class:`~sklearn.model_selection.GridSearchCV` and
+        :func:`~sklearn.model_selection.cross_validate` wants it. The clean images are
+        `y` if it holds images, and `X` otherwise.
+
+    Examples
+    --------
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from sklearn_gahb import WaveletThresholdDenoiser
+    >>> from sklearn_gahb.datasets import make_disk_images
+    >>> from sklearn_gahb.metrics import make_psnr_scorer
+    >>> search = GridSearchCV(
+    ...     WaveletThresholdDenoiser(),
+    ...     {"threshold": [1.0, 3.0]},
+    ...     scoring=make_psnr_scorer(0.1, random_state=0),
+    ... )
+    >>> search.fit(make_disk_images(20, random_state=0)).best_params_
+    {'threshold': 3.0}
+    """
+    seed = check_random_state(random_state).randint(2**31 - 1)
+    return _PSNRScorer(noise_std, seed)
+
+
+class _PSNRScorer:
+    """What `make_psnr_scorer` returns; a class, so that it can be pickled."""
+
+    def __init__(self, noise_std, seed):
+        self.noise_std = noise_std
+        self.seed = seed
+
+    def __repr__(self):
+        return f"make_psnr_scorer({self.noise_std}, random_state={self.seed})"
+
+    def __call__(self, estimator, X, y=None):
+        if isinstance(estimator, Pipeline) and any(
+            isinstance(step, GaussianNoise) for _, step in estimator.steps
+        ):
+            raise ValueError(
+                "The pipeline adds noise itself (its step GaussianNoise), and so does "
+                "make_psnr_scorer: use pipeline.score(X, X), or this scorer on the "
+                "last step alone, pipeline[-1]."
+            )
+        clean = y if is_images(y) else X
+        noise = GaussianNoise(self.noise_std, random_state=self.seed)
+        return estimator.score(noise.fit_transform(clean), clean)

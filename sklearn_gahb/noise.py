@@ -1,0 +1,205 @@
+"""White Gaussian noise: added, and estimated."""
+
+import hashlib
+import warnings
+from numbers import Real
+
+import numpy as np
+import pywt
+from scipy.special import ndtri
+from sklearn.base import (
+    BaseEstimator,
+    OneToOneFeatureMixin,
+    TransformerMixin,
+    _fit_context,
+)
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, validate_params
+
+from ._images import as_images, check_features, check_numbers, to_tensor
+
+__all__ = ["GaussianNoise", "estimate_noise_std"]
+
+
+class GaussianNoise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Add white Gaussian noise to images.
+
+    A transformer that degrades: ``y = x + noise_std * z`` with z standard normal. It is
+    the first step of pipelines that are fitted and scored on clean images, as in
+    ``pipeline.fit(X, X)`` and ``pipeline.score(X, X)``.
+
+    The noise of an image is seeded by `random_state` and the values of that image.
+    Neither the order of the images nor the batch they come in matters, and two copies
+    of an image get the same noise.
+
+    Parameters
+    ----------
+    noise_std : float, default=0.1
+        Standard deviation of the noise, in the units of the images; not negative.
+    random_state : int, RandomState instance or None, default=None
+        Pass an int to get the same noise in every call. None draws afresh in each.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of values of an image seen during :term:`fit`. Not defined for lists of
+        photographs.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of features seen during :term:`fit`. Defined only when `X` has feature
+        names that are all strings.
+
+    See Also
+    --------
+    sklearn_gahb.noise.estimate_noise_std : Estimate the level of such noise.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_gahb.noise import GaussianNoise
+    >>> X = np.zeros((1, 64, 64))
+    >>> noisy = GaussianNoise(0.1, random_state=0).fit_transform(X)
+    >>> print(f"{noisy.std():.2f}")
+    0.10
+    """
+
+    _parameter_constraints: dict = {
+        "noise_std": [Interval(Real, 0, None, closed="left")],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(self, noise_std=0.1, random_state=None):
+        self.noise_std = noise_std
+        self.random_state = random_state
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Check the images; nothing is learned.
+
+        Parameters
+        ----------
+        X : array-like or list of array-like
+            Images, in any layout that denoisers accept. Rows of pixels need no
+            `image_shape` here.
+        y : Ignored
+            Not used, present here for API consistency by convention.
+
+        Returns
+        -------
+        self : object
+            The transformer itself.
+        """
+        self._check(X, reset=True)
+        return self
+
+    def transform(self, X):
+        """Add noise to images.
+
+        Parameters
+        ----------
+        X : array-like or list of array-like
+            Clean images, in any layout that denoisers accept.
+
+        Returns
+        -------
+        X_noisy : ndarray, Tensor or list of those
+            Noisy images in the layout of `X`, float32 or float64. Not clipped.
+        """
+        self._validate_params()
+        images = self._check(X, reset=False)
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        return images.map(lambda x: x + self.noise_std * _noise_like(x, seed))
+
+    def _check(self, X, reset):
+        numbers = check_numbers(X, estimator=self)
+        check_features(self, X, numbers, reset=reset)
+        return as_images(numbers, image_shape=(1, -1))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.requires_fit = False
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def _noise_like(x, seed):
+    """Standard normal noise for a tensor (n, c, h, w), seeded image by image."""
+    images = x.permute(0, 2, 3, 1).cpu().numpy()
+    noise = np.stack([_image_noise(image, seed) for image in images])
+    return x.new_tensor(noise).permute(0, 3, 1, 2)
+
+
+def _image_noise(image, seed):
+    # Values as float32, so that an image gets the same noise in both precisions.
+    values = np.ascontiguousarray(image, dtype=np.float32)
+    digest = hashlib.blake2b(values.tobytes(), digest_size=16).digest()
+    rng = np.random.default_rng([seed, *np.frombuffer(digest, dtype=np.uint32)])
+    return rng.standard_normal(image.shape)
+
+
+@validate_params(
+    {"X": "no_validation", "image_shape": [tuple, list, None]},
+    prefer_skip_nested_validation=True,
+)
+def estimate_noise_std(X, *, image_shape=None):
+    r"""Estimate the standard deviation of white Gaussian noise in each image.
+
+    .. math:: \hat\sigma = \mathrm{median}(|d|) \,/\, \Phi^{-1}(3/4)
+
+    over the non-zero coefficients d of the finest diagonal wavelet band (Daubechies 2)
+    [1]_, in which images have little and white noise as much as everywhere. Channels
+    are averaged. Edges and texture are taken for noise, so that the estimate is too
+    high where there is little noise.
+
+    Parameters
+    ----------
+    X : array-like or list of array-like
+        Noisy images: (n_images, height, width), (n_images, height, width, channels),
+        (n_images, n_pixels) with `image_shape`, or a list of photographs.
+    image_shape : tuple of int, default=None
+        (height, width) or (height, width, channels) of the rows of a 2-D `X`.
+
+    Returns
+    -------
+    noise_std : ndarray of shape (n_images,)
+        Estimated standard deviations, in the units of the images; 0 where all
+        coefficients vanish.
+
+    Raises
+    ------
+    ValueError
+        If values are not finite, or the layout of `X` is not one of the above.
+
+    References
+    ----------
+    .. [1] D. L. Donoho, I. M. Johnstone, "Ideal spatial adaptation by wavelet
+       shrinkage", Biometrika 81(3), 1994. :doi:`10.1093/biomet/81.3.425`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_gahb.noise import GaussianNoise, estimate_noise_std
+    >>> X = np.zeros((1, 256, 256))
+    >>> noisy = GaussianNoise(0.1, random_state=0).fit_transform(X)
+    >>> estimate_noise_std(noisy).round(2)
+    array([0.1])
+    """
+    images = as_images(check_numbers(X), image_shape)
+    estimates = [
+        median_noise_std(to_tensor(images.stacks[number][batch]).cpu().numpy())
+        for number, batch in images.batches()
+    ]
+    return np.concatenate(estimates)
+
+
+def median_noise_std(y):
+    """Noise level of each image of an array (n, c, h, w), float of shape (n,)."""
+    axes = [axis for axis in (2, 3) if y.shape[axis] > 1]
+    if not axes:
+        return np.zeros(len(y))
+    details = pywt.dwtn(y, "db2", axes=axes)["d" * len(axes)]
+    sizes = np.abs(details).reshape(*y.shape[:2], -1)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
+        medians = np.nanmedian(np.where(sizes > 0, sizes, np.nan), axis=2)
+    return np.nan_to_num(medians).mean(axis=1) / ndtri(0.75)

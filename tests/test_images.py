@@ -1,0 +1,221 @@
+"""The contract on images that every denoiser keeps."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.sparse import csr_array
+from sklearn.base import clone
+
+from sklearn_gahb import (
+    DNNDenoiser,
+    GaussianNoise,
+    WaveletThresholdDenoiser,
+    WienerDenoiser,
+)
+
+RNG = np.random.RandomState(0)
+GREY = RNG.rand(6, 9, 12)
+COLOUR = RNG.rand(6, 9, 12, 3)
+
+tiny_network = DNNDenoiser(width=4, depth=1, max_steps=3, device="cpu", random_state=0)
+DENOISERS = [
+    WaveletThresholdDenoiser(noise_std=0.1),
+    WienerDenoiser(noise_std=0.1),
+    tiny_network,
+]
+each_denoiser = pytest.mark.parametrize(
+    "denoiser", DENOISERS, ids=lambda d: type(d).__name__
+)
+
+
+@pytest.fixture
+def denoiser(request):
+    return clone(request.param)
+
+
+@each_denoiser
+def test_layouts_agree(denoiser):
+    stack = clone(denoiser).fit(GREY).transform(GREY)
+    assert stack.shape == GREY.shape
+    one_channel = clone(denoiser).fit(GREY[..., None]).transform(GREY[..., None])
+    np.testing.assert_array_equal(one_channel[..., 0], stack)
+    rows = GREY.reshape(6, -1)
+    by_rows = clone(denoiser).set_params(image_shape=(9, 12)).fit(rows)
+    np.testing.assert_array_equal(by_rows.transform(rows), stack.reshape(6, -1))
+    np.testing.assert_array_equal(by_rows.transform(GREY), stack)
+    photos = by_rows.transform(list(GREY))
+    assert isinstance(photos, list)
+    np.testing.assert_allclose(photos, stack, atol=1e-5)
+    tensor = by_rows.transform(torch.tensor(GREY))
+    assert isinstance(tensor, torch.Tensor)
+    assert not tensor.requires_grad
+    np.testing.assert_array_equal(tensor, stack)
+
+
+@each_denoiser
+def test_colour_rows_follow_numpy_reshape(denoiser):
+    stack = clone(denoiser).fit(COLOUR).transform(COLOUR)
+    rows = COLOUR.reshape(6, -1)
+    by_rows = clone(denoiser).set_params(image_shape=(9, 12, 3)).fit(rows)
+    np.testing.assert_array_equal(by_rows.transform(rows), stack.reshape(6, -1))
+
+
+@each_denoiser
+@pytest.mark.parametrize(
+    ("dtype", "expected"),
+    [
+        ("float32", "float32"),
+        ("float64", "float64"),
+        ("uint8", "float32"),
+        ("uint16", "float32"),
+        ("int8", "float32"),
+        ("int64", "float64"),
+        ("float16", "float32"),
+        ("bool", "float32"),
+        ("object", "float64"),
+        (">f4", "float32"),
+    ],
+)
+def test_dtypes(denoiser, dtype, expected):
+    scale = 255 if dtype.startswith(("u", "i")) and dtype != "int8" else 1
+    X = (scale * GREY).round(3).astype(dtype)
+    before = X.copy()
+    assert clone(denoiser).fit(X).transform(X).dtype == expected
+    np.testing.assert_array_equal(X, before)
+
+
+@each_denoiser
+def test_unsigned_integers_mean_fractions(denoiser):
+    X = (255 * GREY).astype(np.uint8)
+    denoiser = clone(denoiser).fit(X)
+    fractions = X.astype(np.float32) / np.float32(255)
+    np.testing.assert_array_equal(denoiser.transform(X), denoiser.transform(fractions))
+
+
+@each_denoiser
+def test_read_only_memmap_and_strided_views(denoiser, tmp_path):
+    np.save(tmp_path / "images.npy", GREY)
+    X = np.load(tmp_path / "images.npy", mmap_mode="r")
+    denoiser = clone(denoiser).fit(X)
+    expected = denoiser.transform(GREY)
+    np.testing.assert_array_equal(denoiser.transform(X), expected)
+    flipped = denoiser.transform(np.ascontiguousarray(GREY[:, ::-1]))
+    np.testing.assert_array_equal(denoiser.transform(X[:, ::-1]), flipped)
+
+
+@each_denoiser
+@pytest.mark.parametrize(
+    ("X", "error", "message"),
+    [
+        (np.full((2, 8, 8), np.nan), ValueError, "X contains NaN"),
+        (np.full((2, 8, 8), np.inf), ValueError, "X contains infinity"),
+        (torch.full((2, 8, 8), torch.nan), ValueError, "X contains NaN"),
+        (np.empty((0, 8, 8)), ValueError, r"0 sample\(s\)"),
+        (np.empty((2, 0, 8)), ValueError, "holds no pixels"),
+        (np.ones((8, 8)), ValueError, r"pass a single image as X\[None\]"),
+        (np.ones(8), ValueError, "Reshape your data"),
+        (np.ones((2, 3, 8, 8)), ValueError, r"np.moveaxis\(X, 1, -1\)"),
+        (np.ones((2, 2, 8, 8, 1)), ValueError, "accepted are"),
+        (np.full((2, 8, 8), "grey"), ValueError, "strings"),
+        (csr_array(np.eye(8)), TypeError, "dense data is required"),
+        (np.ones((2, 8, 8), complex), ValueError, "Complex data not supported"),
+        (torch.ones((2, 8, 8), dtype=torch.complex64), ValueError, "complex tensor"),
+        (
+            [np.ones((8, 8)), np.ones((8, 8, 3))],
+            ValueError,
+            r"mixes images of \[1, 3\]",
+        ),
+        (
+            [np.ones((8, 8)), np.full((8, 8), np.nan)],
+            ValueError,
+            r"X\[1\] contains NaN",
+        ),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_bad_images(denoiser, X, error, message):
+    denoiser = clone(denoiser)
+    with pytest.raises(error, match=message):
+        denoiser.fit(X)
+    assert not [name for name in vars(denoiser) if name.endswith("_")]
+    denoiser.fit(GREY)
+    state = {name: id(value) for name, value in vars(denoiser).items()}
+    with pytest.raises(error, match=message):
+        denoiser.transform(X)
+    with pytest.raises(error, match=message):
+        denoiser.fit(X)
+    assert {name: id(value) for name, value in vars(denoiser).items()} == state
+
+
+@each_denoiser
+def test_bad_rows_and_channels(denoiser):
+    by_rows = clone(denoiser).set_params(image_shape=(9, 12)).fit(GREY)
+    with pytest.raises(ValueError, match=r"X has 107 features, but .* 108 features"):
+        by_rows.transform(GREY.reshape(6, -1)[:, 1:])
+    with pytest.raises(ValueError, match=r"X has 3 channels, but .* 1 channels"):
+        by_rows.transform(COLOUR)
+    with pytest.raises(ValueError, match="do not make images of image_shape"):
+        clone(denoiser).set_params(image_shape=(7, 7)).fit(GREY.reshape(6, -1))
+    with pytest.raises(ValueError, match="must be"):
+        clone(denoiser).set_params(image_shape=(108,)).fit(GREY.reshape(6, -1))
+
+
+@pytest.mark.parametrize("n", [3, 4])
+def test_narrow_stacks_warn(n):
+    X = np.ones((8, 8, n))
+    with pytest.warns(UserWarning, match=rf"8 grey images of 8x{n} pixels"):
+        WaveletThresholdDenoiser(noise_std=0.1).fit(X)
+
+
+@each_denoiser
+def test_one_array_is_clean_and_two_are_degraded_and_clean(denoiser):
+    noisy = GaussianNoise(0.1, random_state=0).transform(GREY)
+    denoiser = clone(denoiser).set_params(random_state=0).fit(noisy, GREY)
+    assert denoiser.score(GREY) == denoiser.score(noisy, GREY)
+    assert denoiser.score(GREY, np.arange(6)) == denoiser.score(GREY)
+    assert denoiser.score(list(GREY)) == pytest.approx(denoiser.score(GREY), abs=1e-4)
+
+
+@each_denoiser
+def test_degraded_equal_to_clean_is_an_error(denoiser):
+    denoiser = clone(denoiser)
+    with pytest.raises(ValueError, match="X equals y"):
+        denoiser.fit(GREY, GREY.astype(np.float32).astype(np.float64) * 0 + GREY)
+    denoiser.fit(GREY)
+    with pytest.raises(ValueError, match="X equals y"):
+        denoiser.score(GREY, GREY)
+    with pytest.raises(ValueError, match=r"y has the shape \(6, 9, 11\)"):
+        denoiser.fit(GREY, GREY[:, :, 1:])
+
+
+@each_denoiser
+def test_score_of_one_array_needs_a_level(denoiser):
+    denoiser = clone(denoiser).set_params(noise_std=None).fit(GREY)
+    with pytest.raises(ValueError, match=r"noise_std.*make_psnr_scorer"):
+        denoiser.score(GREY)
+
+
+@each_denoiser
+@pytest.mark.parametrize("noise_std", [-0.1, "loud", (0.1, 0.2)])
+def test_bad_noise_std(denoiser, noise_std):
+    with pytest.raises(ValueError, match="'noise_std' parameter"):
+        clone(denoiser).set_params(noise_std=noise_std).fit(GREY)
+
+
+@each_denoiser
+def test_feature_names_and_set_output(denoiser):
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(GREY.reshape(6, -1)).rename(columns="p{}".format)
+    denoiser = clone(denoiser).set_params(image_shape=(9, 12)).fit(frame)
+    denoised = denoiser.set_output(transform="pandas").transform(frame)
+    assert list(denoised.columns) == list(frame.columns)
+    assert denoiser.n_features_in_ == 108
+
+
+@each_denoiser
+@pytest.mark.parametrize("size", [(1, 1), (1, 7), (5, 1), (2, 5), (13, 17), (33, 64)])
+def test_any_size(denoiser, size):
+    X = RNG.rand(3, *size)
+    denoised = clone(denoiser).fit(X).transform(X)
+    assert denoised.shape == X.shape
+    assert np.isfinite(denoised).all()
