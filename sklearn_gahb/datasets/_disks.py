@@ -1,0 +1,327 @@
+"""Disks: a smooth manifold of five dimensions."""
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.utils import check_array, check_consistent_length, check_random_state
+from sklearn.utils._param_validation import Interval, validate_params
+
+from sklearn_gahb.datasets._generators import check_range, image_batches
+
+# Half the width of the edge of a disk, in pixels. Disks of at least twice this radius
+# are flat in the middle, and their area is exact.
+EDGE_HALF_WIDTH = 1.0
+
+
+def _edge_position(row, column, radius, image_size):
+    """Position on the edge: 0 outside, 1/2 on the circle, 1 inside.
+
+    t = 1/2 + (radius^2 - rho^2) / (4 h radius), which is 1/2 + (radius - rho) / (2 h)
+    to first order at the circle, without the square root that is not smooth.
+    """
+    pixels = np.arange(image_size, dtype=radius.dtype)
+    slope = 1 / (4 * EDGE_HALF_WIDTH * radius[:, None])
+    by_row = 0.5 + slope * (radius[:, None] ** 2 - (pixels - row[:, None]) ** 2)
+    by_column = slope * (pixels - column[:, None]) ** 2
+    position = by_row[:, :, None] - by_column[:, None, :]
+    return np.clip(position, 0, 1, out=position)
+
+
+def _coverage(row, column, radius, image_size):
+    """Smootherstep t^3 (10 - 15 t + 6 t^2) of the edge position t, in place."""
+    t = _edge_position(row, column, radius, image_size)
+    coverage = 6 * t
+    coverage -= 15
+    coverage *= t
+    coverage += 10
+    for _ in range(3):
+        coverage *= t
+    return coverage
+
+
+def _check_disks(parameters, n_parameters, input_name):
+    parameters = check_array(
+        parameters, dtype=(np.float64, np.float32), input_name=input_name
+    )
+    if parameters.shape[1] != n_parameters:
+        raise ValueError(
+            f"{input_name} must have the shape (n_samples, {n_parameters}). Got shape "
+            f"{parameters.shape} instead."
+        )
+    if parameters[:, 2].min() <= 0:
+        raise ValueError(
+            f"The radius of a disk must be positive. Got {parameters[:, 2].min():g} "
+            "instead."
+        )
+    return parameters
+
+
+@validate_params(
+    {
+        "row": ["array-like"],
+        "column": ["array-like"],
+        "radius": ["array-like"],
+        "image_size": [Interval(Integral, 1, None, closed="left")],
+    },
+    prefer_skip_nested_validation=True,
+)
+def disk_coverage(row, column, radius, image_size):
+    r"""Compute the fraction of every pixel that a disk covers.
+
+    With :math:`\rho` the distance of the middle of a pixel to the centre, r the radius
+    and h = 1 pixel, half the width of the edge, the coverage is
+    :math:`S(t) = t^3 (10 - 15 t + 6 t^2)` of
+
+    .. math:: t = \frac{1}{2} + \frac{r^2 - \rho^2}{4 h r}
+
+    clipped to [0, 1]. It is twice continuously differentiable in centre and radius,
+    and its integral over the plane is exactly :math:`\pi r^2` for r >= 2 h. It is 0
+    from :math:`\rho = r + h` on.
+
+    Parameters
+    ----------
+    row, column : array-like of shape (n_samples,)
+        Centres. The middle of the pixel with index (i, j) has the coordinates (i, j),
+        and the image covers [-0.5, image_size - 0.5] in both.
+    radius : array-like of shape (n_samples,)
+        Radii in pixels, positive.
+    image_size : int
+        Height and width of the images, in pixels.
+
+    Returns
+    -------
+    coverage : ndarray of shape (n_samples, image_size, image_size)
+        Values in [0, 1]; float32 if all three arrays are, else float64.
+
+    Raises
+    ------
+    ValueError
+        If an array is not 1-D and finite, lengths differ, or a radius is not positive.
+
+    See Also
+    --------
+    render_disks : Disks with the intensities of foreground and background.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_gahb.datasets import disk_coverage
+    >>> coverage = disk_coverage([8.2], [7.1], [5.0], image_size=16)
+    >>> print(f"{coverage.sum():.0f} {np.pi * 5.0**2:.0f}")
+    79 79
+    """
+    check_consistent_length(row, column, radius)
+    circles = np.column_stack([row, column, radius])
+    circles = _check_disks(circles, 3, "row, column, radius")
+    return _coverage(*circles.T, image_size)
+
+
+@validate_params(
+    {
+        "parameters": ["array-like"],
+        "image_size": [Interval(Integral, 1, None, closed="left")],
+    },
+    prefer_skip_nested_validation=True,
+)
+def render_disks(parameters, image_size):
+    """Render disks with given parameters.
+
+    ``background + (foreground - background) * coverage``, with the coverage of
+    :func:`disk_coverage`.
+
+    Parameters
+    ----------
+    parameters : array-like of shape (n_samples, 5)
+        Centre row, centre column and radius in pixels, intensity of the foreground,
+        intensity of the background.
+    image_size : int
+        Height and width of the images, in pixels.
+
+    Returns
+    -------
+    X : ndarray of shape (n_samples, image_size, image_size)
+        The images, float32 if `parameters` is, else float64.
+
+    Raises
+    ------
+    ValueError
+        If `parameters` has another shape, is not finite, or a radius is not positive.
+
+    See Also
+    --------
+    make_disk_images : Disks with random parameters.
+    disk_tangents : Derivatives of the images with respect to the parameters.
+
+    Examples
+    --------
+    >>> from sklearn_gahb.datasets import render_disks
+    >>> X = render_disks([[8.0, 7.0, 5.0, 0.75, 0.25]], image_size=16)
+    >>> X.shape, float(X[0, 8, 7]), float(X[0, 0, 0])
+    ((1, 16, 16), 0.75, 0.25)
+    """
+    parameters = _check_disks(parameters, 5, "parameters")
+    foreground, background = parameters.T[3:, :, None, None]
+    X = _coverage(*parameters.T[:3], image_size)
+    X *= foreground - background
+    X += background
+    return X
+
+
+@validate_params(
+    {
+        "parameters": ["array-like"],
+        "image_size": [Interval(Integral, 1, None, closed="left")],
+    },
+    prefer_skip_nested_validation=True,
+)
+def disk_tangents(parameters, image_size):
+    """Differentiate images of disks with respect to their parameters.
+
+    The derivatives span the tangent space of the manifold of disks. For vanishing
+    noise the optimal denoiser is the orthogonal projection onto this space, so its
+    mean squared error tends to 5 sigma^2 / d.
+
+    Parameters
+    ----------
+    parameters : array-like of shape (n_samples, 5)
+        Centre row, centre column and radius in pixels, intensity of the foreground,
+        intensity of the background.
+    image_size : int
+        Height and width of the images, in pixels.
+
+    Returns
+    -------
+    tangents : ndarray of shape (n_samples, 5, image_size, image_size)
+        ``tangents[i, k]`` is the derivative of image i with respect to parameter k,
+        float32 if `parameters` is, else float64.
+
+    Raises
+    ------
+    ValueError
+        If `parameters` has another shape, is not finite, or a radius is not positive.
+
+    See Also
+    --------
+    render_disks : The images.
+
+    Examples
+    --------
+    >>> from sklearn_gahb.datasets import disk_tangents
+    >>> disk_tangents([[8.0, 7.0, 5.0, 0.9, 0.2]], image_size=16).shape
+    (1, 5, 16, 16)
+    """
+    parameters = _check_disks(parameters, 5, "parameters")
+    row, column, radius, foreground, background = parameters.T[..., None, None]
+    pixels = np.arange(image_size, dtype=parameters.dtype)
+    down = pixels[:, None] - row
+    right = pixels - column
+    slope = 1 / (4 * EDGE_HALF_WIDTH * radius)
+    t = _edge_position(*parameters.T[:3], image_size)
+    # Chain rule: d image / d t, times the derivatives of t.
+    steepness = 30 * (foreground - background) * t**2 * (1 - t) ** 2 * slope
+    coverage = _coverage(*parameters.T[:3], image_size)
+    return np.stack(
+        [
+            2 * down * steepness,
+            2 * right * steepness,
+            (radius + (down**2 + right**2) / radius) * steepness,
+            coverage,
+            1 - coverage,
+        ],
+        axis=1,
+    )
+
+
+@validate_params(
+    {
+        "n_samples": [Interval(Integral, 1, None, closed="left")],
+        "image_size": [Interval(Integral, 8, None, closed="left")],
+        "radius_range": [tuple, list, np.ndarray, None],
+        "return_parameters": ["boolean"],
+        "random_state": ["random_state"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def make_disk_images(
+    n_samples=100,
+    image_size=32,
+    *,
+    radius_range=None,
+    return_parameters=False,
+    random_state=None,
+):
+    r"""Draw disks of random position, radius, foreground and background.
+
+    The images form a manifold of five dimensions. It is curved, and smooth because the
+    edge of a disk is a smooth ramp 2 pixels wide (:func:`disk_coverage`), so for small
+    noise the optimal mean squared error in d pixels is :math:`5 \sigma^2 / d`; deep
+    denoisers stay above it [1]_.
+
+    The radius is uniform on `radius_range`. Given the radius, the centre is uniform on
+    the square of all positions where the disk and its edge lie within the image:
+    both coordinates in [radius + 0.5, image_size - 1.5 - radius], in pixels. The
+    intensities of foreground and background are uniform on [0, 1]. All five are
+    independent otherwise.
+
+    Parameters
+    ----------
+    n_samples : int, default=100
+        Number of images.
+    image_size : int, default=32
+        Height and width of the images, in pixels; at least 8.
+    radius_range : tuple of float, default=None
+        Smallest and largest radius in pixels, at least 2 and at most
+        ``image_size / 2 - 1``. None means
+        ``(max(2, image_size / 8), 3 * image_size / 8)``.
+    return_parameters : bool, default=False
+        Whether to return the parameters of the disks too.
+    random_state : int, RandomState instance or None, default=None
+        Determines the random numbers. With the same int, fewer samples are the first
+        ones of more samples.
+
+    Returns
+    -------
+    X : ndarray of shape (n_samples, image_size, image_size), dtype=float32
+        The images, in [0, 1].
+    parameters : ndarray of shape (n_samples, 5)
+        Centre row, centre column, radius, foreground, background, as
+        :func:`render_disks` takes them. Only if `return_parameters` is True.
+
+    Raises
+    ------
+    ValueError
+        If `radius_range` is not an ordered pair within the limits above.
+
+    See Also
+    --------
+    disk_tangents : Basis of the tangent space at a disk.
+
+    References
+    ----------
+    .. [1] Z. Kadkhodaie, F. Guth, E. P. Simoncelli, S. Mallat, "Generalization in
+       diffusion models arises from geometry-adaptive harmonic representations",
+       ICLR 2024. :arxiv:`2310.02557`
+
+    Examples
+    --------
+    >>> from sklearn_gahb.datasets import make_disk_images
+    >>> X, parameters = make_disk_images(
+    ...     n_samples=10, image_size=32, return_parameters=True, random_state=0
+    ... )
+    >>> X.shape, parameters.shape
+    ((10, 32, 32), (10, 5))
+    """
+    smallest, largest = 2 * EDGE_HALF_WIDTH, image_size / 2 - EDGE_HALF_WIDTH
+    if radius_range is None:
+        radius_range = max(smallest, image_size / 8), 3 * image_size / 8
+    low, high = check_range("radius_range", radius_range, smallest, largest)
+    rng = check_random_state(random_state)
+    parameters = rng.uniform(size=(n_samples, 5))
+    parameters[:, 2] = low + (high - low) * parameters[:, 2]
+    margin = parameters[:, [2]] + EDGE_HALF_WIDTH
+    parameters[:, :2] = margin - 0.5 + (image_size - 2 * margin) * parameters[:, :2]
+
+    X = np.empty((n_samples, image_size, image_size), dtype=np.float32)
+    for batch in image_batches(n_samples, image_size):
+        X[batch] = render_disks(parameters[batch].astype(np.float32), image_size)
+    return (X, parameters) if return_parameters else X

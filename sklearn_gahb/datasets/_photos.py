@@ -1,0 +1,278 @@
+"""Patches of the photographs that scikit-learn and PyWavelets carry."""
+
+from numbers import Integral
+from pathlib import Path
+
+import numpy as np
+import pywt.data
+from sklearn.datasets import load_sample_images
+from sklearn.utils import Bunch, check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions, validate_params
+
+from sklearn_gahb._optional import import_optional
+
+COLOR_PHOTOS = ("china", "flower")
+GREY_PHOTOS = ("aero", "ascent", "camera")
+
+_DESCR = """\
+Photographs that come with scikit-learn and PyWavelets
+------------------------------------------------------
+
+=======  =========  ========  ===================================
+name     size       channels  from
+=======  =========  ========  ===================================
+aero     512 x 512  1         pywt.data.aero
+ascent   512 x 512  1         pywt.data.ascent
+camera   512 x 512  1         pywt.data.camera
+china    427 x 640  3         sklearn.datasets.load_sample_images
+flower   427 x 640  3         sklearn.datasets.load_sample_images
+=======  =========  ========  ===================================
+
+Intensities are unsigned 8-bit integers. In grey, china and flower are the luma of
+ITU-R BT.601, 0.299 red + 0.587 green + 0.114 blue. Both are JPEG files, so they hold
+slight artefacts of compression. Their authors and licenses (Creative Commons
+Attribution 2.0) are named in sklearn.datasets.load_sample_images().DESCR.
+"""
+
+
+def read_photos(color):
+    """Read the photographs.
+
+    Parameters
+    ----------
+    color : bool
+        Whether to read the colour photographs only, in colour, instead of all in grey.
+
+    Returns
+    -------
+    photos : dict of str to ndarray of shape (height, width) or (height, width, 3)
+        The photographs by name, uint8.
+    """
+    pillow = import_optional("PIL.Image", "images")
+    samples = load_sample_images()
+    photos = {}
+    if not color:
+        photos |= {name: getattr(pywt.data, name)().copy() for name in GREY_PHOTOS}
+    for filename, photo in zip(samples.filenames, samples.images, strict=True):
+        if not color:
+            photo = pillow.fromarray(photo).convert("L")
+        photos[Path(filename).stem] = np.array(photo)
+    return photos
+
+
+def random_positions(photos, patch_size, n_patches, rng):
+    """Draw patches uniformly among all patches of all photographs.
+
+    Parameters
+    ----------
+    photos : list of ndarray of shape (height, width, ...)
+        Photographs, at least `patch_size` high and wide.
+    patch_size : int
+        Height and width of a patch.
+    n_patches : int
+        Number of patches, drawn with replacement.
+    rng : RandomState
+        Source of the random numbers.
+
+    Returns
+    -------
+    positions : ndarray of shape (n_patches, 3)
+        Index of the photograph, first row and first column of every patch.
+    """
+    shapes = np.array([photo.shape[:2] for photo in photos]) - patch_size + 1
+    counts = shapes.prod(axis=1)
+    ends = np.cumsum(counts)
+    drawn = rng.randint(ends[-1], size=n_patches)
+    photo = np.searchsorted(ends, drawn, side="right")
+    row, column = np.divmod(drawn - (ends - counts)[photo], shapes[photo, 1])
+    return np.column_stack([photo, row, column])
+
+
+def grid_positions(photos, patch_size):
+    """Tile photographs with patches that do not overlap.
+
+    Parameters
+    ----------
+    photos : list of ndarray of shape (height, width, ...)
+        Photographs, at least `patch_size` high and wide.
+    patch_size : int
+        Height and width of a patch.
+
+    Returns
+    -------
+    positions : ndarray of shape (n_patches, 3)
+        Index of the photograph, first row and first column of every patch.
+    """
+    positions = []
+    for index, photo in enumerate(photos):
+        rows, columns = (np.array(photo.shape[:2]) // patch_size) * patch_size
+        grid = np.mgrid[index : index + 1, 0:rows:patch_size, 0:columns:patch_size]
+        positions.append(grid.reshape(3, -1).T)
+    return np.concatenate(positions)
+
+
+def extract_patches(photos, positions, patch_size):
+    """Cut patches out of photographs.
+
+    Parameters
+    ----------
+    photos : list of ndarray of shape (height, width) or (height, width, n_channels)
+        Photographs.
+    positions : ndarray of shape (n_patches, 3)
+        Index of the photograph, first row and first column of every patch.
+    patch_size : int
+        Height and width of a patch.
+
+    Returns
+    -------
+    patches : ndarray of shape (n_patches, patch_size, patch_size) or \
+            (n_patches, patch_size, patch_size, n_channels)
+        The patches, in the order of `positions`.
+    """
+    shape = (len(positions), patch_size, patch_size, *photos[0].shape[2:])
+    patches = np.empty(shape, dtype=photos[0].dtype)
+    for index, photo in enumerate(photos):
+        here = positions[:, 0] == index
+        windows = np.lib.stride_tricks.sliding_window_view(
+            photo, (patch_size, patch_size), axis=(0, 1)
+        )
+        found = windows[positions[here, 1], positions[here, 2]]
+        # Windows put their axes last: (n, channels, height, width) in colour.
+        patches[here] = np.moveaxis(found, 1, -1) if photo.ndim == 3 else found
+    return patches
+
+
+def _select_photos(photos, subset, test_photos):
+    known = (*GREY_PHOTOS, *COLOR_PHOTOS)
+    unknown = [name for name in test_photos if name not in known]
+    if unknown:
+        raise ValueError(
+            f"test_photos must be names among {', '.join(known)}. Got {unknown[0]!r} "
+            "instead."
+        )
+    if subset == "all":
+        return photos
+    is_test = subset == "test"
+    selected = {
+        name: photo
+        for name, photo in photos.items()
+        if (name in test_photos) == is_test
+    }
+    if not selected:
+        raise ValueError(
+            f"test_photos={test_photos!r} leaves no photograph for subset={subset!r}. "
+            f"There are: {', '.join(photos)}."
+        )
+    return selected
+
+
+@validate_params(
+    {
+        "patch_size": [Interval(Integral, 1, None, closed="left")],
+        "n_patches": [Interval(Integral, 1, None, closed="left"), None],
+        "subset": [StrOptions({"train", "test", "all"})],
+        "test_photos": [list, tuple],
+        "color": ["boolean"],
+        "random_state": ["random_state"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def load_photo_patches(
+    patch_size=32,
+    n_patches=10000,
+    *,
+    subset="train",
+    test_photos=("camera", "flower"),
+    color=False,
+    random_state=None,
+):
+    """Load patches of the photographs that scikit-learn and PyWavelets carry.
+
+    Nothing is downloaded. There are five photographs, named "aero", "ascent",
+    "camera", "china" and "flower". Patches of the training and of the test subset
+    never come from the same photograph.
+
+    =================   ==============================
+    Photographs         5 in grey, 2 of them in colour
+    Sizes               512 x 512 and 427 x 640
+    Intensities         0 to 255, unsigned 8-bit
+    =================   ==============================
+
+    Parameters
+    ----------
+    patch_size : int, default=32
+        Height and width of a patch, in pixels; at most 427.
+    n_patches : int, default=10000
+        Number of patches, drawn uniformly and with replacement among all patches of
+        the photographs, so patches overlap. None tiles the photographs with patches
+        that do not overlap, and leaves out what remains at the lower and right border.
+    subset : {"train", "test", "all"}, default="train"
+        Which photographs: those outside `test_photos`, those in it, or all of them.
+    test_photos : list of str, default=("camera", "flower")
+        Names of the photographs kept for testing.
+    color : bool, default=False
+        Whether to return colour patches. They come from "china" and "flower" only. If
+        False, these two are converted to grey by the luma of ITU-R BT.601,
+        0.299 red + 0.587 green + 0.114 blue, as Pillow computes it.
+    random_state : int, RandomState instance or None, default=None
+        Determines the random positions. With the same int, fewer patches are the first
+        ones of more patches.
+
+    Returns
+    -------
+    data : :class:`~sklearn.utils.Bunch`
+        Dictionary-like object, with the following attributes.
+
+        images : ndarray of shape (n_patches, patch_size, patch_size) or \
+                (n_patches, patch_size, patch_size, 3), dtype=uint8
+            The patches.
+        groups : ndarray of shape (n_patches,)
+            Name of the photograph of every patch, for
+            :class:`~sklearn.model_selection.GroupKFold` and its like.
+        photos : dict of str to ndarray of shape (height, width) or (height, width, 3)
+            The whole photographs of the subset by name, uint8.
+        DESCR : str
+            Description of the photographs.
+
+    Raises
+    ------
+    ImportError
+        If Pillow, which reads "china" and "flower", is not installed.
+    ValueError
+        If `patch_size` exceeds a photograph, `test_photos` has unknown names or leaves
+        nothing for the subset.
+
+    See Also
+    --------
+    load_image_folder : Photographs of your own.
+    fetch_bsd400 : 400 photographs to train on, downloaded.
+
+    Examples
+    --------
+    >>> from sklearn_gahb.datasets import load_photo_patches
+    >>> train = load_photo_patches(patch_size=16, n_patches=100, random_state=0)
+    >>> train.images.shape, sorted(train.photos)
+    ((100, 16, 16), ['aero', 'ascent', 'china'])
+    >>> test = load_photo_patches(patch_size=16, n_patches=None, subset="test")
+    >>> test.images.shape, sorted(test.photos)
+    ((2064, 16, 16), ['camera', 'flower'])
+    """
+    photos = _select_photos(read_photos(color), subset, test_photos)
+    for name, photo in photos.items():
+        if patch_size > min(photo.shape[:2]):
+            raise ValueError(
+                f"patch_size must be at most {min(photo.shape[:2])}, the height or "
+                f"width of the photograph {name!r}. Got {patch_size} instead."
+            )
+    stack = list(photos.values())
+    if n_patches is None:
+        positions = grid_positions(stack, patch_size)
+    else:
+        rng = check_random_state(random_state)
+        positions = random_positions(stack, patch_size, n_patches, rng)
+    return Bunch(
+        images=extract_patches(stack, positions, patch_size),
+        groups=np.array(list(photos))[positions[:, 0]],
+        photos=photos,
+        DESCR=_DESCR,
+    )

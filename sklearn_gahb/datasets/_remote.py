@@ -1,0 +1,245 @@
+"""Published image sets, downloaded once and checked against their checksums."""
+
+import os
+
+import numpy as np
+from sklearn.utils import Bunch
+from sklearn.utils._param_validation import validate_params
+
+from sklearn_gahb._optional import import_optional
+from sklearn_gahb.datasets._registry import fetch_files, make_registry
+
+_BSD400_DESCR = """\
+BSD400
+------
+
+400 grey photographs of 180x180 pixels, cut from the Berkeley segmentation dataset [1].
+The training set of many learned denoisers since [2].
+
+[1] D. Martin, C. Fowlkes, D. Tal, J. Malik, "A database of human segmented natural
+    images and its application to evaluating segmentation algorithms and measuring
+    ecological statistics", ICCV 2001, doi:10.1109/ICCV.2001.937655
+[2] Y. Chen, T. Pock, "Trainable nonlinear reaction diffusion: a flexible framework for
+    fast and effective image restoration", IEEE Trans. PAMI 39(6), 2017,
+    doi:10.1109/TPAMI.2016.2596743
+"""
+
+_BSD68_DESCR = """\
+BSD68
+-----
+
+68 grey photographs of the Berkeley segmentation dataset [1], of 321x481 or 481x321
+pixels: the usual test set of grey denoising, chosen in [2].
+
+[1] D. Martin, C. Fowlkes, D. Tal, J. Malik, "A database of human segmented natural
+    images and its application to evaluating segmentation algorithms and measuring
+    ecological statistics", ICCV 2001, doi:10.1109/ICCV.2001.937655
+[2] S. Roth, M. J. Black, "Fields of experts", Int. J. Computer Vision 82, 2009,
+    doi:10.1007/s11263-008-0197-6
+"""
+
+_SET12_DESCR = """\
+Set12
+-----
+
+12 grey images that denoisers have long been tested on, 7 of 256x256 and 5 of 512x512
+pixels, in the order of [1]: cameraman, house, peppers, starfish, monarch, airplane,
+parrot, lena, barbara, boat, man, couple.
+
+[1] K. Zhang, W. Zuo, Y. Chen, D. Meng, L. Zhang, "Beyond a Gaussian denoiser: residual
+    learning of deep CNN for image denoising", IEEE Trans. Image Processing 26(7), 2017,
+    doi:10.1109/TIP.2017.2662206
+"""
+
+
+def _fetch_images(folder, descr, data_home, download_if_missing):
+    pillow = import_optional("PIL.Image", "images")
+    registry = make_registry(data_home)
+    names = [name for name in registry.registry_files if name.startswith(f"{folder}/")]
+    paths = fetch_files(names, registry, download_if_missing)
+    images = []
+    for path in paths:
+        with pillow.open(path) as image:
+            images.append(np.array(image))
+    return Bunch(images=images, filenames=[str(path) for path in paths], DESCR=descr)
+
+
+@validate_params(
+    {
+        "data_home": [str, os.PathLike, None],
+        "download_if_missing": ["boolean"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def fetch_bsd400(*, data_home=None, download_if_missing=True):
+    """Load BSD400, grey photographs that denoisers are trained on.
+
+    Download it if necessary (8 MB).
+
+    =================   ======================
+    Photographs                            400
+    Size                             180 x 180
+    Intensities         0 to 255, grey, 8 bits
+    =================   ======================
+
+    Parameters
+    ----------
+    data_home : str or path-like, default=None
+        Folder for downloaded files. None means the environment variable
+        ``SKLEARN_GAHB_DATA`` or, if it is not set, the cache folder of the operating
+        system, see :func:`get_data_home`. The files are in its subfolder "bsd400".
+    download_if_missing : bool, default=True
+        If False, raise an OSError if a file is missing instead of downloading it.
+
+    Returns
+    -------
+    data : :class:`~sklearn.utils.Bunch`
+        Dictionary-like object, with the following attributes.
+
+        images : list of 400 ndarray of shape (180, 180), dtype=uint8
+            The photographs.
+        filenames : list of str
+            Their files.
+        DESCR : str
+            Description of the dataset.
+
+    Raises
+    ------
+    ImportError
+        If pooch or Pillow is not installed.
+    OSError
+        If a file has a wrong checksum, or is missing and is not or cannot be
+        downloaded. The message says what to put where.
+
+    See Also
+    --------
+    fetch_bsd68 : Other photographs of the same database, to test on.
+
+    Examples
+    --------
+    >>> from sklearn_gahb.datasets import fetch_bsd400
+    >>> len(fetch_bsd400().images)  # doctest: +SKIP
+    400
+    """
+    return _fetch_images("bsd400", _BSD400_DESCR, data_home, download_if_missing)
+
+
+@validate_params(
+    {
+        "data_home": [str, os.PathLike, None],
+        "download_if_missing": ["boolean"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def fetch_bsd68(*, data_home=None, download_if_missing=True):
+    """Load BSD68, the usual test set of grey denoising.
+
+    Download it if necessary (6 MB).
+
+    =================   ======================
+    Photographs                             68
+    Sizes                 321 x 481, 481 x 321
+    Intensities         0 to 255, grey, 8 bits
+    =================   ======================
+
+    Parameters
+    ----------
+    data_home : str or path-like, default=None
+        Folder for downloaded files. None means the environment variable
+        ``SKLEARN_GAHB_DATA`` or, if it is not set, the cache folder of the operating
+        system, see :func:`get_data_home`. The files are in its subfolder "set68".
+    download_if_missing : bool, default=True
+        If False, raise an OSError if a file is missing instead of downloading it.
+
+    Returns
+    -------
+    data : :class:`~sklearn.utils.Bunch`
+        Dictionary-like object, with the following attributes.
+
+        images : list of 68 ndarray of shape (height, width), dtype=uint8
+            The photographs.
+        filenames : list of str
+            Their files.
+        DESCR : str
+            Description of the dataset.
+
+    Raises
+    ------
+    ImportError
+        If pooch or Pillow is not installed.
+    OSError
+        If a file has a wrong checksum, or is missing and is not or cannot be
+        downloaded. The message says what to put where.
+
+    See Also
+    --------
+    fetch_bsd400 : Other photographs of the same database, to train on.
+    fetch_set12 : Another test set.
+
+    Examples
+    --------
+    >>> from sklearn_gahb.datasets import fetch_bsd68
+    >>> len(fetch_bsd68().images)  # doctest: +SKIP
+    68
+    """
+    return _fetch_images("set68", _BSD68_DESCR, data_home, download_if_missing)
+
+
+@validate_params(
+    {
+        "data_home": [str, os.PathLike, None],
+        "download_if_missing": ["boolean"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def fetch_set12(*, data_home=None, download_if_missing=True):
+    """Load Set12, the classical test images of grey denoising.
+
+    Download it if necessary (1 MB).
+
+    =================   ======================
+    Photographs                             12
+    Sizes                 256 x 256, 512 x 512
+    Intensities         0 to 255, grey, 8 bits
+    =================   ======================
+
+    Parameters
+    ----------
+    data_home : str or path-like, default=None
+        Folder for downloaded files. None means the environment variable
+        ``SKLEARN_GAHB_DATA`` or, if it is not set, the cache folder of the operating
+        system, see :func:`get_data_home`. The files are in its subfolder "set12".
+    download_if_missing : bool, default=True
+        If False, raise an OSError if a file is missing instead of downloading it.
+
+    Returns
+    -------
+    data : :class:`~sklearn.utils.Bunch`
+        Dictionary-like object, with the following attributes.
+
+        images : list of 12 ndarray of shape (height, width), dtype=uint8
+            The photographs.
+        filenames : list of str
+            Their files.
+        DESCR : str
+            Description of the dataset.
+
+    Raises
+    ------
+    ImportError
+        If pooch or Pillow is not installed.
+    OSError
+        If a file has a wrong checksum, or is missing and is not or cannot be
+        downloaded. The message says what to put where.
+
+    See Also
+    --------
+    fetch_bsd68 : A larger test set.
+
+    Examples
+    --------
+    >>> from sklearn_gahb.datasets import fetch_set12
+    >>> len(fetch_set12().images)  # doctest: +SKIP
+    12
+    """
+    return _fetch_images("set12", _SET12_DESCR, data_home, download_if_missing)

@@ -1,0 +1,277 @@
+"""Images whose distribution is simple enough to know the best possible denoiser."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from scipy import fft
+from sklearn.utils import check_array, check_random_state
+from sklearn.utils._param_validation import Interval, validate_params
+
+from sklearn_gahb.datasets._disks import render_disks
+from sklearn_gahb.datasets._generators import (
+    axis_wavenumber,
+    check_range,
+    image_batches,
+    radial_wavenumber,
+)
+
+
+@validate_params(
+    {
+        "n_samples": [Interval(Integral, 1, None, closed="left")],
+        "image_size": [Interval(Integral, 2, None, closed="left")],
+        "exponent": [Interval(Real, 0, None, closed="left")],
+        "mean": [Interval(Real, None, None, closed="neither")],
+        "std": [Interval(Real, 0, None, closed="neither")],
+        "return_power_spectrum": ["boolean"],
+        "random_state": ["random_state"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def make_gaussian_textures(
+    n_samples=100,
+    image_size=64,
+    *,
+    exponent=2.0,
+    mean=0.5,
+    std=0.2,
+    return_power_spectrum=False,
+    random_state=None,
+):
+    r"""Draw stationary periodic Gaussian images with a power-law spectrum.
+
+    An image is white Gaussian noise whose Fourier coefficients are multiplied by
+    :math:`\sqrt{S(k)}`, :math:`S(k) \propto |k|^{-2 \, \mathrm{exponent}}`. At zero
+    frequency, where the power law is infinite, S takes its value at the lowest
+    frequency that is not zero, so the mean intensity of an image is random too.
+
+    The Fourier coefficients are independent, hence the best denoiser is the Wiener
+    filter :math:`S / (S + \sigma^2)` and its mean squared error is the average of
+    :math:`S \sigma^2 / (S + \sigma^2)` over the frequencies.
+
+    Parameters
+    ----------
+    n_samples : int, default=100
+        Number of images.
+    image_size : int, default=64
+        Height and width of the images, in pixels.
+    exponent : float, default=2.0
+        Decay of the amplitude spectrum. 0 is white noise; about 1 is found in
+        photographs.
+    mean : float, default=0.5
+        Expected intensity.
+    std : float, default=0.2
+        Standard deviation of a pixel, over all images.
+    return_power_spectrum : bool, default=False
+        Whether to return the power spectrum too.
+    random_state : int, RandomState instance or None, default=None
+        Determines the random numbers. With the same int, fewer samples are the first
+        ones of more samples.
+
+    Returns
+    -------
+    X : ndarray of shape (n_samples, image_size, image_size), dtype=float32
+        The images. They are not clipped: with the defaults about 1 pixel in 80 lies
+        outside [0, 1].
+    power_spectrum : ndarray of shape (image_size, image_size)
+        Expected value of ``abs(fft2(x - mean)) ** 2 / image_size**2`` in the layout of
+        `numpy.fft.fft2`, so that white noise of standard deviation s has the spectrum
+        s ** 2. Only if `return_power_spectrum` is True.
+
+    See Also
+    --------
+    make_c_alpha_images : Images with edges.
+
+    References
+    ----------
+    .. [1] D. J. Field, "Relations between the statistics of natural images and the
+       response properties of cortical cells", J. Opt. Soc. Am. A 4(12), 1987.
+       :doi:`10.1364/JOSAA.4.002379`
+
+    Examples
+    --------
+    >>> from sklearn_gahb.datasets import make_gaussian_textures
+    >>> X, power_spectrum = make_gaussian_textures(
+    ...     n_samples=10, image_size=32, return_power_spectrum=True, random_state=0
+    ... )
+    >>> X.shape, power_spectrum.shape
+    ((10, 32, 32), (32, 32))
+    >>> float(power_spectrum.mean() ** 0.5)
+    0.2...
+    """
+    rng = check_random_state(random_state)
+    wavenumber = radial_wavenumber(image_size, 2)
+    # S(k) = S(-k): the columns that rfft2 leaves out are mirror images.
+    power_spectrum = wavenumber[:, axis_wavenumber(image_size)] ** (-2.0 * exponent)
+    power_spectrum *= std**2 / power_spectrum.mean()
+    amplitude = np.sqrt(power_spectrum[:, : image_size // 2 + 1])
+
+    shape = (image_size, image_size)
+    X = np.empty((n_samples, *shape), dtype=np.float32)
+    for batch in image_batches(n_samples, image_size):
+        noise = rng.standard_normal((batch.stop - batch.start, *shape))
+        X[batch] = mean + fft.irfft2(amplitude * fft.rfft2(noise), s=shape)
+    return (X, power_spectrum) if return_power_spectrum else X
+
+
+@validate_params(
+    {
+        "n_samples": [Interval(Integral, 1, None, closed="left")],
+        "image_size": [Interval(Integral, 3, None, closed="left")],
+        "amplitude_range": [tuple, list, np.ndarray],
+        "random_state": ["random_state"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def make_sine_images(
+    n_samples=100, image_size=32, *, amplitude_range=(0.0, 1.0), random_state=None
+):
+    r"""Draw sine waves of unit frequency with random phase and amplitude.
+
+    :math:`x_{ij} = a \cos(2 \pi j / \mathrm{image\_size} + \varphi)` with `a` uniform
+    on `amplitude_range` and :math:`\varphi` uniform on :math:`[0, 2 \pi)`: one period
+    across the image, constant along its columns. The images fill a disk in a linear
+    space of two dimensions, so the optimal mean squared error in d pixels tends to
+    :math:`2 \sigma^2 / d` as the noise vanishes [1]_.
+
+    Parameters
+    ----------
+    n_samples : int, default=100
+        Number of images.
+    image_size : int, default=32
+        Height and width of the images, in pixels; at least 3.
+    amplitude_range : tuple of float, default=(0.0, 1.0)
+        Smallest and largest amplitude, in [0, 1].
+    random_state : int, RandomState instance or None, default=None
+        Determines the random numbers. With the same int, fewer samples are the first
+        ones of more samples.
+
+    Returns
+    -------
+    X : ndarray of shape (n_samples, image_size, image_size), dtype=float32
+        The images: mean 0, values in [-1, 1].
+
+    Raises
+    ------
+    ValueError
+        If `amplitude_range` is not an ordered pair in [0, 1].
+
+    See Also
+    --------
+    make_ray_images : A cone of one dimension.
+    make_disk_images : A curved manifold of five dimensions.
+
+    References
+    ----------
+    .. [1] Z. Kadkhodaie, F. Guth, E. P. Simoncelli, S. Mallat, "Generalization in
+       diffusion models arises from geometry-adaptive harmonic representations",
+       ICLR 2024. :arxiv:`2310.02557`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_gahb.datasets import make_sine_images
+    >>> X = make_sine_images(n_samples=10, image_size=16, random_state=0)
+    >>> X.shape
+    (10, 16, 16)
+    >>> int(np.linalg.matrix_rank(X.reshape(10, -1)))
+    2
+    """
+    amplitude_range = check_range("amplitude_range", amplitude_range, 0.0, 1.0)
+    rng = check_random_state(random_state)
+    # One row a sample, so that fewer samples are the first of more.
+    draws = rng.uniform(size=(n_samples, 2, 1))
+    amplitude = amplitude_range[0] + np.ptp(amplitude_range) * draws[:, 0]
+    angle = 2 * np.pi * (np.arange(image_size) / image_size + draws[:, 1])
+    rows = (amplitude * np.cos(angle)).astype(np.float32)
+    return np.repeat(rows[:, None], image_size, axis=1)
+
+
+@validate_params(
+    {
+        "n_samples": [Interval(Integral, 1, None, closed="left")],
+        "image_size": [Interval(Integral, 8, None, closed="left")],
+        "image": ["array-like", None],
+        "scale_range": [tuple, list, np.ndarray],
+        "random_state": ["random_state"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def make_ray_images(
+    n_samples=100,
+    image_size=32,
+    *,
+    image=None,
+    scale_range=(0.0, 1.0),
+    random_state=None,
+):
+    r"""Multiply one image by random positive numbers.
+
+    The images lie on a ray, a cone of one dimension, so the optimal mean squared error
+    in d pixels tends to :math:`\sigma^2 / d` as the noise vanishes [1]_.
+
+    Parameters
+    ----------
+    n_samples : int, default=100
+        Number of images.
+    image_size : int, default=32
+        Height and width of the default image, in pixels; at least 8. Without effect
+        when `image` is given.
+    image : array-like of shape (height, width), default=None
+        The image that is scaled. Unsigned integers are divided by the largest value
+        of their type. None means a disk of intensity 1 and radius ``image_size / 4``
+        in the middle of a background of intensity 0.25.
+    scale_range : tuple of float, default=(0.0, 1.0)
+        Smallest and largest factor, in [0, 1]. The factors are uniform in between.
+    random_state : int, RandomState instance or None, default=None
+        Determines the random numbers. With the same int, fewer samples are the first
+        ones of more samples.
+
+    Returns
+    -------
+    X : ndarray of shape (n_samples, height, width), dtype=float32
+        The images; in [0, 1] if `image` is.
+
+    Raises
+    ------
+    ValueError
+        If `image` is not a 2-D array of finite numbers or `scale_range` is not an
+        ordered pair in [0, 1].
+
+    See Also
+    --------
+    make_sine_images : A cone of two dimensions.
+    make_disk_images : A curved manifold of five dimensions.
+
+    References
+    ----------
+    .. [1] Z. Kadkhodaie, F. Guth, E. P. Simoncelli, S. Mallat, "Generalization in
+       diffusion models arises from geometry-adaptive harmonic representations",
+       ICLR 2024. :arxiv:`2310.02557`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_gahb.datasets import make_ray_images
+    >>> X = make_ray_images(n_samples=10, image_size=16, random_state=0)
+    >>> X.shape
+    (10, 16, 16)
+    >>> int(np.linalg.matrix_rank(X.reshape(10, -1)))
+    1
+    """
+    scale_range = check_range("scale_range", scale_range, 0.0, 1.0)
+    if image is None:
+        centre = (image_size - 1) / 2
+        image = render_disks([[centre, centre, image_size / 4, 1.0, 0.25]], image_size)
+        image = image[0]
+    image = check_array(image, ensure_2d=False, allow_nd=True, input_name="image")
+    if image.ndim != 2:
+        raise ValueError(
+            f"image must have the shape (height, width). Got shape {image.shape} "
+            "instead."
+        )
+    if image.dtype.kind == "u":
+        image = image / np.iinfo(image.dtype).max
+    rng = check_random_state(random_state)
+    scale = rng.uniform(*scale_range, size=n_samples).astype(np.float32)
+    return scale[:, None, None] * image.astype(np.float32)
