@@ -1,0 +1,7 @@
+"""The learned maps: plain torch modules that map noisy images to the noise in them."""
+
+from ._bf_cnn import BFCNN
+from ._layers import BiasFreeBatchNorm2d
+from ._unet import UNet
+
+__all__ = ["BFCNN", "BiasFreeBatchNorm2d", "UNet"]

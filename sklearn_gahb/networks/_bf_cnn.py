@@ -1,0 +1,55 @@
+"""BF-CNN, the bias-free DnCNN."""
+
+from torch import nn
+
+from ._layers import batch_norm, convolution, last_convolution
+
+
+class BFCNN(nn.Module):
+    """Chain of 3x3 convolutions that maps noisy images to the noise in them.
+
+    DnCNN [2]_ without additive constants, as in [1]_: convolution and ReLU, then
+    ``depth - 2`` times convolution, norm and ReLU, then a convolution.
+
+    Parameters
+    ----------
+    channels : int, default=1
+        Channels of the images: 1 for grey, 3 for colour.
+    width : int, default=64
+        Channels of the features.
+    depth : int, default=20
+        Number of convolutions, at least 2.
+    bias : bool, default=False
+        Whether convolutions and norms have additive constants; ``True`` gives DnCNN.
+
+    References
+    ----------
+    .. [1] S. Mohan, Z. Kadkhodaie, E. P. Simoncelli, C. Fernandez-Granda, "Robust and
+       interpretable blind image denoising via bias-free convolutional neural networks",
+       ICLR 2020. :arxiv:`1906.05478`
+    .. [2] K. Zhang, W. Zuo, Y. Chen, D. Meng, L. Zhang, "Beyond a Gaussian denoiser:
+       residual learning of deep CNN for image denoising", IEEE Transactions on Image
+       Processing 26(7), 2017. :doi:`10.1109/TIP.2017.2662206`
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_gahb.networks import BFCNN
+    >>> BFCNN(channels=3, width=8, depth=5)(torch.zeros(2, 3, 9, 9)).shape
+    torch.Size([2, 3, 9, 9])
+    """
+
+    def __init__(self, channels=1, *, width=64, depth=20, bias=False):
+        super().__init__()
+        layers = [convolution(channels, width, bias=bias), nn.ReLU(inplace=True)]
+        for _ in range(depth - 2):
+            layers += [
+                convolution(width, width, bias=bias),
+                batch_norm(width, bias=bias),
+                nn.ReLU(inplace=True),
+            ]
+        layers.append(last_convolution(width, channels, bias=bias))
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, y):
+        return self.layers(y)

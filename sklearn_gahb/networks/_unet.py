@@ -1,0 +1,113 @@
+"""The UNet of Kadkhodaie, Guth, Simoncelli and Mallat."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from ._layers import batch_norm, convolution, last_convolution
+
+
+class UNet(nn.Module):
+    """UNet that maps noisy images to the noise in them.
+
+    The network of [1]_: an encoder block a scale, each two 3x3 convolutions followed by
+    2x2 average pooling, a middle block, and a decoder block a scale that joins the
+    upsampled features with those that the encoder had at that scale. At `width` 64 with
+    3 scales and without biases it has 7,659,264 parameters for grey images.
+
+    Parameters
+    ----------
+    channels : int, default=1
+        Channels of the images: 1 for grey, 3 for colour.
+    width : int, default=64
+        Channels of the features at the finest scale; they double from scale to scale.
+    n_scales : int, default=3
+        Number of poolings. Images whose sides are no multiples of ``2**n_scales`` are
+        extended by their last row and column, and the result is cropped.
+    bias : bool, default=False
+        Whether convolutions and norms have additive constants. Without them the trained
+        network is homogeneous: ``net(a * y) == a * net(y)`` for ``a > 0``.
+
+    References
+    ----------
+    .. [1] Z. Kadkhodaie, F. Guth, E. P. Simoncelli, S. Mallat, "Generalization in
+       diffusion models arises from geometry-adaptive harmonic representations",
+       ICLR 2024. :arxiv:`2310.02557`
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_gahb.networks import UNet
+    >>> network = UNet()
+    >>> sum(parameter.numel() for parameter in network.parameters())
+    7659264
+    >>> network(torch.zeros(2, 1, 20, 30)).shape
+    torch.Size([2, 1, 20, 30])
+    """
+
+    def __init__(self, channels=1, *, width=64, n_scales=3, bias=False):
+        super().__init__()
+        self.n_scales = n_scales
+        self.pool = nn.AvgPool2d(2)
+        widths = [width * 2**scale for scale in range(n_scales)]
+
+        self.encoder = nn.ModuleList()
+        in_channels = channels
+        for scale, out_channels in enumerate(widths):
+            first_norm = [] if scale == 0 else [batch_norm(out_channels, bias=bias)]
+            self.encoder.append(
+                nn.Sequential(
+                    convolution(in_channels, out_channels, bias=bias),
+                    *first_norm,
+                    nn.ReLU(inplace=True),
+                    *_conv_norm_relu(out_channels, out_channels, bias),
+                )
+            )
+            in_channels = out_channels
+
+        middle = width * 2**n_scales
+        self.mid_block = nn.Sequential(
+            *_conv_norm_relu(in_channels, middle, bias),
+            *_conv_norm_relu(middle, middle, bias),
+        )
+
+        self.upsample = nn.ModuleList()
+        self.decoder = nn.ModuleList()
+        in_channels = middle
+        for scale, out_channels in reversed(list(enumerate(widths))):
+            self.upsample.append(
+                nn.ConvTranspose2d(in_channels, out_channels, 2, stride=2, bias=bias)
+            )
+            last = (
+                [last_convolution(out_channels, channels, bias=bias)]
+                if scale == 0
+                else _conv_norm_relu(out_channels, out_channels, bias)
+            )
+            self.decoder.append(
+                nn.Sequential(
+                    *_conv_norm_relu(2 * out_channels, out_channels, bias), *last
+                )
+            )
+            in_channels = out_channels
+
+    def forward(self, y):
+        height, width = y.shape[-2:]
+        multiple = 2**self.n_scales
+        x = F.pad(y, (0, -width % multiple, 0, -height % multiple), mode="replicate")
+        skips = []
+        for block in self.encoder:
+            x = block(x)
+            skips.append(x)
+            x = self.pool(x)
+        x = self.mid_block(x)
+        for upsample, block in zip(self.upsample, self.decoder, strict=True):
+            x = block(torch.cat([upsample(x), skips.pop()], dim=1))
+        return x[..., :height, :width]
+
+
+def _conv_norm_relu(in_channels, out_channels, bias):
+    return [
+        convolution(in_channels, out_channels, bias=bias),
+        batch_norm(out_channels, bias=bias),
+        nn.ReLU(inplace=True),
+    ]
