@@ -1,0 +1,244 @@
+"""What all denoisers share: checks, score, and the callable that mathematics takes."""
+
+from abc import ABCMeta, abstractmethod
+
+from sklearn.base import (
+    BaseEstimator,
+    OneToOneFeatureMixin,
+    TransformerMixin,
+    _fit_context,
+)
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from .._images import (
+    are_equal,
+    as_images,
+    check_features,
+    check_numbers,
+    check_same_shapes,
+    is_images,
+)
+from ..metrics import psnr
+from ..noise import GaussianNoise
+
+
+class BaseDenoiser(
+    OneToOneFeatureMixin, TransformerMixin, BaseEstimator, metaclass=ABCMeta
+):
+    """Base class of denoisers.
+
+    A subclass has the parameters `image_shape`, `noise_std` and `random_state`, and
+    defines ``_fit(clean, noisy)`` and ``_denoise(y, noise_std)``.
+    """
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Fit the denoiser.
+
+        Parameters
+        ----------
+        X : array-like or list of array-like
+            Clean images; noisy ones if `y` holds the clean ones. Of shape
+            (n_images, height, width), (n_images, height, width, channels),
+            (n_images, n_pixels) with `image_shape`, or a list of photographs.
+        y : array-like or list of array-like, default=None
+            Clean images of the shape of `X`. Labels (1-D) are ignored.
+
+        Returns
+        -------
+        self : object
+            The fitted denoiser.
+
+        Raises
+        ------
+        ValueError
+            If the images are not of an accepted layout, hold NaN or infinity, or if `X`
+            equals `y`, which would teach the identity.
+        """
+        before = _fitted_attributes(self)
+        try:
+            images = self._check_images(X, reset=True)
+            if is_images(y):
+                self._fit(self._check_target(y, images), images)
+            else:
+                self._fit(images, None)
+        except Exception:
+            # A fit that fails leaves the estimator as it was.
+            for name in _fitted_attributes(self):
+                delattr(self, name)
+            vars(self).update(before)
+            raise
+        return self
+
+    def transform(self, X):
+        """Denoise images.
+
+        Parameters
+        ----------
+        X : array-like or list of array-like
+            Noisy images, in a layout that `fit` accepts.
+
+        Returns
+        -------
+        X_denoised : ndarray, Tensor or list of those
+            Denoised images in the layout of `X`; float64 stays float64, everything else
+            gives float32. Not clipped.
+        """
+        check_is_fitted(self)
+        images = self._check_images(X, reset=False)
+        return images.map(self._transform_batch)
+
+    def score(self, X, y=None):
+        """Mean PSNR in dB.
+
+        Parameters
+        ----------
+        X : array-like or list of array-like
+            Clean images, to which noise of standard deviation `noise_std` is added;
+            noisy ones if `y` holds the clean ones.
+        y : array-like or list of array-like, default=None
+            Clean images of the shape of `X`. Labels (1-D) are ignored.
+
+        Returns
+        -------
+        score : float
+            PSNR of each image for values in [0, 1], averaged over images.
+
+        Raises
+        ------
+        ValueError
+            If there is one array and `noise_std` is None or 0, or if `X` equals `y`.
+        """
+        check_is_fitted(self)
+        if is_images(y):
+            self._check_target(y, self._check_images(X, reset=False))
+            return psnr(y, self.transform(X), image_shape=self.image_shape)
+        if not self.noise_std:
+            raise ValueError(
+                f"{type(self).__name__}.score(X) adds noise of standard deviation "
+                f"noise_std to the clean images X, and noise_std={self.noise_std}. Set "
+                "noise_std, pass score(noisy, clean), or score with "
+                "sklearn_gahb.metrics.make_psnr_scorer(noise_std)."
+            )
+        noise = GaussianNoise(self.noise_std, random_state=self.random_state)
+        noisy = noise.fit_transform(X)
+        return psnr(X, self.transform(noisy), image_shape=self.image_shape)
+
+    def _transform_batch(self, y):
+        return self._denoise(y, self.noise_std)
+
+    @abstractmethod
+    def _fit(self, clean, noisy):
+        """Learn from Images; `noisy` is None if the noise is ours to draw."""
+
+    @abstractmethod
+    def _denoise(self, y, noise_std):
+        """Denoise a float tensor (n, c, h, w); differentiable where it can be."""
+
+    def _check_images(self, X, *, reset):
+        numbers = check_numbers(X, estimator=self)
+        if self.image_shape is not None:
+            check_features(self, X, numbers, reset=reset)
+        images = as_images(numbers, self.image_shape)
+        if reset:
+            check_features(self, X, numbers, reset=True)
+        if reset:
+            self.n_channels_in_ = images.n_channels
+        elif images.n_channels != self.n_channels_in_:
+            raise ValueError(
+                f"X has {images.n_channels} channels, but {type(self).__name__} is "
+                f"expecting {self.n_channels_in_} channels as input."
+            )
+        return images
+
+    def _check_target(self, y, images):
+        clean = as_images(check_numbers(y, "y", self), self.image_shape, "y")
+        check_same_shapes(images, clean)
+        if are_equal(images, clean):
+            raise ValueError(
+                "X equals y: X must hold noisy images and y the clean ones. With clean "
+                "images only, pass X alone and the denoiser draws the noise; to add it "
+                "in a Pipeline, make sklearn_gahb.noise.GaussianNoise the first step."
+            )
+        return clean
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def _fitted_attributes(estimator):
+    return {
+        name: value
+        for name, value in vars(estimator).items()
+        if name.endswith("_") and not name.startswith("_")
+    }
+
+
+def as_denoise(estimator):
+    """Turn a fitted denoiser into the callable that samplers and Jacobians take.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted denoiser of this package, or a
+        :class:`~sklearn.frozen.FrozenEstimator`, a fitted search such as
+        :class:`~sklearn.model_selection.GridSearchCV`, or a
+        :class:`~sklearn.pipeline.Pipeline` of `GaussianNoise` and one, around one.
+
+    Returns
+    -------
+    denoise : callable
+        ``denoise(y, noise_std=None) -> x_hat`` on float tensors of shape
+        (n, channels, height, width). `noise_std` is a number, a tensor of shape (n,) or
+        None for the estimator's own `noise_std`. The result is not detached, so that it
+        can be differentiated.
+
+    Raises
+    ------
+    TypeError
+        If `estimator` is not a denoiser of this package.
+    sklearn.exceptions.NotFittedError
+        If it is not fitted.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_gahb import WienerDenoiser
+    >>> from sklearn_gahb.datasets import make_gaussian_textures
+    >>> from sklearn_gahb.denoisers import as_denoise
+    >>> X = make_gaussian_textures(10, 16, random_state=0)
+    >>> denoise = as_denoise(WienerDenoiser().fit(X))
+    >>> denoise(torch.zeros(2, 1, 16, 16), noise_std=0.1).shape
+    torch.Size([2, 1, 16, 16])
+    """
+    denoiser = _unwrap(estimator)
+    if not isinstance(denoiser, BaseDenoiser):
+        raise TypeError(
+            f"{estimator!r} is no denoiser of this package: a fitted one is needed, or "
+            "a FrozenEstimator, a search or a Pipeline of GaussianNoise around one."
+        )
+    check_is_fitted(denoiser)
+
+    def denoise(y, noise_std=None):
+        return denoiser._denoise(
+            y, denoiser.noise_std if noise_std is None else noise_std
+        )
+
+    return denoise
+
+
+def _unwrap(estimator):
+    if isinstance(estimator, FrozenEstimator):
+        return _unwrap(estimator.estimator)
+    if hasattr(estimator, "best_estimator_"):
+        return _unwrap(estimator.best_estimator_)
+    if isinstance(estimator, Pipeline) and all(
+        isinstance(step, GaussianNoise) for _, step in estimator.steps[:-1]
+    ):
+        return _unwrap(estimator.steps[-1][1])
+    return estimator

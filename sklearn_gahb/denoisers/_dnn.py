@@ -1,0 +1,408 @@
+"""Denoising by a deep network."""
+
+import copy
+import math
+import warnings
+from itertools import islice
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from .. import training
+from .._images import resolve_device
+from ..networks._layers import calibrate_norms
+from ..networks._make import check_network, make_network
+from ._base import BaseDenoiser
+from ._tiles import denoise_in_tiles
+
+
+class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
+    r"""Blind denoising by a deep network that predicts the noise.
+
+    .. math:: \hat x(y) = y - f_\theta(y), \qquad
+              \theta = \arg\min E \| f_\theta(x + \sigma z) - \sigma z \|^2
+
+    over training images x, white Gaussian noise z and noise levels :math:`\sigma`. The
+    network is not told the level. Without additive constants it is homogeneous,
+    ``transform(a * y) == a * transform(y)`` for ``a > 0``, and generalises to levels it
+    was not trained at [1]_. Architecture and noise levels are by default those of [2]_.
+
+    Parameters
+    ----------
+    architecture : {"unet", "bf_cnn"} or callable, default="unet"
+        :class:`~sklearn_gahb.networks.UNet`, :class:`~sklearn_gahb.networks.BFCNN`, or
+        a callable that takes the number of channels and returns a
+        :class:`torch.nn.Module` that maps noisy images (n, channels, height, width) to
+        the noise in them.
+    width : int, default=64
+        Channels of the features, at the finest scale for "unet".
+    depth : int, default=None
+        Number of poolings of "unet" (None means 3), or of convolutions of "bf_cnn"
+        (None means 20).
+    bias : bool, default=False
+        Whether the network has additive constants. Not used with a callable.
+    noise_std : float or None, default=0.1
+        Standard deviation of the noise that ``score(X)`` adds, in the units of the
+        images. Nothing else uses it.
+    train_noise_std : float or tuple of (float, float), default=(0.0, 1.0)
+        Noise level, or range of noise levels, of training.
+    noise_distribution : {"squared", "uniform"}, default="squared"
+        How levels are drawn from the range (low, high), with u uniform on (0, 1):
+        low + (high - low) u^2, which favours low ones as [2]_ does, or
+        low + (high - low) u.
+    patch_size : int, default=None
+        Side of the random crops to train on. None trains on whole images, which must
+        then have one size.
+    augment : bool, default=False
+        Whether to flip and turn training images at random.
+    n_train_samples : int, default=None
+        Number of images to train on: the first ones of a permutation that
+        `random_state` fixes, so that smaller sets are part of larger ones. None takes
+        all. More than there are gives a warning and takes all.
+    max_steps : int, default=2000
+        Number of gradient steps, whatever the number of images.
+    batch_size : int, default=64
+        Images or crops in a step.
+    learning_rate : float, default=1e-3
+        Largest learning rate of Adam.
+    schedule : {"one_cycle", "halving", "constant"}, default="one_cycle"
+        Learning rate over the steps: up to `learning_rate` in the first 30 percent and
+        down to nearly 0; halved ten times, as in [2]_; or constant.
+    early_stopping : bool, default=False
+        Whether to set images aside, to stop when the loss on them no longer falls, and
+        to keep the weights with the lowest.
+    validation_fraction : float, default=0.1
+        Share of the images given to `fit` that early stopping sets aside: the last ones
+        of the permutation.
+    n_iter_no_change : int, default=10
+        Early stopping looks every ``max_steps / 100`` steps and stops when it looked
+        this many times and the loss did not fall.
+    device : str or torch.device, default="auto"
+        Where to compute. "auto" takes a GPU if torch finds one.
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        Precision of the products in training. "auto" takes bfloat16 where the hardware
+        has it. `transform` always computes in float32.
+    compile : bool or "auto", default="auto"
+        Whether to train through :func:`torch.compile`, which takes up to minutes to
+        begin. "auto" does for long trainings where a C++ compiler is found.
+    warm_start : bool, default=False
+        Whether to go on from the network of the previous `fit`, for `max_steps` more.
+        Its architecture stays.
+    image_shape : tuple of int, default=None
+        (height, width) or (height, width, channels) of the rows of 2-D arrays.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the choice of images and crops, the noise and the initial weights. Pass an
+        int for the same result on the same device, number of threads and versions.
+
+    Attributes
+    ----------
+    network_ : torch.nn.Module
+        Trained network, in evaluation mode. Predicts the noise.
+    n_parameters_ : int
+        Number of its parameters.
+    n_steps_ : int
+        Number of gradient steps it was trained for.
+    loss_curve_ : ndarray of shape (n_steps_,)
+        Mean squared error of each step.
+    validation_loss_curve_ : ndarray
+        Loss on the images set aside, each time that early stopping looked. Only with
+        ``early_stopping=True``.
+    train_indices_ : ndarray of int
+        The images of `X` that the last `fit` trained on.
+    n_channels_in_ : int
+        Number of channels seen during :term:`fit`.
+    n_features_in_ : int
+        Number of values of an image seen during :term:`fit`. Not defined for lists.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of features seen during :term:`fit`. Defined only when `X` has feature
+        names that are all strings.
+
+    See Also
+    --------
+    WaveletThresholdDenoiser : Shrinks in a basis that does not adapt.
+    sklearn_gahb.metrics.make_psnr_scorer : Compares estimators at one noise level.
+
+    Notes
+    -----
+    Ctrl-C stops training; the estimator is then fitted with what it learned so far, and
+    KeyboardInterrupt is raised. Progress bars come from
+    ``set_callbacks(sklearn.callback.ProgressBar())``.
+
+    References
+    ----------
+    .. [1] S. Mohan, Z. Kadkhodaie, E. P. Simoncelli, C. Fernandez-Granda, "Robust and
+       interpretable blind image denoising via bias-free convolutional neural networks",
+       ICLR 2020. :arxiv:`1906.05478`
+    .. [2] Z. Kadkhodaie, F. Guth, E. P. Simoncelli, S. Mallat, "Generalization in
+       diffusion models arises from geometry-adaptive harmonic representations",
+       ICLR 2024. :arxiv:`2310.02557`
+
+    Examples
+    --------
+    >>> from sklearn_gahb import DNNDenoiser
+    >>> from sklearn_gahb.datasets import make_disk_images
+    >>> X = make_disk_images(200, 16, random_state=0)
+    >>> denoiser = DNNDenoiser(
+    ...     width=4, depth=1, max_steps=100, learning_rate=1e-2, random_state=0
+    ... )
+    >>> denoiser.fit(X[:150]).score(X[150:]) > 22
+    True
+    """
+
+    _parameter_constraints: dict = {
+        "architecture": [StrOptions({"unet", "bf_cnn"}), callable],
+        "width": [Interval(Integral, 1, None, closed="left")],
+        "depth": [Interval(Integral, 1, None, closed="left"), None],
+        "bias": ["boolean"],
+        "noise_std": [Interval(Real, 0, None, closed="left"), None],
+        "train_noise_std": [Interval(Real, 0, None, closed="neither"), tuple, list],
+        "noise_distribution": [StrOptions({"squared", "uniform"})],
+        "patch_size": [Interval(Integral, 1, None, closed="left"), None],
+        "augment": ["boolean"],
+        "n_train_samples": [Interval(Integral, 1, None, closed="left"), None],
+        "max_steps": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "schedule": [StrOptions({"one_cycle", "halving", "constant"})],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "device": [str, torch.device],
+        "precision": [StrOptions({"auto", "float32", "bfloat16"})],
+        "compile": ["boolean", StrOptions({"auto"})],
+        "warm_start": ["boolean"],
+        "image_shape": [tuple, list, None],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        architecture="unet",
+        *,
+        width=64,
+        depth=None,
+        bias=False,
+        noise_std=0.1,
+        train_noise_std=(0.0, 1.0),
+        noise_distribution="squared",
+        patch_size=None,
+        augment=False,
+        n_train_samples=None,
+        max_steps=2000,
+        batch_size=64,
+        learning_rate=1e-3,
+        schedule="one_cycle",
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        device="auto",
+        precision="auto",
+        compile="auto",
+        warm_start=False,
+        image_shape=None,
+        random_state=None,
+    ):
+        self.architecture = architecture
+        self.width = width
+        self.depth = depth
+        self.bias = bias
+        self.noise_std = noise_std
+        self.train_noise_std = train_noise_std
+        self.noise_distribution = noise_distribution
+        self.patch_size = patch_size
+        self.augment = augment
+        self.n_train_samples = n_train_samples
+        self.max_steps = max_steps
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.schedule = schedule
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.device = device
+        self.precision = precision
+        self.compile = compile
+        self.warm_start = warm_start
+        self.image_shape = image_shape
+        self.random_state = random_state
+
+    @with_callbacks
+    def fit(self, X, y=None):
+        """Train the network.
+
+        Parameters
+        ----------
+        X : array-like or list of array-like
+            Clean images, to which fresh noise is added in every step; noisy ones if `y`
+            holds the clean ones. Of shape (n_images, height, width), (n_images, height,
+            width, channels), (n_images, n_pixels) with `image_shape`, or with
+            `patch_size` a list of photographs.
+        y : array-like or list of array-like, default=None
+            Clean images of the shape of `X`: the noise of each image is then the same
+            in every step. Labels (1-D) are ignored.
+
+        Returns
+        -------
+        self : object
+            The fitted denoiser.
+
+        Raises
+        ------
+        ValueError
+            If an argument is out of its range, `X` equals `y`, or the loss is no longer
+            finite. The estimator is then as it was before.
+        KeyboardInterrupt
+            If it was interrupted; the estimator is fitted up to the last step.
+        """
+        return super().fit(X, y)
+
+    def _fit(self, clean, noisy):
+        levels = training.check_noise_range(self.train_noise_std)
+        training.check_sizes(clean, self.patch_size)
+        device = resolve_device(self.device)
+        rng = check_random_state(self.random_state)
+        train, validation = self._split(len(clean), rng)
+        network = self._start(clean.n_channels, rng).to(
+            device, memory_format=torch.channels_last
+        )
+        generator = torch.Generator(device).manual_seed(rng.randint(2**31 - 1))
+        images = [one.to(device) for one in (clean, noisy) if one is not None]
+
+        def make_pairs(indices):
+            batches = training.image_batches(
+                images,
+                indices,
+                batch_size=self.batch_size,
+                patch_size=self.patch_size,
+                augment=self.augment,
+                rng=rng,
+                device=device,
+            )
+            if noisy is not None:
+                return training.with_given_noise(batches)
+            return training.with_fresh_noise(
+                batches, levels, self.noise_distribution, generator
+            )
+
+        n_validation = math.ceil(len(validation) / self.batch_size)
+        validation_pairs = list(islice(make_pairs(validation), n_validation))
+        pairs = make_pairs(train)
+        first, _ = next(pairs)
+        check_network(network, first[:1])
+        if self._starts_afresh() and not callable(self.architecture):
+            calibrate_norms(network, first)
+        log = training.TrainingLog()
+        looks = training.train(
+            network,
+            pairs,
+            log,
+            n_steps=self.max_steps,
+            learning_rate=self.learning_rate,
+            schedule=self.schedule,
+            precision=training.resolve_precision(self.precision, device),
+            compile=(
+                training.pays_to_compile(
+                    network, first[:1], self.batch_size * self.max_steps
+                )
+                if self.compile == "auto"
+                else self.compile
+            ),
+            validation_pairs=validation_pairs,
+            patience=self.n_iter_no_change,
+        )
+        # A denoiser scores clean images beside labels, which it ignores.
+        X, y = (clean, None) if noisy is None else (noisy, clean)
+        data = {
+            "X": lambda: X.take(train),
+            "y": lambda: np.zeros(len(train)) if y is None else y.take(train),
+            "reconstruction_attributes": lambda: {
+                "network_": copy.deepcopy(network).eval()
+            },
+        }
+        try:
+            self._follow(looks, data)
+        except KeyboardInterrupt:
+            self._store(network, log, train)
+            raise
+        self._store(network, log, train)
+
+    def _follow(self, looks, data):
+        """Train, and tell the callbacks."""
+        context = self._init_callback_context(max_subtasks=min(100, self.max_steps))
+        context.call_on_fit_task_begin(estimator=self)
+        for start, stop in looks:
+            task = context.subcontext(f"steps {start + 1} to {stop}")
+            task.call_on_fit_task_begin(estimator=self)
+            if task.call_on_fit_task_end(estimator=self, **data):
+                break
+        context.call_on_fit_task_end(estimator=self, **data)
+
+    def _split(self, n_samples, rng):
+        """Indices to train on, and to validate on, of a permutation."""
+        permutation = rng.permutation(n_samples)
+        n_validation = (
+            math.ceil(self.validation_fraction * n_samples)
+            if self.early_stopping
+            else 0
+        )
+        n_available = n_samples - n_validation
+        if n_available < 1:
+            raise ValueError(
+                f"early_stopping sets aside {n_validation} of the {n_samples} images "
+                "in X and leaves none to train on; pass more, or early_stopping=False."
+            )
+        n_train = self.n_train_samples or n_available
+        if n_train > n_available:
+            warnings.warn(
+                f"n_train_samples={n_train} is larger than the {n_available} images "
+                "there are to train on; all of them are taken.",
+                stacklevel=6,
+            )
+        return permutation[: min(n_train, n_available)], permutation[n_available:]
+
+    def _starts_afresh(self):
+        return not (self.warm_start and hasattr(self, "network_"))
+
+    def _start(self, channels, rng):
+        """The network to train: a new one, or a copy of the previous one."""
+        seed = rng.randint(2**31 - 1)
+        if self._starts_afresh():
+            return make_network(
+                self.architecture, channels, self.width, self.depth, self.bias, seed
+            )
+        return copy.deepcopy(self.network_)
+
+    def _store(self, network, log, train):
+        if log.best_state is not None:
+            network.load_state_dict(log.best_state)
+        network.eval()
+        network.zero_grad()
+        losses = torch.stack(log.losses).double().cpu().numpy() if log.losses else []
+        previous = [] if self._starts_afresh() else self.loss_curve_
+        self.network_ = network
+        self.n_parameters_ = sum(p.numel() for p in network.parameters())
+        self.loss_curve_ = np.concatenate([previous, losses])
+        self.n_steps_ = len(self.loss_curve_)
+        self.train_indices_ = train
+        if self.early_stopping:
+            self.validation_loss_curve_ = np.array(log.validation_losses)
+
+    def _transform_batch(self, y):
+        device = next(self.network_.parameters()).device
+        return denoise_in_tiles(
+            lambda tile: self._denoise(tile.to(device), None).to(y.device), y
+        )
+
+    def _denoise(self, y, noise_std):
+        return y - self.network_(y.float()).to(y.dtype)
+
+    def __getstate__(self):
+        state = dict(super().__getstate__())
+        if "network_" in state:
+            # A network on a GPU must unpickle on machines without one.
+            state["network_"] = copy.deepcopy(state["network_"]).cpu()
+        return state

@@ -1,0 +1,176 @@
+"""Wiener filter in the Fourier domain."""
+
+from numbers import Real
+
+import numpy as np
+import torch
+from sklearn.utils._param_validation import Interval
+
+from .._images import to_tensor
+from ..noise import median_noise_std
+from ._base import BaseDenoiser
+
+
+class WienerDenoiser(BaseDenoiser):
+    r"""Fourier shrinkage, the optimum for stationary Gaussian images.
+
+    .. math:: \hat x = m + F^{-1} \frac{S}{S + \sigma^2} F (y - m)
+
+    with the periodic discrete Fourier transform F, the mean intensity m and the power
+    spectrum S of clean images,
+
+    .. math:: S(\omega) = E |F(x - m)(\omega)|^2 / d
+
+    with d pixels, so that white noise has the spectrum :math:`\sigma^2`. Each channel
+    is filtered by itself. The filter is bound to the size of the images it was fitted
+    on.
+
+    Parameters
+    ----------
+    power_spectrum : array-like of shape (height, width) or (height, width, channels), \
+            default=None
+        Power spectrum S in the layout of :func:`numpy.fft.fft2`, not negative. None
+        learns it in `fit`.
+    zero_mean : bool, default=False
+        Whether images have mean 0. With True nothing is subtracted, and the denoiser is
+        linear.
+    noise_std : float, default=None
+        Standard deviation of the noise, in the units of the images. None estimates it
+        for each image by `estimate_noise_std`.
+    image_shape : tuple of int, default=None
+        (height, width) or (height, width, channels) of the rows of 2-D arrays.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the noise that ``score(X)`` adds.
+
+    Attributes
+    ----------
+    power_spectrum_ : ndarray of shape (height, width, channels)
+        Power spectrum in use.
+    mean_ : ndarray of shape (channels,)
+        Mean intensity in use.
+    n_channels_in_ : int
+        Number of channels seen during :term:`fit`.
+    n_features_in_ : int
+        Number of values of an image seen during :term:`fit`. Not defined for lists.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of features seen during :term:`fit`. Defined only when `X` has feature
+        names that are all strings.
+
+    See Also
+    --------
+    WaveletThresholdDenoiser : Shrinks in a wavelet basis.
+    sklearn_gahb.datasets.make_gaussian_textures : Images for which this is optimal.
+
+    References
+    ----------
+    .. [1] S. Mallat, "A Wavelet Tour of Signal Processing", 3rd edition, section
+       11.1.2, Academic Press, 2009. :doi:`10.1016/B978-0-12-374370-1.X0001-8`
+
+    Examples
+    --------
+    >>> from sklearn_gahb import WienerDenoiser
+    >>> from sklearn_gahb.datasets import make_gaussian_textures
+    >>> X = make_gaussian_textures(100, 32, random_state=0)
+    >>> denoiser = WienerDenoiser(noise_std=0.1, random_state=0).fit(X[:80])
+    >>> denoiser.score(X[80:]) > 25
+    True
+    """
+
+    _parameter_constraints: dict = {
+        "power_spectrum": ["array-like", None],
+        "zero_mean": ["boolean"],
+        "noise_std": [Interval(Real, 0, None, closed="left"), None],
+        "image_shape": [tuple, list, None],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        power_spectrum=None,
+        *,
+        zero_mean=False,
+        noise_std=None,
+        image_shape=None,
+        random_state=None,
+    ):
+        self.power_spectrum = power_spectrum
+        self.zero_mean = zero_mean
+        self.noise_std = noise_std
+        self.image_shape = image_shape
+        self.random_state = random_state
+
+    def _fit(self, clean, noisy):
+        size = _one_size(clean)
+        channels = clean.n_channels
+        mean = np.zeros(channels) if self.zero_mean else mean_intensity(clean)
+        if self.power_spectrum is None:
+            spectrum = estimate_power_spectrum(clean, mean)
+        else:
+            spectrum = _check_power_spectrum(self.power_spectrum, (*size, channels))
+        self.mean_ = mean
+        self.power_spectrum_ = spectrum
+
+    def _denoise(self, y, noise_std):
+        if tuple(y.shape[2:]) != self.power_spectrum_.shape[:2]:
+            raise ValueError(
+                "X has images of {}x{} pixels, but WienerDenoiser was fitted on images "
+                "of {}x{}.".format(*y.shape[2:], *self.power_spectrum_.shape[:2])
+            )
+        if noise_std is None:
+            noise_std = median_noise_std(y.detach().cpu().numpy())
+        variance = torch.as_tensor(noise_std, dtype=y.dtype, device=y.device) ** 2
+        spectrum = torch.as_tensor(
+            self.power_spectrum_, dtype=y.dtype, device=y.device
+        ).permute(2, 0, 1)
+        mean = torch.as_tensor(self.mean_, dtype=y.dtype, device=y.device)
+        gain = wiener_gain(spectrum, variance.reshape(-1, 1, 1, 1))
+        mean = mean.view(1, -1, 1, 1)
+        return mean + torch.fft.ifft2(gain * torch.fft.fft2(y - mean)).real
+
+
+def wiener_gain(power_spectrum, noise_variance):
+    """S / (S + sigma^2), and 1 where both vanish."""
+    total = power_spectrum + noise_variance
+    return torch.where(total > 0, power_spectrum / total, 1.0)
+
+
+def mean_intensity(images):
+    """Mean over images and pixels, of shape (channels,)."""
+    totals = sum(
+        to_tensor(images.stacks[number][batch]).double().mean((2, 3)).sum(0)
+        for number, batch in images.batches()
+    )
+    return totals.cpu().numpy() / len(images)
+
+
+def estimate_power_spectrum(images, mean):
+    """Mean of |fft2(x - mean)|^2 / (height * width), of shape (h, w, channels)."""
+    totals = 0.0
+    for number, batch in images.batches():
+        x = to_tensor(images.stacks[number][batch]).double()
+        x = x - torch.as_tensor(mean, device=x.device).view(1, -1, 1, 1)
+        totals = totals + torch.fft.fft2(x, norm="ortho").abs().square().sum(0)
+    return totals.permute(1, 2, 0).cpu().numpy() / len(images)
+
+
+def _one_size(images):
+    if len(images.sizes) > 1:
+        raise ValueError(
+            "WienerDenoiser is bound to one size of image, and X has images of "
+            f"{len(images.sizes)} sizes, among them {sorted(images.sizes)[:3]}."
+        )
+    return next(iter(images.sizes))
+
+
+def _check_power_spectrum(power_spectrum, shape):
+    spectrum = np.asarray(power_spectrum, dtype=np.float64)
+    if spectrum.ndim == 2:
+        spectrum = np.repeat(spectrum[..., None], shape[-1], axis=-1)
+    if spectrum.shape != shape:
+        raise ValueError(
+            f"power_spectrum has shape {np.shape(power_spectrum)}; for the images in X "
+            f"it must be {shape[:2]} or {shape}."
+        )
+    if not (np.isfinite(spectrum).all() and (spectrum >= 0).all()):
+        raise ValueError("power_spectrum must be finite and not negative.")
+    return spectrum

@@ -1,0 +1,169 @@
+"""Denoisers inside scikit-learn's own tools."""
+
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.callback import ProgressBar
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import (
+    GridSearchCV,
+    KFold,
+    cross_validate,
+    learning_curve,
+    train_test_split,
+)
+from sklearn.pipeline import Pipeline, make_pipeline
+
+from sklearn_gahb import (
+    DNNDenoiser,
+    GaussianNoise,
+    WaveletThresholdDenoiser,
+    WienerDenoiser,
+    make_psnr_scorer,
+)
+from sklearn_gahb.datasets import make_disk_images
+
+X = make_disk_images(60, 16, random_state=0)
+SCORER = make_psnr_scorer(0.1, random_state=0)
+DENOISERS = [
+    WaveletThresholdDenoiser("haar", noise_std=0.1, random_state=0),
+    WienerDenoiser(noise_std=0.1, random_state=0),
+    DNNDenoiser(width=4, depth=1, max_steps=20, device="cpu", random_state=0),
+]
+each_denoiser = pytest.mark.parametrize(
+    "denoiser", DENOISERS, ids=lambda d: type(d).__name__
+)
+
+
+@each_denoiser
+def test_pipeline_that_adds_noise_is_fitted_and_scored_on_clean_images(denoiser):
+    pipeline = make_pipeline(GaussianNoise(0.1, random_state=0), clone(denoiser))
+    pipeline.fit(X, X)
+    noisy = pipeline[0].transform(X)
+    assert pipeline.score(X, X) == pipeline[-1].score(noisy, X)
+    expected = clone(denoiser).fit(noisy, X).transform(noisy)
+    np.testing.assert_array_equal(pipeline.transform(X), expected)
+    np.testing.assert_array_equal(
+        pickle.loads(pickle.dumps(pipeline)).transform(X), expected
+    )
+
+
+@each_denoiser
+def test_bare_denoiser_takes_clean_images_alone(denoiser):
+    result = cross_validate(clone(denoiser), X, cv=3, scoring=SCORER)
+    default = cross_validate(clone(denoiser), X, cv=3)
+    assert np.isfinite(result["test_score"]).all()
+    # score(X) draws from the same distribution as the scorer.
+    np.testing.assert_allclose(
+        default["test_score"].mean(), result["test_score"].mean(), atol=0.5
+    )
+    with pytest.raises(ValueError, match="X equals y"):
+        cross_validate(clone(denoiser), X, X, cv=3, error_score="raise")
+
+
+@each_denoiser
+def test_clone_keeps_parameters_only(denoiser):
+    fitted = clone(denoiser).fit(X)
+    copy = clone(fitted)
+    assert copy.get_params() == denoiser.get_params()
+    assert not [name for name in vars(copy) if name.endswith("_")]
+    frozen = clone(FrozenEstimator(fitted)).fit(X, None)
+    np.testing.assert_array_equal(frozen.transform(X), fitted.transform(X))
+
+
+def test_search_compares_denoisers_of_all_kinds():
+    pipeline = Pipeline(
+        [("noise", GaussianNoise(0.1, random_state=0)), ("denoise", DENOISERS[0])]
+    )
+    search = GridSearchCV(pipeline, {"denoise": DENOISERS}, cv=2).fit(X, X)
+    assert search.best_score_ == max(search.cv_results_["mean_test_score"])
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    again = GridSearchCV(clone(DENOISERS[0]), {"threshold": [1.0, 3.0]}, scoring=SCORER)
+    assert again.fit(X).best_params_ == {"threshold": 3.0}
+
+
+def test_identity_cannot_win_a_search():
+    """Infinite PSNR of degraded equal to clean is an error, not a score."""
+    search = GridSearchCV(
+        WaveletThresholdDenoiser(noise_std=0.1), {"threshold": [0.0, 3.0]}
+    )
+    with pytest.raises(ValueError, match="X equals y"):
+        search.fit(X, X)
+    silent = make_pipeline(GaussianNoise(0.0), WaveletThresholdDenoiser())
+    with pytest.raises(ValueError, match="X equals y"):
+        silent.fit(X, X)
+    quiet = WaveletThresholdDenoiser(noise_std=0.0, random_state=0).fit(X)
+    with pytest.raises(ValueError, match="noise_std=0"):
+        quiet.score(X)
+
+
+def test_images_travel_through_splits():
+    groups = np.repeat(np.arange(6), 10)
+    train, test, _, test_groups = train_test_split(
+        X, groups, test_size=0.5, random_state=0
+    )
+    assert len(train) == len(test) == len(test_groups) == 30
+    photos = list(X)
+    scores = cross_validate(
+        WaveletThresholdDenoiser("haar"), photos, cv=KFold(2), scoring=SCORER
+    )["test_score"]
+    stack = cross_validate(
+        WaveletThresholdDenoiser("haar"), X, cv=KFold(2), scoring=SCORER
+    )["test_score"]
+    np.testing.assert_allclose(scores, stack, atol=1e-6)
+
+
+def test_progress_bars_nest_under_a_search(capsys):
+    search = GridSearchCV(DENOISERS[2], {"n_train_samples": [1, 5]}, cv=2)
+    search.set_callbacks(ProgressBar(max_propagation_depth=None)).fit(X)
+    output = capsys.readouterr().out
+    assert "GridSearchCV - fit" in output
+    assert "DNNDenoiser - fit" in output
+
+
+def test_parallel_search_gives_the_same():
+    grid = {"n_train_samples": [1, 20]}
+    options = {"scoring": SCORER, "cv": 2, "refit": False}
+    serial = GridSearchCV(DENOISERS[2], grid, **options).fit(X)
+    parallel = GridSearchCV(DENOISERS[2], grid, n_jobs=2, **options).fit(X)
+    np.testing.assert_allclose(
+        serial.cv_results_["mean_test_score"],
+        parallel.cv_results_["mean_test_score"],
+        atol=0.05,
+    )
+
+
+def test_memorisation_shows_in_a_grid_search_and_in_a_learning_curve(patches):
+    """Few photographs are memorised; more make the denoiser generalise."""
+    train, test = patches
+    photos = np.concatenate([train, test])
+    n_train = len(train)
+    splits = [(np.arange(n_train), np.arange(n_train, len(photos)))]
+    denoiser = DNNDenoiser(
+        width=8,
+        depth=2,
+        max_steps=400,
+        batch_size=32,
+        learning_rate=1e-2,
+        device="cpu",
+        random_state=0,
+    )
+    search = GridSearchCV(
+        denoiser, {"n_train_samples": [1, 300]}, scoring=SCORER, cv=splits, refit=False
+    ).fit(photos)
+    few, many = search.cv_results_["mean_test_score"]
+    assert few < 17
+    assert many > 22
+    own = {}
+    for size in (1, 300):
+        fitted = clone(denoiser).set_params(n_train_samples=size).fit(train)
+        own[size] = SCORER(fitted, train[fitted.train_indices_])
+    assert own[1] > 30
+    assert abs(own[300] - many) < 3
+    _, train_scores, test_scores = learning_curve(
+        denoiser, photos, None, train_sizes=[1, 300], cv=splits, scoring=SCORER
+    )
+    assert train_scores[0, 0] > test_scores[0, 0] + 15
+    assert test_scores[1, 0] > test_scores[0, 0] + 5

@@ -1,0 +1,190 @@
+import numpy as np
+import pytest
+import pywt
+import torch
+from sklearn.base import clone
+
+from sklearn_gahb import GaussianNoise, WaveletThresholdDenoiser, as_denoise
+from sklearn_gahb.denoisers._wavelet import (
+    analyse,
+    bayes_threshold,
+    shrink,
+    sure_threshold,
+    synthesise,
+)
+
+RNG = np.random.RandomState(0)
+NOISY = RNG.rand(5, 64, 32) + 0.2 * RNG.randn(5, 64, 32)
+C = RNG.randn(3, 2, 8, 8) * 2
+
+
+@pytest.mark.parametrize("wavelet", ["haar", "db2", "sym4", "coif1"])
+@pytest.mark.parametrize("shrinkage", ["hard", "soft", "garrote"])
+def test_equals_pywavelets_image_by_image(wavelet, shrinkage):
+    expected = []
+    for y in NOISY:
+        bands = pywt.wavedec2(y, wavelet, "periodization", level=2)
+        for i in (1, 2):
+            bands[i] = tuple(pywt.threshold(c, 0.6, shrinkage) for c in bands[i])
+        expected.append(pywt.waverec2(bands, wavelet, "periodization"))
+    denoiser = WaveletThresholdDenoiser(
+        wavelet, levels=2, shrinkage=shrinkage, noise_std=0.2
+    )
+    denoised = denoiser.fit(NOISY).transform(NOISY)
+    np.testing.assert_allclose(denoised, expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("wavelet", ["haar", "sym4", "db8"])
+@pytest.mark.parametrize("shape", [(16, 16), (4, 8), (1, 16)])
+def test_transform_is_orthonormal(wavelet, shape):
+    axes = [axis for axis in (2, 3) if shape[axis - 2] > 1]
+    units = np.eye(shape[0] * shape[1]).reshape(-1, 1, *shape)
+    coarse, details = analyse(units, pywt.Wavelet(wavelet), 2, axes)
+    flat = [coarse, *(band for bands in details for band in bands.values())]
+    matrix = np.concatenate([band.reshape(len(units), -1) for band in flat], axis=1)
+    np.testing.assert_allclose(matrix @ matrix.T, np.eye(len(units)), atol=1e-10)
+    rebuilt = synthesise(coarse, details, pywt.Wavelet(wavelet), axes)
+    np.testing.assert_allclose(rebuilt, units, atol=1e-10)
+
+
+@pytest.mark.parametrize("shrinkage", ["hard", "soft", "garrote"])
+@pytest.mark.parametrize("shape", [(3, 40, 24), (3, 13, 7), (3, 1, 19), (3, 1, 1)])
+@pytest.mark.parametrize("n_shifts", [1, 9])
+def test_threshold_zero_reconstructs(shrinkage, shape, n_shifts):
+    X = RNG.rand(*shape)
+    denoiser = WaveletThresholdDenoiser(
+        threshold=0.0, shrinkage=shrinkage, n_shifts=n_shifts, noise_std=0.1
+    )
+    np.testing.assert_allclose(denoiser.fit(X).transform(X), X, atol=1e-10)
+
+
+def test_classical_rule_keeps_what_exceeds_the_threshold():
+    c = np.array([-2.0, -1.0, 0.5, 1.0, 1.5])
+    np.testing.assert_array_equal(shrink(c, 1.0, "hard"), [-2, 0, 0, 0, 1.5])
+    np.testing.assert_array_equal(shrink(c, 1.0, "soft"), [-1, 0, 0, 0, 0.5])
+    np.testing.assert_allclose(
+        shrink(c, 1.0, "garrote"), [-1.5, 0, 0, 0, 1.5 - 1 / 1.5]
+    )
+    np.testing.assert_array_equal(shrink(np.zeros(2), 0.0, "garrote"), 0)
+
+
+def test_hard_thresholding_is_homogeneous_with_the_level():
+    denoise = as_denoise(WaveletThresholdDenoiser().fit(NOISY))
+    y = torch.from_numpy(NOISY[:, None])
+    torch.testing.assert_close(denoise(10 * y, 1.0), 10 * denoise(y, 0.1))
+
+
+def test_sure_threshold_minimises_the_risk_estimate_over_a_grid():
+    sigma = 0.7
+    T = sure_threshold(C, np.full((3, 1, 1, 1), sigma))
+    grid = np.linspace(0, np.abs(C).max(), 2000)
+
+    def risk(c, t):
+        kept = np.abs(c) > t
+        return (
+            np.minimum(c**2, t**2).sum() + 2 * sigma**2 * kept.sum() - c.size * sigma**2
+        )
+
+    for image, channel in np.ndindex(3, 2):
+        c, t = C[image, channel], T[image, channel, 0, 0]
+        assert risk(c, t) <= min(risk(c, g) for g in grid) + 1e-9
+
+
+def test_sure_estimates_the_true_risk():
+    rng = np.random.RandomState(1)
+    clean = np.where(rng.rand(1, 1, 256, 256) < 0.1, 5.0, 0.0)
+    noisy = clean + rng.randn(*clean.shape)
+    T = sure_threshold(noisy, np.ones((1, 1, 1, 1)))
+    grid = np.linspace(0, 5, 200)
+    errors = [((shrink(noisy, t, "soft") - clean) ** 2).mean() for t in grid]
+    error = ((shrink(noisy, T, "soft") - clean) ** 2).mean()
+    assert error <= 1.02 * min(errors)
+
+
+def test_bayes_threshold_is_closed_form():
+    c = np.broadcast_to([3.0, -3.0], (1, 1, 4, 2))
+    T = bayes_threshold(c, np.full((1, 1, 1, 1), 1.0))
+    assert T.item() == pytest.approx(1 / np.sqrt(8))
+    assert bayes_threshold(c, np.full((1, 1, 1, 1), 4.0)).item() == np.inf
+    assert bayes_threshold(c, np.zeros((1, 1, 1, 1))).item() == 0
+
+
+def test_cycle_spinning_is_the_mean_over_translations():
+    single = WaveletThresholdDenoiser(levels=2, noise_std=0.2).fit(NOISY)
+    spun = clone(single).set_params(n_shifts=4).fit(NOISY)
+    shifted = [
+        np.roll(single.transform(np.roll(NOISY, (i, j), (1, 2))), (-i, -j), (1, 2))
+        for i in (0, 1)
+        for j in (0, 1)
+    ]
+    np.testing.assert_allclose(spun.transform(NOISY), np.mean(shifted, 0), atol=1e-12)
+
+
+def test_level_is_estimated_for_each_image():
+    levels = np.array([0.05, 0.5])[:, None, None]
+    noisy = np.ones((2, 64, 64)) + levels * RNG.randn(2, 64, 64)
+    denoiser = WaveletThresholdDenoiser(threshold=4.0).fit(noisy)
+    errors = np.abs(denoiser.transform(noisy) - 1).mean(axis=(1, 2))
+    np.testing.assert_allclose(errors / levels.ravel(), errors[0] / 0.05, rtol=0.5)
+    assert (errors < 0.15 * levels.ravel()).all()
+
+
+def test_colour_channels_are_denoised_alone():
+    X = RNG.rand(3, 16, 16, 3)
+    denoiser = WaveletThresholdDenoiser(noise_std=0.1)
+    together = clone(denoiser).fit(X).transform(X)
+    alone = clone(denoiser).fit(X[..., 0]).transform(X[..., 0])
+    np.testing.assert_allclose(together[..., 0], alone, atol=1e-12)
+
+
+def test_published_gain_of_bayes_and_translations(data_home):
+    """Figures of the field: BayesShrink about 26.3 dB on Set12 at 25/255."""
+    from sklearn_gahb.datasets import fetch_set12
+
+    images = fetch_set12().images
+    scores = {}
+    for n_shifts in (1, 16):
+        denoiser = WaveletThresholdDenoiser(
+            "sym4",
+            threshold="bayes",
+            shrinkage="soft",
+            n_shifts=n_shifts,
+            noise_std=25 / 255,
+            random_state=0,
+        )
+        scores[n_shifts] = denoiser.fit(images).score(images)
+    assert 26.0 < scores[1] < 27.0
+    assert scores[16] > scores[1] + 0.5
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"wavelet": "db99"}, "wavelet='db99' is no discrete wavelet"),
+        ({"wavelet": "bior2.2"}, "wavelet='bior2.2' is not orthogonal"),
+        ({"wavelet": "morl"}, "wavelet='morl' is no discrete wavelet"),
+        ({"threshold": -1.0}, "'threshold' parameter"),
+        ({"threshold": "minimax"}, "'threshold' parameter"),
+        ({"threshold": "sure"}, "needs shrinkage='soft'"),
+        ({"shrinkage": "firm"}, "'shrinkage' parameter"),
+        ({"n_shifts": 2}, "n_shifts=2 must be the square"),
+        ({"levels": 0}, "'levels' parameter"),
+    ],
+)
+def test_bad_parameters(parameters, message):
+    with pytest.raises(ValueError, match=message):
+        WaveletThresholdDenoiser(**parameters).fit(NOISY)
+
+
+def test_level_zero_keeps_the_image():
+    for threshold, shrinkage in [(3.0, "hard"), ("bayes", "soft"), ("sure", "soft")]:
+        denoiser = WaveletThresholdDenoiser(
+            threshold=threshold, shrinkage=shrinkage, noise_std=0.0
+        ).fit(NOISY)
+        np.testing.assert_allclose(denoiser.transform(NOISY), NOISY, atol=1e-10)
+
+
+def test_noise_is_drawn_from_random_state():
+    denoiser = WaveletThresholdDenoiser(noise_std=0.1, random_state=0).fit(NOISY)
+    noisy = GaussianNoise(0.1, random_state=0).transform(NOISY)
+    assert denoiser.score(NOISY) == denoiser.score(noisy, NOISY)
