@@ -106,7 +106,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         Number of its parameters.
     n_steps_ : int
         Number of gradient steps it was trained for.
-    loss_curve_ : ndarray of shape (n_steps_,)
+    loss_curve_ : ndarray of shape (n_steps,)
         Mean squared error of each step.
     validation_loss_curve_ : ndarray
         Loss on the images set aside, each time that early stopping looked. Only with

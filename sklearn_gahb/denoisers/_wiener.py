@@ -27,8 +27,7 @@ class WienerDenoiser(BaseDenoiser):
 
     Parameters
     ----------
-    power_spectrum : array-like of shape (height, width) or (height, width, channels), \
-            default=None
+    power_spectrum : array-like of shape (height, width[, channels]), default=None
         Power spectrum S in the layout of :func:`numpy.fft.fft2`, not negative. None
         learns it in `fit`.
     zero_mean : bool, default=False
