@@ -120,8 +120,14 @@ def is_images(y):
         return False
     if is_photo_list(y):
         return True
-    ndim = y.ndim if hasattr(y, "ndim") else np.asarray(y).ndim
-    return ndim > 1
+    if hasattr(y, "ndim"):
+        return y.ndim > 1
+    try:
+        return np.ndim(np.asarray(y)) > 1
+    except ValueError as error:
+        raise ValueError(
+            "y must hold images of the shapes in X, or one label an image."
+        ) from error
 
 
 def check_numbers(X, name="X", estimator=None):
@@ -165,8 +171,9 @@ def check_features(estimator, X, numbers, *, reset):
 
 def _check_tensor(X, name):
     X = X.detach()
-    if X.is_sparse or X.is_complex():
-        kind = "sparse" if X.is_sparse else "complex"
+    kind = str(X.layout).removeprefix("torch.")
+    if kind != "strided" or X.is_complex():
+        kind = "complex" if X.is_complex() else kind
         raise ValueError(f"{name} is a {kind} tensor; dense real tensors are accepted.")
     if X.ndim < 2 or X.numel() == 0:
         raise ValueError(
@@ -231,10 +238,10 @@ def _rows_as_stack(X, image_shape, name):
         )
     try:
         stack = X.reshape(len(X), *image_shape)
-    except (ValueError, RuntimeError):
+    except (TypeError, ValueError, RuntimeError):
         raise ValueError(
             f"{name} has {X.shape[1]} values a row, which do not make images of "
-            f"image_shape={tuple(image_shape)}."
+            f"image_shape={tuple(image_shape)}. Pass a single image as {name}[None]."
         ) from None
     return _as_stack(stack, name)
 
@@ -252,10 +259,12 @@ def _as_stack(X, name):
     if X.ndim == 3:
         return X[..., None]
     if shape[-1] > MAX_CHANNELS:
+        tensor = is_tensor(X)
+        moved = f"{name}.movedim(1, -1)" if tensor else f"np.moveaxis({name}, 1, -1)"
         raise ValueError(
             f"{name} has shape {shape}, that is {shape[-1]} channels, and at most "
             f"{MAX_CHANNELS} are accepted. Channels come last: if yours come first, "
-            f"pass np.moveaxis({name}, 1, -1)."
+            f"pass {moved}."
         )
     return X
 
@@ -276,13 +285,13 @@ def _describe(images):
     return tuple(images.data.shape)
 
 
-def are_equal(X, y):
-    """Whether two Images of the same shapes hold the same intensities."""
+def equal_images(X, y):
+    """Which images of two Images hold the same intensities, bool of shape (n,)."""
+    equal = []
     for number, batch in X.batches():
         a, b = (to_tensor(images.stacks[number][batch]) for images in (X, y))
-        if not (a.to(b.device) == b).all():
-            return False
-    return True
+        equal.append((a.to(b.device) == b).flatten(1).all(dim=1).cpu().numpy())
+    return np.concatenate(equal)
 
 
 def float_dtype(dtype):

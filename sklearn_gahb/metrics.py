@@ -8,7 +8,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
 
 from ._images import as_images, check_numbers, check_same_shapes, is_images, to_tensor
-from .noise import GaussianNoise
+from .noise import GaussianNoise, add_noise
 
 __all__ = ["make_psnr_scorer", "mse", "psnr", "psnr_curve"]
 
@@ -191,7 +191,9 @@ def make_psnr_scorer(noise_std, random_state=None):
     Parameters
     ----------
     noise_std : float
-        Standard deviation of the noise, in the units of the images. Positive.
+        Standard deviation of the noise, in the units of the images, which for unsigned
+        integers are fractions of the largest value: 25 of 255 is ``25 / 255``.
+        Positive.
     random_state : int, RandomState instance or None, default=None
         Seeds the noise, once, when the scorer is made. Pass an int for noise that is
         the same in every scorer.
@@ -202,7 +204,8 @@ def make_psnr_scorer(noise_std, random_state=None):
         With signature ``scorer(estimator, X, y=None)``, as the `scoring` argument of
         :class:`~sklearn.model_selection.GridSearchCV` and
         :func:`~sklearn.model_selection.cross_validate` wants it. The clean images are
-        `y` if it holds images, and `X` otherwise.
+        `y` if it holds images, and `X` otherwise. It refuses a pipeline that adds noise
+        itself, by a step `GaussianNoise`: ``pipeline.score(X, X)`` scores that.
 
     Examples
     --------
@@ -242,5 +245,8 @@ class _PSNRScorer:
                 "last step alone, pipeline[-1]."
             )
         clean = y if is_images(y) else X
-        noise = GaussianNoise(self.noise_std, random_state=self.seed)
-        return estimator.score(noise.fit_transform(clean), clean)
+        images = as_images(check_numbers(clean), image_shape=(1, -1))
+        noisy = add_noise(images, self.noise_std, self.seed)
+        if hasattr(clean, "columns"):
+            noisy = type(clean)(noisy, index=clean.index, columns=clean.columns)
+        return estimator.score(noisy, clean)

@@ -29,13 +29,17 @@ class GaussianNoise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     ``pipeline.fit(X, X)`` and ``pipeline.score(X, X)``.
 
     The noise of an image is seeded by `random_state` and the values of that image.
-    Neither the order of the images nor the batch they come in matters, and two copies
-    of an image get the same noise.
+    Neither the order of the images nor the batch they come in matters in a call, nor
+    across calls if `random_state` is an int; two copies of an image get the same noise.
+    Rows of a 2-D array are images: pass a single
+    photograph as ``X[None]``.
 
     Parameters
     ----------
     noise_std : float, default=0.1
-        Standard deviation of the noise, in the units of the images; not negative.
+        Standard deviation of the noise, in the units of the images, which for unsigned
+        integers are fractions of the largest value: 25 of 255 is ``25 / 255``. Not
+        negative.
     random_state : int, RandomState instance or None, default=None
         Pass an int to get the same noise in every call. None draws afresh in each.
 
@@ -51,6 +55,11 @@ class GaussianNoise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     See Also
     --------
     sklearn_gahb.noise.estimate_noise_std : Estimate the level of such noise.
+
+    Notes
+    -----
+    With ``pipeline.fit(X)``, or labels in place of the second `X`, the last step takes
+    the noisy images for clean ones, and adds noise of its own to them.
 
     Examples
     --------
@@ -106,8 +115,7 @@ class GaussianNoise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """
         self._validate_params()
         images = self._check(X, reset=False)
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
-        return images.map(lambda x: x + self.noise_std * _noise_like(x, seed))
+        return add_noise(images, self.noise_std, self.random_state)
 
     def _check(self, X, reset):
         numbers = check_numbers(X, estimator=self)
@@ -120,6 +128,12 @@ class GaussianNoise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         tags.requires_fit = False
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def add_noise(images, noise_std, random_state):
+    """Add noise to checked Images; arrays in the layout of the images."""
+    seed = check_random_state(random_state).randint(2**31 - 1)
+    return images.map(lambda x: x + noise_std * _noise_like(x, seed))
 
 
 def _noise_like(x, seed):
@@ -149,7 +163,8 @@ def estimate_noise_std(X, *, image_shape=None):
     over the non-zero coefficients d of the finest diagonal wavelet band (Daubechies 2)
     [1]_, in which images have little and white noise as much as everywhere. Channels
     are averaged. Edges and texture are taken for noise, so that the estimate is too
-    high where there is little noise.
+    high where there is little noise; it is too low where noisy values were clipped, as
+    in files of photographs.
 
     Parameters
     ----------

@@ -21,7 +21,7 @@ def check_noise_range(train_noise_std):
     """Turn a noise level or a range of them into (low, high)."""
     if isinstance(train_noise_std, Real):
         return train_noise_std, train_noise_std
-    if len(train_noise_std) == 2:
+    if len(train_noise_std) == 2 and all(isinstance(v, Real) for v in train_noise_std):
         low, high = train_noise_std
         if 0 <= low <= high < math.inf and high > 0:
             return low, high
@@ -171,6 +171,10 @@ class TrainingLog:
     validation_losses: list = field(default_factory=list)
     best_state: dict | None = None
 
+    def is_finite(self):
+        """Whether there was a step, and no loss is infinite or NaN."""
+        return bool(self.losses) and bool(torch.stack(self.losses).isfinite().all())
+
 
 def train(
     network,
@@ -281,7 +285,7 @@ def _has_settled(losses, patience):
 def make_scheduler(optimizer, schedule, learning_rate, n_steps):
     """Make a learning-rate schedule over `n_steps` steps.
 
-    "halving" halves ten times, as arXiv 2310.02557 does every 100 of its 1000 epochs;
+    "halving" halves every tenth, as arXiv 2310.02557 does every 100 of its 1000 epochs;
     "one_cycle" rises over the first 30 percent and falls to nearly 0.
     """
     schedulers = torch.optim.lr_scheduler
@@ -289,7 +293,9 @@ def make_scheduler(optimizer, schedule, learning_rate, n_steps):
         # One step more than there are, for the scheduler is called after the last.
         return schedulers.OneCycleLR(optimizer, learning_rate, total_steps=n_steps + 1)
     if schedule == "halving":
-        return schedulers.StepLR(optimizer, max(1, n_steps // 10), gamma=0.5)
+        return schedulers.LambdaLR(
+            optimizer, lambda step: 0.5 ** (10 * step // n_steps)
+        )
     return schedulers.ConstantLR(optimizer, factor=1.0, total_iters=0)
 
 

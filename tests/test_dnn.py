@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from joblib import Parallel, delayed, parallel_config
 from sklearn.base import clone
 from sklearn.callback import ScoringMonitor
 from sklearn.exceptions import NotFittedError
@@ -95,6 +96,9 @@ def test_as_denoise_unwraps(fitted):
     )
     with pytest.raises(NotFittedError):
         as_denoise(tiny())
+    for wrong in (TEST[:3, None], y[0]):
+        with pytest.raises(ValueError, match=r"tensor of shape \(n, channels, height"):
+            as_denoise(fitted)(wrong)
     with pytest.raises(TypeError, match="no denoiser of this package"):
         as_denoise(make_pipeline(WaveletThresholdDenoiser(), fitted))
 
@@ -230,8 +234,14 @@ def test_early_stopping_sets_images_aside():
     np.testing.assert_array_equal(smaller.train_indices_, denoiser.train_indices_[:7])
     stopped = tiny(n_iter_no_change=1, learning_rate=0.1, **options).fit(TRAIN)
     assert stopped.n_steps_ < 100
+    assert not hasattr(
+        stopped.set_params(early_stopping=False, max_steps=1).fit(TRAIN),
+        "validation_loss_curve_",
+    )
     with pytest.raises(ValueError, match="leaves none to train on"):
         tiny(**options).fit(TRAIN[:1])
+    with pytest.raises(ValueError, match="needs an int as random_state"):
+        tiny(warm_start=True, **options).set_params(random_state=None).fit(TRAIN)
 
 
 def test_warm_start_goes_on():
@@ -243,6 +253,11 @@ def test_warm_start_goes_on():
     np.testing.assert_array_equal(denoiser.loss_curve_[:60], first)
     assert denoiser.loss_curve_[60:70].mean() < first[:10].mean() / 2
     assert denoiser.network_ is not network
+    with pytest.raises(ValueError, match="ask for another one"):
+        denoiser.set_params(width=5).fit(TRAIN)
+    with pytest.raises(ValueError, match="ask for another one"):
+        denoiser.set_params(width=4).fit(np.stack([TRAIN] * 2, axis=-1))
+    assert denoiser.n_steps_ == 120
     for name, value in network.state_dict().items():
         assert torch.equal(value, before[name])
 
@@ -264,6 +279,32 @@ def test_interrupted_training_leaves_a_usable_estimator(monkeypatch):
     monkeypatch.undo()
     assert denoiser.n_steps_ == len(denoiser.loss_curve_) == 4
     assert np.isfinite(denoiser.score(TEST))
+
+
+@pytest.mark.parametrize("place", ["check_network", "calibrate_norms"])
+def test_interrupt_before_the_first_step_changes_nothing(monkeypatch, place):
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    fresh, fitted = tiny(), tiny().fit(TRAIN)
+    before = fitted.transform(TEST)
+    monkeypatch.setattr(f"sklearn_gahb.denoisers._dnn.{place}", interrupt)
+    for denoiser in (fresh, fitted):
+        with pytest.raises(KeyboardInterrupt):
+            denoiser.fit(np.stack([TRAIN] * 3, axis=-1))
+    with pytest.raises(NotFittedError):
+        fresh.transform(TEST)
+    np.testing.assert_array_equal(fitted.transform(TEST), before)
+
+
+def test_seeds_hold_under_threads():
+    def first_loss(seed):
+        return tiny(max_steps=1, random_state=seed).fit(TRAIN).loss_curve_[0]
+
+    serial = [first_loss(seed) for seed in range(8)]
+    with parallel_config(backend="threading"):
+        threads = Parallel(n_jobs=4)(delayed(first_loss)(seed) for seed in range(8))
+    np.testing.assert_allclose(threads, serial, rtol=1e-5)
 
 
 def test_loss_that_is_not_finite_changes_nothing():
@@ -312,11 +353,15 @@ def test_unpickles_in_another_process(fitted, tmp_path):
     np.testing.assert_allclose(denoised, fitted.transform(TEST), atol=1e-6)
 
 
-@pytest.mark.parametrize("network", [UNet(width=2), BFCNN(width=2, depth=20)])
+@pytest.mark.parametrize(
+    "network",
+    [UNet(width=2), UNet(width=2, n_scales=4), BFCNN(width=2, depth=20)],
+    ids=["unet", "unet-4-scales", "bf_cnn"],
+)
 def test_tiles_give_what_the_whole_image_gives(network):
     network.eval()
     generator = torch.Generator().manual_seed(0)
-    y = torch.randn(1, 1, 330, 301, generator=generator)
+    y = torch.randn(1, 1, 400, 370, generator=generator)
     shapes = []
 
     def denoise(tile):
@@ -325,8 +370,8 @@ def test_tiles_give_what_the_whole_image_gives(network):
 
     with torch.no_grad():
         whole = y - network(y)
-        tiled = denoise_in_tiles(denoise, y, side=128)
-    assert max(shapes) == 256
+        tiled = denoise_in_tiles(denoise, y, margin=network.margin, side=128)
+    assert max(shapes) <= 128 + 2 * network.margin < 400
     torch.testing.assert_close(tiled, whole, atol=1e-5, rtol=0)
 
 
@@ -374,14 +419,18 @@ def test_callbacks_can_stop_and_are_torn_down_after_errors():
     [
         ({"architecture": "resnet"}, "'architecture' parameter"),
         ({"architecture": lambda channels: "network"}, "a torch.nn.Module is needed"),
+        ({"architecture": torch.nn.ReLU()}, "architecture is a module, ReLU; pass a"),
         (
             {"architecture": lambda channels: torch.nn.Conv2d(channels, 2, 1)},
             r"\(1, 1, 16, 16\) to \(1, 2, 16, 16\)",
         ),
         ({"width": 0}, "'width' parameter"),
+        ({"architecture": "bf_cnn", "depth": 1}, "depth=1 must be at least 2"),
+        ({"architecture": lambda channels: torch.nn.ReLU()}, "no parameters to train"),
         ({"train_noise_std": -0.1}, "'train_noise_std' parameter"),
         ({"train_noise_std": (0.5, 0.1)}, r"train_noise_std=\(0.5, 0.1\)"),
         ({"train_noise_std": (-0.5, 0.1)}, r"train_noise_std=\(-0.5, 0.1\)"),
+        ({"train_noise_std": ("a", "b")}, r"train_noise_std=\('a', 'b'\)"),
         ({"train_noise_std": (0.1,)}, r"train_noise_std=\(0.1,\)"),
         ({"train_noise_std": (0.0, 0.0)}, r"train_noise_std=\(0.0, 0.0\)"),
         ({"train_noise_std": (0.0, np.inf)}, r"train_noise_std=\(0.0, inf\)"),

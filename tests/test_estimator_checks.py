@@ -2,7 +2,7 @@
 
 import pytest
 from sklearn.utils.estimator_checks import (
-    estimator_checks_generator,
+    check_estimator,
     parametrize_with_checks,
 )
 
@@ -37,4 +37,7 @@ def test_sklearn_checks(estimator, check):
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: type(e).__name__)
 def test_checks_are_not_skipped_wholesale(estimator):
     """scikit-learn leaves most checks out for estimators that take no rows."""
-    assert len(list(estimator_checks_generator(estimator, mark=None))) > 42
+    results = check_estimator(estimator, on_skip=None, on_fail="raise")
+    statuses = [result["status"] for result in results]
+    assert statuses.count("passed") >= 40
+    assert set(statuses) <= {"passed", "skipped"}

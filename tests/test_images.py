@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.sparse import csr_array
+from sklearn import config_context
 from sklearn.base import clone
 
 from sklearn_gahb import (
@@ -11,6 +12,7 @@ from sklearn_gahb import (
     GaussianNoise,
     WaveletThresholdDenoiser,
     WienerDenoiser,
+    make_psnr_scorer,
 )
 
 RNG = np.random.RandomState(0)
@@ -158,6 +160,8 @@ def test_bad_rows_and_channels(denoiser):
         clone(denoiser).set_params(image_shape=(7, 7)).fit(GREY.reshape(6, -1))
     with pytest.raises(ValueError, match="must be"):
         clone(denoiser).set_params(image_shape=(108,)).fit(GREY.reshape(6, -1))
+    with pytest.raises(ValueError, match="do not make images of image_shape"):
+        clone(denoiser).set_params(image_shape=(9.0, 12)).fit(GREY.reshape(6, -1))
 
 
 @pytest.mark.parametrize("n", [3, 4])
@@ -184,8 +188,14 @@ def test_degraded_equal_to_clean_is_an_error(denoiser):
     denoiser.fit(GREY)
     with pytest.raises(ValueError, match="X equals y"):
         denoiser.score(GREY, GREY)
+    noisy = GREY + 0.1
+    noisy[2] = GREY[2]
+    with pytest.raises(ValueError, match="1 of the 6 images in X equal those in y"):
+        denoiser.score(noisy, GREY)
     with pytest.raises(ValueError, match=r"y has the shape \(6, 9, 11\)"):
         denoiser.fit(GREY, GREY[:, :, 1:])
+    with pytest.raises(ValueError, match=r"pass y.ravel\(\)"):
+        denoiser.fit(GREY, np.zeros((6, 1)))
 
 
 @each_denoiser
@@ -210,6 +220,18 @@ def test_feature_names_and_set_output(denoiser):
     denoised = denoiser.set_output(transform="pandas").transform(frame)
     assert list(denoised.columns) == list(frame.columns)
     assert denoiser.n_features_in_ == 108
+    assert np.isfinite(denoiser.score(frame))
+    assert np.isfinite(make_psnr_scorer(0.1)(denoiser, frame))
+
+
+@each_denoiser
+def test_score_does_not_depend_on_the_configured_output(denoiser):
+    denoiser = clone(denoiser).set_params(random_state=0).fit(GREY)
+    expected = denoiser.score(GREY)
+    with config_context(transform_output="pandas"):
+        assert denoiser.score(GREY) == expected
+        assert denoiser.score(list(GREY)) == pytest.approx(expected, abs=1e-4)
+        assert np.isfinite(make_psnr_scorer(0.1)(denoiser, GREY))
 
 
 @each_denoiser

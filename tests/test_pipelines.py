@@ -131,7 +131,7 @@ def test_parallel_search_gives_the_same():
     np.testing.assert_allclose(
         serial.cv_results_["mean_test_score"],
         parallel.cv_results_["mean_test_score"],
-        atol=0.05,
+        atol=1e-4,
     )
 
 

@@ -138,6 +138,7 @@ def test_schedules():
     np.testing.assert_array_equal(learning_rates("constant", 50), 0.1)
     halving = learning_rates("halving", 50)
     np.testing.assert_allclose(halving, 0.1 * 0.5 ** (np.arange(50) // 5))
+    assert learning_rates("halving", 19)[-1] == pytest.approx(0.1 * 0.5**9)
     cycle = learning_rates("one_cycle", 100)
     assert cycle.argmax() == pytest.approx(30, abs=1)
     assert cycle.max() == pytest.approx(0.1, rel=1e-2)

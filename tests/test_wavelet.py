@@ -169,11 +169,24 @@ def test_published_gain_of_bayes_and_translations(data_home):
         ({"shrinkage": "firm"}, "'shrinkage' parameter"),
         ({"n_shifts": 2}, "n_shifts=2 must be the square"),
         ({"levels": 0}, "'levels' parameter"),
+        (
+            {"levels": 6},
+            "levels=6 is too many for images of 64x32 pixels; .* at most 5",
+        ),
     ],
 )
 def test_bad_parameters(parameters, message):
     with pytest.raises(ValueError, match=message):
-        WaveletThresholdDenoiser(**parameters).fit(NOISY)
+        WaveletThresholdDenoiser(**parameters).fit(NOISY).transform(NOISY)
+
+
+def test_parameters_set_after_fit_are_checked():
+    denoiser = WaveletThresholdDenoiser().fit(NOISY)
+    for parameters in ({"n_shifts": 2}, {"noise_std": -1.0}, {"threshold": "sure"}):
+        with pytest.raises(ValueError, match=next(iter(parameters))):
+            clone(denoiser).fit(NOISY).set_params(**parameters).transform(NOISY)
+    with pytest.raises(ValueError, match="y requires gradients"):
+        as_denoise(denoiser)(torch.ones(1, 1, 8, 8, requires_grad=True))
 
 
 def test_level_zero_keeps_the_image():

@@ -75,6 +75,20 @@ def test_colour_has_a_spectrum_a_channel():
     np.testing.assert_allclose(spectrum[..., 1], 0.01 * spectrum[..., 0], rtol=1e-4)
 
 
+@pytest.mark.parametrize("n", [1, 2])
+def test_few_images_keep_the_mean_of_others(n):
+    noisy = GaussianNoise(SIGMA, random_state=0).transform(TEXTURES[200:])
+    denoised = WienerDenoiser(noise_std=SIGMA).fit(TEXTURES[:n]).transform(noisy)
+    optimum = (SPECTRUM * SIGMA**2 / (SPECTRUM + SIGMA**2)).mean()
+    assert mse(TEXTURES[200:], denoised) < 1.5 * optimum
+
+
+def test_zero_frequency_is_unbiased():
+    X = TEXTURES[:200].reshape(100, 2, 32, 32)
+    learned = [WienerDenoiser().fit(pair).power_spectrum_[0, 0, 0] for pair in X]
+    assert np.mean(learned) == pytest.approx(SPECTRUM[0, 0], rel=0.3)
+
+
 def test_pairs_learn_from_the_clean_images():
     noisy = GaussianNoise(1.0, random_state=0).transform(TEXTURES)
     a = WienerDenoiser().fit(noisy, TEXTURES).power_spectrum_

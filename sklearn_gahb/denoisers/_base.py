@@ -13,15 +13,20 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from .._images import (
-    are_equal,
     as_images,
     check_features,
     check_numbers,
     check_same_shapes,
+    equal_images,
     is_images,
+    is_tensor,
 )
 from ..metrics import psnr
-from ..noise import GaussianNoise
+from ..noise import GaussianNoise, add_noise
+
+
+class FitInterrupted(KeyboardInterrupt):
+    """Ctrl-C, after which the estimator is fitted with what it learned so far."""
 
 
 class BaseDenoiser(
@@ -64,7 +69,9 @@ class BaseDenoiser(
                 self._fit(self._check_target(y, images), images)
             else:
                 self._fit(images, None)
-        except Exception:
+        except FitInterrupted:
+            raise
+        except BaseException:
             # A fit that fails leaves the estimator as it was.
             for name in _fitted_attributes(self):
                 delattr(self, name)
@@ -87,8 +94,8 @@ class BaseDenoiser(
             gives float32. Not clipped.
         """
         check_is_fitted(self)
-        images = self._check_images(X, reset=False)
-        return images.map(self._transform_batch)
+        self._validate_params()
+        return self._check_images(X, reset=False).map(self._transform_batch)
 
     def score(self, X, y=None):
         """Mean PSNR in dB.
@@ -96,15 +103,17 @@ class BaseDenoiser(
         Parameters
         ----------
         X : array-like or list of array-like
-            Clean images, to which noise of standard deviation `noise_std` is added;
-            noisy ones if `y` holds the clean ones.
+            Clean images in [0, 1], to which noise of standard deviation `noise_std` is
+            added; noisy ones if `y` holds the clean ones. Unsigned integers are divided
+            by the largest value of their dtype.
         y : array-like or list of array-like, default=None
             Clean images of the shape of `X`. Labels (1-D) are ignored.
 
         Returns
         -------
         score : float
-            PSNR of each image for values in [0, 1], averaged over images.
+            PSNR of each image for a data range of 1, averaged over images. For images
+            of another range divide them by it first.
 
         Raises
         ------
@@ -112,19 +121,28 @@ class BaseDenoiser(
             If there is one array and `noise_std` is None or 0, or if `X` equals `y`.
         """
         check_is_fitted(self)
+        self._validate_params()
+        images = self._check_images(X, reset=False)
         if is_images(y):
-            self._check_target(y, self._check_images(X, reset=False))
-            return psnr(y, self.transform(X), image_shape=self.image_shape)
-        if not self.noise_std:
+            clean, noisy = self._check_target(y, images), images
+            n_equal = equal_images(clean, noisy).sum()
+            if n_equal:
+                raise ValueError(
+                    f"{n_equal} of the {len(clean)} images in X equal those in y: what "
+                    "is not degraded cannot be scored, its PSNR would be infinite."
+                )
+        elif self.noise_std:
+            data = add_noise(images, self.noise_std, self.random_state)
+            clean, noisy = images, as_images(data, self.image_shape)
+        else:
             raise ValueError(
                 f"{type(self).__name__}.score(X) adds noise of standard deviation "
                 f"noise_std to the clean images X, and noise_std={self.noise_std}. Set "
                 "noise_std, pass score(noisy, clean), or score with "
                 "sklearn_gahb.metrics.make_psnr_scorer(noise_std)."
             )
-        noise = GaussianNoise(self.noise_std, random_state=self.random_state)
-        noisy = noise.fit_transform(X)
-        return psnr(X, self.transform(noisy), image_shape=self.image_shape)
+        denoised = noisy.map(self._transform_batch)
+        return psnr(clean.data, denoised, image_shape=self.image_shape)
 
     def _transform_batch(self, y):
         return self._denoise(y, self.noise_std)
@@ -139,8 +157,9 @@ class BaseDenoiser(
 
     def _check_images(self, X, *, reset):
         numbers = check_numbers(X, estimator=self)
-        if self.image_shape is not None:
-            check_features(self, X, numbers, reset=reset)
+        # Rows of another length: scikit-learn's message comes before ours on shapes.
+        if not reset and self.image_shape is not None:
+            check_features(self, X, numbers, reset=False)
         images = as_images(numbers, self.image_shape)
         if reset:
             check_features(self, X, numbers, reset=True)
@@ -154,9 +173,15 @@ class BaseDenoiser(
         return images
 
     def _check_target(self, y, images):
-        clean = as_images(check_numbers(y, "y", self), self.image_shape, "y")
+        numbers = check_numbers(y, "y", self)
+        if getattr(numbers, "shape", ())[1:] == (1,):
+            raise ValueError(
+                f"y has shape {tuple(numbers.shape)}: labels, which are ignored, have "
+                "one axis; pass y.ravel(). Otherwise y must hold the clean images."
+            )
+        clean = as_images(numbers, self.image_shape, "y")
         check_same_shapes(images, clean)
-        if are_equal(images, clean):
+        if equal_images(images, clean).all():
             raise ValueError(
                 "X equals y: X must hold noisy images and y the clean ones. With clean "
                 "images only, pass X alone and the denoiser draws the noise; to add it "
@@ -195,8 +220,9 @@ def as_denoise(estimator):
     denoise : callable
         ``denoise(y, noise_std=None) -> x_hat`` on float tensors of shape
         (n, channels, height, width). `noise_std` is a number, a tensor of shape (n,) or
-        None for the estimator's own `noise_std`. The result is not detached, so that it
-        can be differentiated.
+        None for the estimator's own `noise_std`; `y` is on the device of the denoiser.
+        The result is not detached, so that networks and the Wiener filter can be
+        differentiated; wavelet thresholding refuses a `y` that requires gradients.
 
     Raises
     ------
@@ -225,6 +251,11 @@ def as_denoise(estimator):
     check_is_fitted(denoiser)
 
     def denoise(y, noise_std=None):
+        if getattr(y, "ndim", None) != 4 or not is_tensor(y):
+            raise ValueError(
+                "y must be a tensor of shape (n, channels, height, width); got "
+                f"{type(y).__name__} of shape {tuple(getattr(y, 'shape', ()))}."
+            )
         return denoiser._denoise(
             y, denoiser.noise_std if noise_std is None else noise_std
         )

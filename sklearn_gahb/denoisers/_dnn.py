@@ -3,6 +3,7 @@
 import copy
 import math
 import warnings
+from contextlib import suppress
 from itertools import islice
 from numbers import Integral, Real
 
@@ -16,7 +17,7 @@ from .. import training
 from .._images import resolve_device
 from ..networks._layers import calibrate_norms
 from ..networks._make import check_network, make_network
-from ._base import BaseDenoiser
+from ._base import BaseDenoiser, FitInterrupted
 from ._tiles import denoise_in_tiles
 
 
@@ -37,7 +38,8 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         :class:`~sklearn_gahb.networks.UNet`, :class:`~sklearn_gahb.networks.BFCNN`, or
         a callable that takes the number of channels and returns a
         :class:`torch.nn.Module` that maps noisy images (n, channels, height, width) to
-        the noise in them.
+        the noise in them, such as ``functools.partial(UNet, n_scales=4)``. To be
+        pickled it must be importable: no lambda.
     width : int, default=64
         Channels of the features, at the finest scale for "unet".
     depth : int, default=None
@@ -47,9 +49,11 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         Whether the network has additive constants. Not used with a callable.
     noise_std : float or None, default=0.1
         Standard deviation of the noise that ``score(X)`` adds, in the units of the
-        images. Nothing else uses it.
+        images, which for unsigned integers are fractions of the largest value: 25 of
+        255 is ``25 / 255``. Nothing else uses it.
     train_noise_std : float or tuple of (float, float), default=(0.0, 1.0)
-        Noise level, or range of noise levels, of training.
+        Noise level, or range of noise levels, of training. The default suits images
+        in [0, 1].
     noise_distribution : {"squared", "uniform"}, default="squared"
         How levels are drawn from the range (low, high), with u uniform on (0, 1):
         low + (high - low) u^2, which favours low ones as [2]_ does, or
@@ -90,8 +94,8 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         Whether to train through :func:`torch.compile`, which takes up to minutes to
         begin. "auto" does for long trainings where a C++ compiler is found.
     warm_start : bool, default=False
-        Whether to go on from the network of the previous `fit`, for `max_steps` more.
-        Its architecture stays.
+        Whether to go on from the network of the previous `fit`, which must have the
+        same architecture, for `max_steps` more.
     image_shape : tuple of int, default=None
         (height, width) or (height, width, channels) of the rows of 2-D arrays.
     random_state : int, RandomState instance or None, default=None
@@ -109,8 +113,8 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
     loss_curve_ : ndarray of shape (n_steps,)
         Mean squared error of each step.
     validation_loss_curve_ : ndarray
-        Loss on the images set aside, each time that early stopping looked. Only with
-        ``early_stopping=True``.
+        Loss on the images set aside, each time that early stopping looked in the last
+        `fit`. Only with ``early_stopping=True``.
     train_indices_ : ndarray of int
         The images of `X` that the last `fit` trained on.
     n_channels_in_ : int
@@ -128,9 +132,15 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
 
     Notes
     -----
-    Ctrl-C stops training; the estimator is then fitted with what it learned so far, and
-    KeyboardInterrupt is raised. Progress bars come from
-    ``set_callbacks(sklearn.callback.ProgressBar())``.
+    Ctrl-C stops training; the estimator is then fitted with what it learned so far, or
+    with its best weights so far if it stops early, and KeyboardInterrupt is raised.
+
+    Progress bars come from ``set_callbacks(sklearn.callback.ProgressBar())``, called on
+    the outermost estimator: the search or the pipeline, if the denoiser is inside one.
+
+    `transform` takes photographs of more than about half a million pixels in tiles. The
+    attribute `margin` of the network says how far they must overlap; it is taken for 64
+    pixels if a network of your own has none.
 
     References
     ----------
@@ -325,9 +335,11 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         }
         try:
             self._follow(looks, data)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
+            if not log.is_finite():
+                raise
             self._store(network, log, train)
-            raise
+            raise FitInterrupted from interrupt
         self._store(network, log, train)
 
     def _follow(self, looks, data):
@@ -343,6 +355,16 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
 
     def _split(self, n_samples, rng):
         """Indices to train on, and to validate on, of a permutation."""
+        if (
+            self.early_stopping
+            and self.warm_start
+            and not isinstance(self.random_state, Integral)
+        ):
+            raise ValueError(
+                "early_stopping with warm_start needs an int as random_state, for the "
+                "same images to be set aside in every fit; got "
+                f"random_state={self.random_state!r}."
+            )
         permutation = rng.permutation(n_samples)
         n_validation = (
             math.ceil(self.validation_fraction * n_samples)
@@ -370,11 +392,18 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
     def _start(self, channels, rng):
         """The network to train: a new one, or a copy of the previous one."""
         seed = rng.randint(2**31 - 1)
-        if self._starts_afresh():
-            return make_network(
-                self.architecture, channels, self.width, self.depth, self.bias, seed
-            )
-        return copy.deepcopy(self.network_)
+        network = make_network(
+            self.architecture, channels, self.width, self.depth, self.bias, seed
+        )
+        if not self._starts_afresh():
+            try:
+                network.load_state_dict(self.network_.state_dict())
+            except RuntimeError as error:
+                raise ValueError(
+                    "warm_start goes on from the network of the previous fit, and the "
+                    f"parameters or X now ask for another one: {error}"
+                ) from error
+        return network
 
     def _store(self, network, log, train):
         if log.best_state is not None:
@@ -390,11 +419,15 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         self.train_indices_ = train
         if self.early_stopping:
             self.validation_loss_curve_ = np.array(log.validation_losses)
+        else:
+            vars(self).pop("validation_loss_curve_", None)
 
     def _transform_batch(self, y):
         device = next(self.network_.parameters()).device
         return denoise_in_tiles(
-            lambda tile: self._denoise(tile.to(device), None).to(y.device), y
+            lambda tile: self._denoise(tile.to(device), None).to(y.device),
+            y,
+            margin=getattr(self.network_, "margin", 64),
         )
 
     def _denoise(self, y, noise_std):
@@ -406,3 +439,10 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
             # A network on a GPU must unpickle on machines without one.
             state["network_"] = copy.deepcopy(state["network_"]).cpu()
         return state
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        if hasattr(self, "network_"):
+            # A device that this machine lacks leaves the network on the CPU.
+            with suppress(ValueError):
+                self.network_.to(resolve_device(self.device))

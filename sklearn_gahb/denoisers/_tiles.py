@@ -5,13 +5,14 @@ from itertools import product
 import torch
 
 TILE_SIDE = 448
-# At least the radius of the field that a pixel of the UNet with 3 scales depends on,
-# and a multiple of its pooling: tiles give what the whole image would.
-TILE_MARGIN = 64
 
 
-def denoise_in_tiles(denoise, y, side=TILE_SIDE, margin=TILE_MARGIN):
-    """Denoise large images (n, c, h, w) in tiles that overlap by `margin` pixels."""
+def denoise_in_tiles(denoise, y, *, margin, side=TILE_SIDE):
+    """Denoise large images (n, c, h, w) in tiles with margins that are thrown away.
+
+    Tiles give what the whole image would if `margin` is at least the distance over
+    which pixels depend on each other, and both numbers are multiples of the pooling.
+    """
     height, width = y.shape[2:]
     if height * width <= (side + 2 * margin) ** 2:
         return denoise(y)

@@ -35,8 +35,8 @@ class WaveletThresholdDenoiser(BaseDenoiser):
     wavelet : str or pywt.Wavelet, default="sym4"
         An orthogonal wavelet of PyWavelets, see :func:`pywt.wavelist`.
     levels : int, default=None
-        Number of scales. None takes as many as leave at least 8 coefficients a side,
-        and at least 1.
+        Number of scales, at most the logarithm to base 2 of the shorter side, rounded
+        up. None takes as many as leave at least 8 coefficients a side, and at least 1.
     threshold : float or {"universal", "bayes", "sure"}, default=3.0
         A number alpha means :math:`T = \alpha \sigma`. "universal" is
         :math:`\sigma \sqrt{2 \log d}` with d pixels [1]_. "bayes" is
@@ -50,8 +50,9 @@ class WaveletThresholdDenoiser(BaseDenoiser):
         whole number s: shifts by 0 to s - 1 pixels along both sides. 16 is nearly
         translation invariant, and 16 times the work.
     noise_std : float, default=None
-        Standard deviation of the noise, in the units of the images. None estimates it
-        for each image by `estimate_noise_std`.
+        Standard deviation of the noise, in the units of the images, which for unsigned
+        integers are fractions of the largest value: 25 of 255 is ``25 / 255``. None
+        estimates it for each image by `estimate_noise_std`.
     image_shape : tuple of int, default=None
         (height, width) or (height, width, channels) of the rows of 2-D arrays.
     random_state : int, RandomState instance or None, default=None
@@ -133,20 +134,17 @@ class WaveletThresholdDenoiser(BaseDenoiser):
         self.random_state = random_state
 
     def _fit(self, clean, noisy):
-        if self.threshold == "sure" and self.shrinkage != "soft":
-            raise ValueError(
-                "threshold='sure' estimates the risk of soft thresholding and needs "
-                f"shrinkage='soft'; got shrinkage={self.shrinkage!r}."
-            )
-        if math.isqrt(self.n_shifts) ** 2 != self.n_shifts:
-            raise ValueError(
-                f"n_shifts={self.n_shifts} must be the square of a whole number: 1, 4, "
-                "9, 16, ..."
-            )
+        _check_thresholding(self.threshold, self.shrinkage, self.n_shifts)
         self.wavelet_ = _check_wavelet(self.wavelet)
 
     def _denoise(self, y, noise_std):
-        images = y.detach().cpu().numpy()
+        _check_thresholding(self.threshold, self.shrinkage, self.n_shifts)
+        if y.requires_grad:
+            raise ValueError(
+                "y requires gradients, and wavelets are computed by PyWavelets, which "
+                "does not propagate them; pass y.detach()."
+            )
+        images = y.cpu().numpy()
         if noise_std is None:
             noise_std = median_noise_std(images)
         elif isinstance(noise_std, torch.Tensor):
@@ -182,8 +180,14 @@ def threshold_wavelets(y, sigma, *, wavelet, levels, threshold, shrinkage, n_shi
     axes = [axis for axis in (2, 3) if y.shape[axis] > 1]
     if not axes:
         return y.copy()
+    side = min(y.shape[axis] for axis in axes)
     if levels is None:
-        levels = default_levels(min(y.shape[axis] for axis in axes))
+        levels = default_levels(side)
+    elif levels > math.ceil(math.log2(side)):
+        raise ValueError(
+            f"levels={levels} is too many for images of {height}x{width} pixels; "
+            f"accepted are at most {math.ceil(math.log2(side))}."
+        )
     padded = _pad_to_multiple(y, 2**levels, axes)
     shifts = range(math.isqrt(n_shifts))
     x_hat = np.zeros_like(padded)
@@ -276,6 +280,18 @@ def shrink(c, T, shrinkage):
 def _pad_to_multiple(y, multiple, axes):
     pads = [(0, -n % multiple if i in axes else 0) for i, n in enumerate(y.shape)]
     return np.pad(y, pads, mode="symmetric")
+
+
+def _check_thresholding(threshold, shrinkage, n_shifts):
+    if threshold == "sure" and shrinkage != "soft":
+        raise ValueError(
+            "threshold='sure' estimates the risk of soft thresholding and needs "
+            f"shrinkage='soft'; got shrinkage={shrinkage!r}."
+        )
+    if math.isqrt(n_shifts) ** 2 != n_shifts:
+        raise ValueError(
+            f"n_shifts={n_shifts} must be the square of a whole number: 1, 4, 9, 16..."
+        )
 
 
 def _check_wavelet(wavelet):

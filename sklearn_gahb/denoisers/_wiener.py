@@ -34,8 +34,9 @@ class WienerDenoiser(BaseDenoiser):
         Whether images have mean 0. With True nothing is subtracted, and the denoiser is
         linear.
     noise_std : float, default=None
-        Standard deviation of the noise, in the units of the images. None estimates it
-        for each image by `estimate_noise_std`.
+        Standard deviation of the noise, in the units of the images, which for unsigned
+        integers are fractions of the largest value: 25 of 255 is ``25 / 255``. None
+        estimates it for each image by `estimate_noise_std`.
     image_shape : tuple of int, default=None
         (height, width) or (height, width, channels) of the rows of 2-D arrays.
     random_state : int, RandomState instance or None, default=None
@@ -104,6 +105,8 @@ class WienerDenoiser(BaseDenoiser):
         mean = np.zeros(channels) if self.zero_mean else mean_intensity(clean)
         if self.power_spectrum is None:
             spectrum = estimate_power_spectrum(clean, mean)
+            if not self.zero_mean:
+                correct_zero_frequency(spectrum, len(clean))
         else:
             spectrum = _check_power_spectrum(self.power_spectrum, (*size, channels))
         self.mean_ = mean
@@ -150,6 +153,18 @@ def estimate_power_spectrum(images, mean):
         x = x - torch.as_tensor(mean, device=x.device).view(1, -1, 1, 1)
         totals = totals + torch.fft.fft2(x, norm="ortho").abs().square().sum(0)
     return totals.permute(1, 2, 0).cpu().numpy() / len(images)
+
+
+def correct_zero_frequency(power_spectrum, n_images):
+    """Undo, in place, what subtracting the mean of the same images took from S(0).
+
+    That is the factor (n - 1) / n. Nothing is left of a single image: it takes the
+    largest power.
+    """
+    if n_images > 1:
+        power_spectrum[0, 0] *= n_images / (n_images - 1)
+    else:
+        power_spectrum[0, 0] = power_spectrum.max(axis=(0, 1))
 
 
 def _one_size(images):

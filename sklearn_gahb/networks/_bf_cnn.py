@@ -41,6 +41,10 @@ class BFCNN(nn.Module):
 
     def __init__(self, channels=1, *, width=64, depth=20, bias=False):
         super().__init__()
+        if depth < 2:
+            raise ValueError(f"depth={depth} must be at least 2 convolutions.")
+        # Beyond this distance pixels do not depend on each other.
+        self.margin = depth
         layers = [convolution(channels, width, bias=bias), nn.ReLU(inplace=True)]
         for _ in range(depth - 2):
             layers += [

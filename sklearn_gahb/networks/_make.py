@@ -1,9 +1,14 @@
 """Networks by name."""
 
+import threading
+
 import torch
 
 from ._bf_cnn import BFCNN
 from ._unet import UNet
+
+# torch draws initial weights from its global generator: one network at a time.
+_DRAWING = threading.Lock()
 
 
 def make_network(architecture, channels, width, depth, bias, seed):
@@ -29,7 +34,7 @@ def make_network(architecture, channels, width, depth, bias, seed):
     network : torch.nn.Module
         Maps noisy images (n, channels, height, width) to the noise in them.
     """
-    with torch.random.fork_rng(devices=[]):
+    with _DRAWING, torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         if architecture == "unet":
             n_scales = 3 if depth is None else depth
@@ -37,6 +42,11 @@ def make_network(architecture, channels, width, depth, bias, seed):
         if architecture == "bf_cnn":
             n_layers = 20 if depth is None else depth
             return BFCNN(channels, width=width, depth=n_layers, bias=bias)
+        if isinstance(architecture, torch.nn.Module):
+            raise ValueError(
+                f"architecture is a module, {type(architecture).__name__}; pass a "
+                "callable that takes the number of channels and makes one."
+            )
         network = architecture(channels)
     if not isinstance(network, torch.nn.Module):
         raise ValueError(
@@ -47,7 +57,9 @@ def make_network(architecture, channels, width, depth, bias, seed):
 
 
 def check_network(network, y):
-    """Raise a ValueError unless a network keeps the shape of images."""
+    """Raise a ValueError unless a network can be trained and keeps the image shape."""
+    if not any(parameter.requires_grad for parameter in network.parameters()):
+        raise ValueError("The network of architecture has no parameters to train.")
     network.eval()
     with torch.no_grad():
         shape = tuple(network(y).shape)

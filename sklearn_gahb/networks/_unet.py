@@ -48,6 +48,9 @@ class UNet(nn.Module):
     def __init__(self, channels=1, *, width=64, n_scales=3, bias=False):
         super().__init__()
         self.n_scales = n_scales
+        # Two convolutions a scale on the way down and up, two in the middle, and the
+        # pooling: beyond this distance pixels do not depend on each other.
+        self.margin = 7 * 2**n_scales
         self.pool = nn.AvgPool2d(2)
         widths = [width * 2**scale for scale in range(n_scales)]
 
