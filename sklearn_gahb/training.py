@@ -4,6 +4,7 @@ import copy
 import math
 import os
 import shutil
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice, pairwise
@@ -44,6 +45,29 @@ def check_sizes(images, patch_size):
             f"patch_size={patch_size} is larger than the smallest side in X, "
             f"{smallest}."
         )
+
+
+def split_indices(n_samples, n_train, validation_fraction, rng):
+    """Indices to train on, and to validate on, of a random permutation.
+
+    The first `n_train` of the permutation (None means all that are left) and its last
+    `validation_fraction`: training sets of growing size are nested, and validated on
+    the same images.
+    """
+    permutation = rng.permutation(n_samples)
+    n_left = n_samples - math.ceil(validation_fraction * n_samples)
+    if n_left < 1:
+        raise ValueError(
+            f"early_stopping sets aside {n_samples - n_left} of the {n_samples} images "
+            "in X and leaves none to train on; pass more, or early_stopping=False."
+        )
+    if n_train is not None and n_train > n_left:
+        warnings.warn(
+            f"n_train_samples={n_train} is larger than the {n_left} images there are "
+            "to train on; all of them are taken.",
+            stacklevel=6,
+        )
+    return permutation[:n_left][:n_train], permutation[n_left:]
 
 
 def image_batches(

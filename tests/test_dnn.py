@@ -241,7 +241,7 @@ def test_early_stopping_sets_images_aside():
     with pytest.raises(ValueError, match="leaves none to train on"):
         tiny(**options).fit(TRAIN[:1])
     with pytest.raises(ValueError, match="needs an int as random_state"):
-        tiny(warm_start=True, **options).set_params(random_state=None).fit(TRAIN)
+        tiny(warm_start=True, random_state=None, **options).fit(TRAIN).fit(TRAIN)
 
 
 def test_warm_start_goes_on():

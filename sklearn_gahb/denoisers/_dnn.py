@@ -2,7 +2,6 @@
 
 import copy
 import math
-import warnings
 from contextlib import suppress
 from itertools import islice
 from numbers import Integral, Real
@@ -275,7 +274,12 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         training.check_sizes(clean, self.patch_size)
         device = resolve_device(self.device)
         rng = check_random_state(self.random_state)
-        train, validation = self._split(len(clean), rng)
+        train, validation = training.split_indices(
+            len(clean),
+            self.n_train_samples,
+            self.validation_fraction if self.early_stopping else 0,
+            rng,
+        )
         network = self._start(clean.n_channels, rng).to(
             device, memory_format=torch.channels_last
         )
@@ -353,39 +357,6 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
                 break
         context.call_on_fit_task_end(estimator=self, **data)
 
-    def _split(self, n_samples, rng):
-        """Indices to train on, and to validate on, of a permutation."""
-        if (
-            self.early_stopping
-            and self.warm_start
-            and not isinstance(self.random_state, Integral)
-        ):
-            raise ValueError(
-                "early_stopping with warm_start needs an int as random_state, for the "
-                "same images to be set aside in every fit; got "
-                f"random_state={self.random_state!r}."
-            )
-        permutation = rng.permutation(n_samples)
-        n_validation = (
-            math.ceil(self.validation_fraction * n_samples)
-            if self.early_stopping
-            else 0
-        )
-        n_available = n_samples - n_validation
-        if n_available < 1:
-            raise ValueError(
-                f"early_stopping sets aside {n_validation} of the {n_samples} images "
-                "in X and leaves none to train on; pass more, or early_stopping=False."
-            )
-        n_train = self.n_train_samples or n_available
-        if n_train > n_available:
-            warnings.warn(
-                f"n_train_samples={n_train} is larger than the {n_available} images "
-                "there are to train on; all of them are taken.",
-                stacklevel=6,
-            )
-        return permutation[: min(n_train, n_available)], permutation[n_available:]
-
     def _starts_afresh(self):
         return not (self.warm_start and hasattr(self, "network_"))
 
@@ -396,6 +367,12 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
             self.architecture, channels, self.width, self.depth, self.bias, seed
         )
         if not self._starts_afresh():
+            if self.early_stopping and not isinstance(self.random_state, Integral):
+                raise ValueError(
+                    "early_stopping with warm_start needs an int as random_state, for "
+                    "the same images to be set aside in every fit; got "
+                    f"random_state={self.random_state!r}."
+                )
             try:
                 network.load_state_dict(self.network_.state_dict())
             except RuntimeError as error:
