@@ -90,8 +90,8 @@ class BaseDenoiser(
         Returns
         -------
         X_denoised : ndarray, Tensor or list of those
-            Denoised images in the layout of `X`; float64 stays float64, everything else
-            gives float32. Not clipped.
+            Denoised images in the layout of `X`. float64 and signed integers of 32 or
+            64 bits give float64, everything else gives float32. Not clipped.
         """
         check_is_fitted(self)
         self._validate_params()
@@ -118,7 +118,8 @@ class BaseDenoiser(
         Raises
         ------
         ValueError
-            If there is one array and `noise_std` is None or 0, or if `X` equals `y`.
+            If there is one array and `noise_std` is None or 0, or if an image in `X`
+            equals that in `y`.
         """
         check_is_fitted(self)
         self._validate_params()
@@ -163,7 +164,6 @@ class BaseDenoiser(
         images = as_images(numbers, self.image_shape)
         if reset:
             check_features(self, X, numbers, reset=True)
-        if reset:
             self.n_channels_in_ = images.n_channels
         elif images.n_channels != self.n_channels_in_:
             raise ValueError(

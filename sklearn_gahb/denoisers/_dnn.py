@@ -265,7 +265,8 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
             If an argument is out of its range, `X` equals `y`, or the loss is no longer
             finite. The estimator is then as it was before.
         KeyboardInterrupt
-            If it was interrupted; the estimator is fitted up to the last step.
+            If it was interrupted; the estimator is fitted up to the last step, or as it
+            was before if there was none.
         """
         return super().fit(X, y)
 
@@ -387,7 +388,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
             network.load_state_dict(log.best_state)
         network.eval()
         network.zero_grad()
-        losses = torch.stack(log.losses).double().cpu().numpy() if log.losses else []
+        losses = torch.stack(log.losses).double().cpu().numpy()
         previous = [] if self._starts_afresh() else self.loss_curve_
         self.network_ = network
         self.n_parameters_ = sum(p.numel() for p in network.parameters())
