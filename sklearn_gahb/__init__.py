@@ -15,6 +15,7 @@ _MODULES = {
     "WaveletThresholdDenoiser": "denoisers",
     "WienerDenoiser": "denoisers",
     "as_denoise": "denoisers",
+    "JacobianBasis": "jacobian",
     "GaussianNoise": "noise",
     "estimate_noise_std": "noise",
     "make_psnr_scorer": "metrics",
@@ -22,7 +23,15 @@ _MODULES = {
     "psnr": "metrics",
     "psnr_curve": "metrics",
 }
-_SUBMODULES = ["datasets", "denoisers", "metrics", "networks", "noise", "training"]
+_SUBMODULES = [
+    "datasets",
+    "denoisers",
+    "jacobian",
+    "metrics",
+    "networks",
+    "noise",
+    "training",
+]
 
 __all__ = [*_MODULES, *_SUBMODULES]
 

@@ -5,7 +5,7 @@ import importlib
 import pytest
 from numpydoc.validate import validate
 
-MODULES = ["datasets", "denoisers", "metrics", "networks", "noise"]
+MODULES = ["datasets", "denoisers", "jacobian", "metrics", "networks", "noise"]
 IGNORED = {
     "ES01",  # an extended summary where the summary says it all
     "GL01",  # the summary stands on the line of the quotes

@@ -22,6 +22,8 @@ ALLOWED = {
     "metrics": {"noise"},
     "datasets": set(),
     "denoisers": {"networks", "training", "datasets", "metrics", "noise"},
+    "jacobian": {"denoisers", "metrics"},
+    "displays": set(),
 }
 
 

@@ -5,7 +5,7 @@ import torch
 from sklearn.base import clone
 
 from sklearn_gahb import GaussianNoise, WaveletThresholdDenoiser, as_denoise
-from sklearn_gahb.denoisers._wavelet import (
+from sklearn_gahb.denoisers._thresholding import (
     analyse,
     bayes_threshold,
     shrink,

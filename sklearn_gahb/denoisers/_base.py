@@ -23,6 +23,7 @@ from .._images import (
 )
 from ..metrics import psnr
 from ..noise import GaussianNoise, add_noise
+from ._linearize import linearize_by_autograd
 
 
 class FitInterrupted(KeyboardInterrupt):
@@ -66,7 +67,7 @@ class BaseDenoiser(
         try:
             images = self._check_images(X, reset=True)
             if is_images(y):
-                self._fit(self._check_target(y, images), images)
+                self._fit(check_target(self, y, images), images)
             else:
                 self._fit(images, None)
         except FitInterrupted:
@@ -124,24 +125,8 @@ class BaseDenoiser(
         check_is_fitted(self)
         self._validate_params()
         images = self._check_images(X, reset=False)
-        if is_images(y):
-            clean, noisy = self._check_target(y, images), images
-            n_equal = equal_images(clean, noisy).sum()
-            if n_equal:
-                raise ValueError(
-                    f"{n_equal} of the {len(clean)} images in X equal those in y: what "
-                    "is not degraded cannot be scored, its PSNR would be infinite."
-                )
-        elif self.noise_std:
-            data = add_noise(images, self.noise_std, self.random_state)
-            clean, noisy = images, as_images(data, self.image_shape)
-        else:
-            raise ValueError(
-                f"{type(self).__name__}.score(X) adds noise of standard deviation "
-                f"noise_std to the clean images X, and noise_std={self.noise_std}. Set "
-                "noise_std, pass score(noisy, clean), or score with "
-                "sklearn_gahb.metrics.make_psnr_scorer(noise_std)."
-            )
+        target = check_target(self, y, images) if is_images(y) else None
+        noisy, clean = noisy_and_clean(self, images, target, self.noise_std)
         denoised = noisy.map(self._transform_batch)
         return psnr(clean.data, denoised, image_shape=self.image_shape)
 
@@ -155,6 +140,23 @@ class BaseDenoiser(
     @abstractmethod
     def _denoise(self, y, noise_std):
         """Denoise a float tensor (n, c, h, w); differentiable where it can be."""
+
+    def _linearize(self, y, noise_std):
+        """Linearization at a float tensor (1, c, h, w): noise level, thresholds and
+        geometry are fixed.
+
+        A denoiser with a closed form, or a faster way than autograd, has its own.
+        """
+        return linearize_by_autograd(lambda y: self._denoise(y, noise_std), y)
+
+    def _bind_clean(self, clean):
+        """The denoiser of these clean images (n, c, h, w); itself if no oracle."""
+        return self
+
+    @property
+    def _device(self):
+        """Where `_denoise` wants its images; None if it follows them."""
+        return None
 
     def _check_images(self, X, *, reset):
         numbers = check_numbers(X, estimator=self)
@@ -172,28 +174,65 @@ class BaseDenoiser(
             )
         return images
 
-    def _check_target(self, y, images):
-        numbers = check_numbers(y, "y", self)
-        if getattr(numbers, "shape", ())[1:] == (1,):
-            raise ValueError(
-                f"y has shape {tuple(numbers.shape)}: labels, which are ignored, have "
-                "one axis; pass y.ravel(). Otherwise y must hold the clean images."
-            )
-        clean = as_images(numbers, self.image_shape, "y")
-        check_same_shapes(images, clean)
-        if equal_images(images, clean).all():
-            raise ValueError(
-                "X equals y: X must hold noisy images and y the clean ones. With clean "
-                "images only, pass X alone and the denoiser draws the noise; to add it "
-                "in a Pipeline, make sklearn_gahb.noise.GaussianNoise the first step."
-            )
-        return clean
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def check_target(estimator, y, images):
+    """Images of y, which must be clean where those of X, Images, are noisy."""
+    numbers = check_numbers(y, "y", estimator)
+    if getattr(numbers, "shape", ())[1:] == (1,):
+        raise ValueError(
+            f"y has shape {tuple(numbers.shape)}: labels, which are ignored, have "
+            "one axis; pass y.ravel(). Otherwise y must hold the clean images."
+        )
+    clean = as_images(numbers, estimator.image_shape, "y")
+    check_same_shapes(images, clean)
+    if equal_images(images, clean).all():
+        raise ValueError(
+            "X equals y: X must hold noisy images and y the clean ones. With clean "
+            "images only, pass X alone and the denoiser draws the noise; to add it "
+            "in a Pipeline, make sklearn_gahb.noise.GaussianNoise the first step."
+        )
+    return clean
+
+
+def noisy_and_clean(estimator, images, clean, noise_std):
+    """Images to score: those given, or clean ones with noise that is drawn here.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Has `image_shape` and `random_state`.
+    images : Images
+        Noisy, or clean if `clean` is None.
+    clean : Images or None
+    noise_std : float or None
+
+    Returns
+    -------
+    noisy, clean : Images
+    """
+    if clean is not None:
+        n_equal = equal_images(clean, images).sum()
+        if n_equal:
+            raise ValueError(
+                f"{n_equal} of the {len(clean)} images in X equal those in y: what "
+                "is not degraded cannot be scored, its PSNR would be infinite."
+            )
+        return images, clean
+    if not noise_std:
+        raise ValueError(
+            f"{type(estimator).__name__}.score(X) adds noise of standard deviation "
+            f"noise_std to the clean images X, and noise_std={noise_std}. Set "
+            "noise_std, pass score(noisy, clean), or score with "
+            "sklearn_gahb.metrics.make_psnr_scorer(noise_std)."
+        )
+    noisy = add_noise(images, noise_std, estimator.random_state)
+    return as_images(noisy, estimator.image_shape), images
 
 
 def _fitted_attributes(estimator):
@@ -204,7 +243,7 @@ def _fitted_attributes(estimator):
     }
 
 
-def as_denoise(estimator):
+def as_denoise(estimator, clean=None):
     """Turn a fitted denoiser into the callable that samplers and Jacobians take.
 
     Parameters
@@ -214,6 +253,8 @@ def as_denoise(estimator):
         :class:`~sklearn.frozen.FrozenEstimator`, a fitted search such as
         :class:`~sklearn.model_selection.GridSearchCV`, or a
         :class:`~sklearn.pipeline.Pipeline` of `GaussianNoise` and one, around one.
+    clean : Tensor of shape (n, channels, height, width), default=None
+        Clean images, for oracles, which are told them; other denoisers ignore them.
 
     Returns
     -------
@@ -242,13 +283,9 @@ def as_denoise(estimator):
     >>> denoise(torch.zeros(2, 1, 16, 16), noise_std=0.1).shape
     torch.Size([2, 1, 16, 16])
     """
-    denoiser = _unwrap(estimator)
-    if not isinstance(denoiser, BaseDenoiser):
-        raise TypeError(
-            f"{estimator!r} is no denoiser of this package: a fitted one is needed, or "
-            "a FrozenEstimator, a search or a Pipeline of GaussianNoise around one."
-        )
-    check_is_fitted(denoiser)
+    denoiser = find_denoiser(estimator)
+    if clean is not None:
+        denoiser = denoiser._bind_clean(clean)
 
     def denoise(y, noise_std=None):
         if getattr(y, "ndim", None) != 4 or not is_tensor(y):
@@ -263,13 +300,26 @@ def as_denoise(estimator):
     return denoise
 
 
-def _unwrap(estimator):
+def find_denoiser(estimator):
+    """The fitted denoiser of this package that an estimator is, or is around."""
+    denoiser = unwrap(estimator)
+    if not isinstance(denoiser, BaseDenoiser):
+        raise TypeError(
+            f"{estimator!r} is no denoiser of this package: a fitted one is needed, or "
+            "a FrozenEstimator, a search or a Pipeline of GaussianNoise around one."
+        )
+    check_is_fitted(denoiser)
+    return denoiser
+
+
+def unwrap(estimator):
+    """What is inside FrozenEstimators, searches and pipelines of GaussianNoise."""
     if isinstance(estimator, FrozenEstimator):
-        return _unwrap(estimator.estimator)
+        return unwrap(estimator.estimator)
     if hasattr(estimator, "best_estimator_"):
-        return _unwrap(estimator.best_estimator_)
+        return unwrap(estimator.best_estimator_)
     if isinstance(estimator, Pipeline) and all(
         isinstance(step, GaussianNoise) for _, step in estimator.steps[:-1]
     ):
-        return _unwrap(estimator.steps[-1][1])
+        return unwrap(estimator.steps[-1][1])
     return estimator

@@ -3,6 +3,7 @@
 import copy
 import math
 from contextlib import suppress
+from dataclasses import replace
 from itertools import islice
 from numbers import Integral, Real
 
@@ -14,9 +15,11 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from .. import training
 from .._images import resolve_device
+from ..networks._frozen import FrozenNetwork
 from ..networks._layers import calibrate_norms
 from ..networks._make import check_network, make_network
 from ._base import BaseDenoiser, FitInterrupted
+from ._linearize import are_transposed, linearize_by_autograd
 from ._tiles import denoise_in_tiles
 
 
@@ -401,15 +404,39 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
             vars(self).pop("validation_loss_curve_", None)
 
     def _transform_batch(self, y):
-        device = next(self.network_.parameters()).device
         return denoise_in_tiles(
-            lambda tile: self._denoise(tile.to(device), None).to(y.device),
+            lambda tile: self._denoise(tile.to(self._device), None).to(y.device),
             y,
             margin=getattr(self.network_, "margin", 64),
         )
 
     def _denoise(self, y, noise_std):
         return y - self.network_(y.float()).to(y.dtype)
+
+    def _linearize(self, y, noise_std):
+        linearization = super()._linearize(y, noise_std)
+        frozen = FrozenNetwork(self.network_, y.float())
+
+        def noise(v):
+            return frozen(v.float()).to(v.dtype)
+
+        # Networks that do more than convolutions, norms and ReLUs are differentiated.
+        if not are_transposed(
+            torch.no_grad()(noise),
+            lambda u: u - linearization.multiply_transposed(u),
+            y,
+        ):
+            return linearization
+        linear = linearize_by_autograd(lambda v: v - noise(v), y)
+        return replace(
+            linearization,
+            multiply=torch.no_grad()(lambda v: v - noise(v)),
+            multiply_transposed=linear.multiply_transposed,
+        )
+
+    @property
+    def _device(self):
+        return next(self.network_.parameters()).device
 
     def __getstate__(self):
         state = dict(super().__getstate__())

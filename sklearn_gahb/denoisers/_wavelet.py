@@ -1,7 +1,6 @@
 """Thresholding of wavelet coefficients."""
 
 import math
-from itertools import product
 from numbers import Integral, Real
 
 import numpy as np
@@ -11,6 +10,18 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from ..noise import median_noise_std
 from ._base import BaseDenoiser
+from ._linearize import Linearization
+from ._thresholding import (
+    crop,
+    fold_mirror,
+    multiply_bands,
+    pad_by_mirror,
+    pad_by_zeros,
+    threshold_wavelets,
+    transformed_axes,
+    wavelet_eigenbasis,
+    wavelet_slopes,
+)
 
 ORTHOGONAL = "'haar', 'db2', 'sym4' and 'coif1'"
 
@@ -142,17 +153,13 @@ class WaveletThresholdDenoiser(BaseDenoiser):
         if y.requires_grad:
             raise ValueError(
                 "y requires gradients, and wavelets are computed by PyWavelets, which "
-                "does not propagate them; pass y.detach()."
+                "does not propagate them; pass y.detach(), or take derivatives by "
+                "sklearn_gahb.jacobian.jacobian_operator."
             )
         images = y.cpu().numpy()
-        if noise_std is None:
-            noise_std = median_noise_std(images)
-        elif isinstance(noise_std, torch.Tensor):
-            noise_std = noise_std.detach().cpu().numpy()
-        sigma = np.asarray(noise_std, dtype=images.dtype).reshape(-1, 1, 1, 1)
         denoised = threshold_wavelets(
             images,
-            sigma,
+            _noise_levels(images, noise_std),
             wavelet=self.wavelet_,
             levels=self.levels,
             threshold=self.threshold,
@@ -161,125 +168,51 @@ class WaveletThresholdDenoiser(BaseDenoiser):
         )
         return torch.from_numpy(denoised).to(y.device)
 
-
-def threshold_wavelets(y, sigma, *, wavelet, levels, threshold, shrinkage, n_shifts):
-    """Threshold the wavelet coefficients of images, on average over translations.
-
-    Parameters
-    ----------
-    y : ndarray of shape (n, channels, height, width)
-    sigma : ndarray of shape (n, 1, 1, 1) or (1, 1, 1, 1)
-    wavelet, levels, threshold, shrinkage, n_shifts
-        As in `WaveletThresholdDenoiser`.
-
-    Returns
-    -------
-    x_hat : ndarray of shape (n, channels, height, width)
-    """
-    height, width = y.shape[2:]
-    axes = [axis for axis in (2, 3) if y.shape[axis] > 1]
-    if not axes:
-        return y.copy()
-    side = min(y.shape[axis] for axis in axes)
-    if levels is None:
-        levels = default_levels(side)
-    elif levels > math.ceil(math.log2(side)):
-        raise ValueError(
-            f"levels={levels} is too many for images of {height}x{width} pixels; "
-            f"accepted are at most {math.ceil(math.log2(side))}."
+    def _linearize(self, y, noise_std):
+        image = y.detach().cpu().numpy()
+        size = image.shape[2:]
+        axes, levels = transformed_axes(size, self.levels)
+        slopes = wavelet_slopes(
+            image,
+            _noise_levels(image, noise_std),
+            wavelet=self.wavelet_,
+            levels=self.levels,
+            threshold=self.threshold,
+            shrinkage=self.shrinkage,
+            n_shifts=self.n_shifts,
         )
-    padded = _pad_to_multiple(y, 2**levels, axes)
-    shifts = range(math.isqrt(n_shifts))
-    x_hat = np.zeros_like(padded)
-    for shift in product(*(shifts for _ in axes)):
-        coarse, details = analyse(np.roll(padded, shift, axes), wavelet, levels, axes)
-        for bands in details:
-            for key, c in bands.items():
-                T = band_threshold(c, sigma, threshold, n_pixels=height * width)
-                bands[key] = shrink(c, T, shrinkage)
-        denoised = synthesise(coarse, details, wavelet, axes)
-        x_hat += np.roll(denoised, [-s for s in shift], axes)
-    return x_hat[:, :, :height, :width] / len(shifts) ** len(axes)
+
+        def multiply(v):
+            padded = pad_by_mirror(v.cpu().numpy(), 2**levels, axes)
+            product = multiply_bands(padded, slopes, self.wavelet_, levels, axes)
+            return torch.from_numpy(crop(product, size)).to(v.device)
+
+        def multiply_transposed(u):
+            padded = pad_by_zeros(u.cpu().numpy(), 2**levels, axes)
+            product = multiply_bands(padded, slopes, self.wavelet_, levels, axes)
+            return torch.from_numpy(fold_mirror(product, size)).to(u.device)
+
+        def eigenbasis(n):
+            (only,) = slopes.values()
+            values, atoms = wavelet_eigenbasis(image, only, self.wavelet_, axes, n)
+            return torch.from_numpy(values), torch.from_numpy(atoms)
+
+        orthonormal = len(slopes) == 1 and all(
+            size[axis - 2] % 2**levels == 0 for axis in axes
+        )
+        x_hat = self._denoise(y.detach(), noise_std)
+        return Linearization(
+            x_hat, multiply, multiply_transposed, eigenbasis if orthonormal else None
+        )
 
 
-def analyse(y, wavelet, levels, axes):
-    """Coarse band, and one dict of detail bands a level, of the periodised transform.
-
-    Orthonormal where each side is a multiple of ``2**levels``, however long the filter.
-    """
-    details = []
-    for _ in range(levels):
-        bands = pywt.dwtn(y, wavelet, "periodization", axes)
-        y = bands.pop("a" * len(axes))
-        details.append(bands)
-    return y, details
-
-
-def synthesise(coarse, details, wavelet, axes):
-    """Inverse of `analyse`."""
-    for bands in reversed(details):
-        bands = {"a" * len(axes): coarse, **bands}
-        coarse = pywt.idwtn(bands, wavelet, "periodization", axes)
-    return coarse
-
-
-def default_levels(side):
-    """Number of scales that leaves at least 8 coefficients a side, and at least 1."""
-    return max(1, int(math.log2(side / 8))) if side >= 8 else 1
-
-
-def band_threshold(c, sigma, threshold, n_pixels):
-    """Threshold of one band of coefficients (n, channels, h, w); broadcasts to it."""
-    if threshold == "universal":
-        return sigma * math.sqrt(2 * math.log(n_pixels))
-    if threshold == "bayes":
-        return bayes_threshold(c, sigma)
-    if threshold == "sure":
-        return sure_threshold(c, sigma)
-    return threshold * sigma
-
-
-def bayes_threshold(c, sigma):
-    """BayesShrink: sigma^2 / sqrt(max(E c^2 - sigma^2, 0)) over each band."""
-    signal = np.mean(c**2, axis=(2, 3), keepdims=True) - sigma**2
-    with np.errstate(divide="ignore", invalid="ignore"):
-        T = sigma**2 / np.sqrt(np.maximum(signal, 0))
-    return np.where(sigma > 0, T, 0).astype(c.dtype)
-
-
-def sure_threshold(c, sigma):
-    r"""Minimiser of Stein's risk estimate of soft thresholding over each band.
-
-    SURE(T) = sum min(c^2, T^2) + 2 sigma^2 #{|c| > T} - m sigma^2 is smallest at 0 or
-    at the size of one of the m coefficients.
-    """
-    m = c.shape[2] * c.shape[3]
-    sizes = np.sort(np.abs(c).reshape(*c.shape[:2], m), axis=2)
-    squares = sizes**2
-    n_above = np.arange(m - 1, -1, -1, dtype=c.dtype)
-    variance = np.square(sigma)[..., 0]
-    risk = np.cumsum(squares, axis=2) + n_above * (squares + 2 * variance)
-    best = risk.argmin(axis=2)[..., None]
-    T = np.take_along_axis(sizes, best, axis=2)
-    risk_at_zero = 2 * m * variance
-    T = np.where(np.take_along_axis(risk, best, axis=2) < risk_at_zero, T, 0)
-    return T[..., None].astype(c.dtype)
-
-
-def shrink(c, T, shrinkage):
-    """Shrink coefficients `c` at thresholds `T` that broadcast to them."""
-    size = np.abs(c)
-    if shrinkage == "hard":
-        return np.where(size > T, c, 0)
-    if shrinkage == "soft":
-        return np.sign(c) * np.maximum(size - T, 0)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        return np.where(size > T, c - T**2 / c, 0)
-
-
-def _pad_to_multiple(y, multiple, axes):
-    pads = [(0, -n % multiple if i in axes else 0) for i, n in enumerate(y.shape)]
-    return np.pad(y, pads, mode="symmetric")
+def _noise_levels(images, noise_std):
+    """Noise levels that broadcast to images (n, channels, height, width)."""
+    if noise_std is None:
+        noise_std = median_noise_std(images)
+    elif isinstance(noise_std, torch.Tensor):
+        noise_std = noise_std.detach().cpu().numpy()
+    return np.asarray(noise_std, dtype=images.dtype).reshape(-1, 1, 1, 1)
 
 
 def _check_thresholding(threshold, shrinkage, n_shifts):

@@ -1,5 +1,6 @@
 """Wiener filter in the Fourier domain."""
 
+import math
 from numbers import Real
 
 import numpy as np
@@ -9,6 +10,7 @@ from sklearn.utils._param_validation import Interval
 from .._images import to_tensor
 from ..noise import median_noise_std
 from ._base import BaseDenoiser
+from ._linearize import Linearization
 
 
 class WienerDenoiser(BaseDenoiser):
@@ -113,6 +115,28 @@ class WienerDenoiser(BaseDenoiser):
         self.power_spectrum_ = spectrum
 
     def _denoise(self, y, noise_std):
+        gain = self._gain(y, noise_std)
+        mean = torch.as_tensor(self.mean_, dtype=y.dtype, device=y.device)
+        mean = mean.view(1, -1, 1, 1)
+        return mean + filter_frequencies(y - mean, gain)
+
+    def _linearize(self, y, noise_std):
+        y = y.detach()
+        gain = self._gain(y, noise_std)
+
+        def multiply(v):
+            return filter_frequencies(v, gain)
+
+        # Real filters with the periodic transform are symmetric.
+        return Linearization(
+            self._denoise(y, noise_std),
+            multiply,
+            multiply,
+            lambda n: fourier_eigenbasis(gain[0], n),
+        )
+
+    def _gain(self, y, noise_std):
+        """Gains of the frequencies, of shape (n or 1, channels, height, width)."""
         if tuple(y.shape[2:]) != self.power_spectrum_.shape[:2]:
             raise ValueError(
                 "X has images of {}x{} pixels, but WienerDenoiser was fitted on images "
@@ -124,10 +148,60 @@ class WienerDenoiser(BaseDenoiser):
         spectrum = torch.as_tensor(
             self.power_spectrum_, dtype=y.dtype, device=y.device
         ).permute(2, 0, 1)
-        mean = torch.as_tensor(self.mean_, dtype=y.dtype, device=y.device)
-        gain = wiener_gain(spectrum, variance.reshape(-1, 1, 1, 1))
-        mean = mean.view(1, -1, 1, 1)
-        return mean + torch.fft.ifft2(gain * torch.fft.fft2(y - mean)).real
+        return wiener_gain(spectrum, variance.reshape(-1, 1, 1, 1))
+
+
+def filter_frequencies(y, gain):
+    """Multiply the Fourier coefficients of images (n, c, h, w); real parts."""
+    return torch.fft.ifft2(gain * torch.fft.fft2(y)).real
+
+
+def fourier_eigenbasis(gain, n):
+    """Gains in descending order, and the real sine waves of the first `n`.
+
+    Parameters
+    ----------
+    gain : Tensor of shape (channels, height, width)
+        The real part of the filtered images sees the mean of the gains of a frequency
+        and its opposite.
+    n : int
+
+    Returns
+    -------
+    gains : Tensor of shape (channels * height * width,)
+        Low frequencies first where they are equal.
+    waves : Tensor of shape (n, channels, height, width)
+        Orthonormal cosines, and sines where a frequency differs from its opposite.
+    """
+    channels, height, width = gain.shape
+    rows = torch.arange(height, device=gain.device)
+    columns = torch.arange(width, device=gain.device)
+    opposite = gain[:, -rows % height][:, :, -columns % width]
+    gain = (gain + opposite) / 2
+    radius = (
+        torch.fft.fftfreq(height, device=gain.device)[:, None] ** 2
+        + torch.fft.fftfreq(width, device=gain.device) ** 2
+    ).expand_as(gain)
+    by_radius = radius.flatten().argsort(stable=True)
+    order = by_radius[gain.flatten()[by_radius].argsort(descending=True, stable=True)]
+
+    channel, row, column = torch.unravel_index(order[:n], gain.shape)
+    opposite_row, opposite_column = -row % height, -column % width
+    position = row * width + column
+    opposite_position = opposite_row * width + opposite_column
+    # Of two opposite frequencies the first stands for the cosine, the other for the
+    # sine of the first. Whole numbers, so that the phases of large images are exact.
+    is_sine = position > opposite_position
+    turns = (row[:, None, None] * rows[:, None] % height).to(gain.dtype) / height + (
+        column[:, None, None] * columns % width
+    ).to(gain.dtype) / width
+    phase = 2 * math.pi * turns
+    wave = torch.where(is_sine[:, None, None], phase.sin(), phase.cos())
+    norm = 2 ** (0.5 * (position != opposite_position).to(gain.dtype))
+    waves = gain.new_zeros(len(row), channels, height, width)
+    scale = norm / math.sqrt(height * width)
+    waves[torch.arange(len(row)), channel] = scale[:, None, None] * wave
+    return gain.flatten()[order], waves
 
 
 def wiener_gain(power_spectrum, noise_variance):

@@ -1,0 +1,16 @@
+"""Inside a denoiser: its Jacobian at an image, and the basis in which it shrinks."""
+
+from ._basis import JacobianBasis, jacobian_bases
+from ._operator import JacobianOperator, jacobian_operator
+from ._posterior import posterior_directions, posterior_std
+from ._sure import sure
+
+__all__ = [
+    "JacobianBasis",
+    "JacobianOperator",
+    "jacobian_bases",
+    "jacobian_operator",
+    "posterior_directions",
+    "posterior_std",
+    "sure",
+]

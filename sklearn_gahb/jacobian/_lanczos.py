@@ -1,0 +1,157 @@
+"""Largest eigenvalues of symmetric operators."""
+
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True)
+class Eigenpairs:
+    """Eigenvalues in descending order, and how well they are known.
+
+    Attributes
+    ----------
+    values : Tensor of shape (k,)
+    vectors : Tensor of shape (k, d)
+        Orthonormal rows.
+    residuals : Tensor of shape (k,)
+        Norms of A v - value * v.
+    residual_limit : float
+        What they may be.
+    n_products : int
+        Number of vectors that were multiplied.
+    converged : bool
+    """
+
+    values: torch.Tensor
+    vectors: torch.Tensor
+    residuals: torch.Tensor
+    residual_limit: float
+    n_products: int
+    converged: bool
+
+
+def block_lanczos(
+    multiply, start, k, *, tol, n_oversamples, max_products, generator, check_every=8
+):
+    """Compute the k largest eigenvalues of a symmetric operator and their vectors.
+
+    Rayleigh-Ritz on the block Krylov space of `start`, with full
+    reorthogonalisation. Small residuals of k pairs do not tell that there are no others
+    between them: so the search stops when these residuals are below `tol` and those of
+    the next `n_oversamples` below ``10 * tol``, relative to the largest Ritz value in
+    size. A Krylov space that is exhausted is continued by random vectors until they
+    bring nothing new, for eigenvalues of high multiplicity.
+
+    Parameters
+    ----------
+    multiply : callable
+        Maps rows (b, d) to their products with the operator.
+    start : Tensor of shape (b, d)
+    k : int
+        At most d.
+    tol : float
+    n_oversamples : int
+    max_products : int
+    generator : torch.Generator
+        On the CPU.
+    check_every : int, default=8
+        Products between two looks at the residuals.
+
+    Returns
+    -------
+    eigenpairs : Eigenpairs
+
+    References
+    ----------
+    G. H. Golub, R. Underwood, "The block Lanczos method for computing eigenvalues",
+    Mathematical Software III, 1977. :doi:`10.1016/B978-0-12-587260-7.50018-2`
+    """
+    dimension = start.shape[1]
+    n_wanted = min(k + n_oversamples, dimension)
+    max_products = min(max(max_products, n_wanted), dimension)
+    basis = start[:0]
+    norm = start.norm(dim=1).max()
+    block, _ = orthonormal_rows(start[:max_products], basis, norm, generator)
+    norm = torch.zeros_like(norm)
+    projection = torch.zeros(0, 0, dtype=torch.float64)
+    next_check = n_wanted
+    at_exhaustion, is_confirmed = None, True
+    while True:
+        product = multiply(block)
+        norm = torch.maximum(norm, product.norm(dim=1).max())
+        basis = torch.cat([basis, block])
+        n = len(basis)
+        projection = _bordered(projection, (basis @ product.T).double().cpu())
+        remainder = _project_out(product, basis)
+        block, is_exhausted = orthonormal_rows(
+            remainder[: max_products - n], basis, norm, generator
+        )
+        if n >= n_wanted and (n >= next_check or n >= max_products or is_exhausted):
+            next_check = n + check_every
+            values, coordinates = torch.linalg.eigh(projection)
+            values, coordinates = values.flip(0), coordinates.flip(1)
+            gram = (remainder @ remainder.T).double().cpu()
+            last = coordinates[-len(remainder) :, :n_wanted]
+            residuals = (last * (gram @ last)).sum(0).clamp(min=0).sqrt()
+            limit = tol * float(values.abs().max())
+            if is_exhausted:
+                # Nothing is left to converge: random vectors must bring nothing new.
+                is_confirmed = at_exhaustion is not None and bool(
+                    ((values[:n_wanted] - at_exhaustion).abs() <= limit).all()
+                )
+                at_exhaustion = values[:n_wanted]
+            converged = n == dimension or bool(
+                is_confirmed
+                and (residuals[:k] <= limit).all()
+                and (residuals <= 10 * limit).all()
+            )
+            if converged or n >= max_products:
+                vectors = coordinates[:, :k].to(basis).T @ basis
+                return Eigenpairs(
+                    values[:k].to(basis), vectors, residuals[:k], limit, n, converged
+                )
+
+
+def orthonormal_rows(rows, basis, norm, generator):
+    """Orthonormal rows that span `rows`, and whether some of these were dependent.
+
+    Those are replaced by random ones orthogonal to `basis`. Lengths are compared with
+    `norm`, the size of the vectors that `rows` are remainders of.
+    """
+    limit = torch.finfo(rows.dtype).eps ** 0.75 * norm.clamp(min=1e-30)
+    has_dependent = False
+    while True:
+        Q, R = torch.linalg.qr(rows.T)
+        dependent = R.diagonal().abs() <= limit
+        rows = Q.T.contiguous()
+        if not dependent.any():
+            # Once more: rows that were short have lost their orthogonality.
+            rows = _project_out(rows, basis)
+            return torch.linalg.qr(rows.T)[0].T.contiguous(), has_dependent
+        has_dependent = True
+        fresh = torch.randn(
+            int(dependent.sum()), rows.shape[1], generator=generator, dtype=rows.dtype
+        )
+        rows[dependent] = _project_out(fresh.to(rows), basis)
+        limit = torch.finfo(rows.dtype).eps ** 0.75 * rows.norm(dim=1).max()
+
+
+def _project_out(rows, basis):
+    """Rows minus their projections on the span of orthonormal `basis`."""
+    # Twice is enough (Kahan and Parlett).
+    for _ in range(2):
+        rows = rows - (rows @ basis.T) @ basis
+    return rows
+
+
+def _bordered(matrix, columns):
+    """Symmetric matrix of shape (n, n) with its last columns (n, b) added."""
+    n, b = columns.shape
+    bordered = columns.new_zeros(n, n)
+    bordered[: n - b, : n - b] = matrix
+    bordered[:, n - b :] = columns
+    bordered[n - b :] = columns.T
+    corner = bordered[n - b :, n - b :]
+    bordered[n - b :, n - b :] = (corner + corner.T) / 2
+    return bordered

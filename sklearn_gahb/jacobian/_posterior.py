@@ -1,0 +1,183 @@
+"""What the Jacobian tells about the posterior of the clean image."""
+
+import warnings
+
+import torch
+from sklearn.utils import check_random_state, gen_batches
+
+from ._basis import JacobianBasis
+from ._operator import (
+    check_noise_std,
+    jacobian_operator,
+    one_image,
+    one_image_shape,
+)
+
+
+def posterior_std(denoiser, y, noise_std, *, n_probes=None, random_state=None):
+    r"""Standard deviation of each pixel of the clean image, given the noisy one.
+
+    .. math:: \mathrm{std}(x_i | y) = \sigma \sqrt{J_{ii}}
+
+    because the posterior covariance is :math:`\sigma^2 J` for the optimal denoiser [1]_
+    [2]_; for others this is what they believe. A negative diagonal counts as 0.
+
+    Parameters
+    ----------
+    denoiser : estimator or callable
+        As in :func:`jacobian_operator`.
+    y : array-like of shape (height, width) or (height, width, channels)
+        The noisy image, or a stack of this one image.
+    noise_std : float
+        Standard deviation of the noise, in the units of the images. Positive.
+    n_probes : int, default=None
+        Number of vectors z of random signs, for an estimate of the diagonal by the mean
+        of :math:`z_i (J z)_i`, whose error is about the norm of the rest of the row
+        divided by ``sqrt(n_probes)``. None computes it exactly, which takes as many
+        products as the image has values.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the probes.
+
+    Returns
+    -------
+    std : ndarray of the shape of `y`
+        In the units of the images.
+
+    Warns
+    -----
+    UserWarning
+        If entries of the diagonal are negative.
+
+    See Also
+    --------
+    posterior_directions : Directions in which the clean image is uncertain.
+
+    References
+    ----------
+    .. [1] K. Miyasawa, "An empirical Bayes estimator of the mean of a normal
+       population", Bulletin of the International Statistical Institute 38, 1961.
+    .. [2] H. Manor, T. Michaeli, "On the posterior distribution in denoising:
+       application to uncertainty quantification", ICLR 2024. :arxiv:`2309.13598`
+
+    Examples
+    --------
+    >>> from sklearn_gahb import WienerDenoiser
+    >>> from sklearn_gahb.datasets import make_gaussian_textures
+    >>> from sklearn_gahb.jacobian import posterior_std
+    >>> X = make_gaussian_textures(100, 16, random_state=0)
+    >>> std = posterior_std(WienerDenoiser().fit(X), X[0], noise_std=0.1)
+    >>> std.shape
+    (16, 16)
+    >>> bool((std < 0.1).all())
+    True
+    """
+    check_noise_std(noise_std)
+    operator = jacobian_operator(denoiser, y, noise_std)
+    if n_probes is None:
+        diagonal = diagonal_of(operator)
+    else:
+        seed = check_random_state(random_state).randint(2**31 - 1)
+        probes = random_signs(n_probes, operator, seed)
+        diagonal = (probes * operator.multiply_rows(probes)).mean(0)
+    n_negative = int((diagonal < 0).sum())
+    if n_negative:
+        warnings.warn(
+            f"The diagonal of the Jacobian is negative at {n_negative} of "
+            f"{len(diagonal)} values, by up to {-float(diagonal.min()):.1e}: it is "
+            "no covariance there, and taken for 0.",
+            stacklevel=2,
+        )
+    std = noise_std * diagonal.clamp(min=0).sqrt().cpu().numpy()
+    image_shape = getattr(denoiser, "image_shape", None)
+    return std.reshape(one_image_shape(y, image_shape))
+
+
+def posterior_directions(
+    denoiser,
+    y,
+    noise_std,
+    n_components=5,
+    *,
+    tol=1e-3,
+    max_products=None,
+    random_state=None,
+):
+    r"""Principal directions of the posterior of the clean image.
+
+    The eigenvectors of the posterior covariance :math:`\sigma^2 J`, and
+    :math:`\sigma \sqrt{\lambda_k}`, the standard deviations along them [1]_: moving the
+    denoised image by one of them along its direction gives another plausible image.
+
+    Parameters
+    ----------
+    denoiser : estimator or callable
+        As in :func:`jacobian_operator`.
+    y : array-like of shape (height, width) or (height, width, channels)
+        The noisy image, or a stack of this one image.
+    noise_std : float
+        Standard deviation of the noise, in the units of the images. Positive.
+    n_components : int, default=5
+        Number of directions.
+    tol : float, default=1e-3
+        Residual at which the iteration stops, relative to the largest eigenvalue.
+    max_products : int, default=None
+        Number of products that the iteration may take, see :class:`JacobianBasis`.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the iteration.
+
+    Returns
+    -------
+    directions : ndarray of shape (n_components, height, width[, channels])
+        Orthonormal, by descending standard deviation.
+    std : ndarray of shape (n_components,)
+        In the units of the images; 0 where an eigenvalue is negative.
+
+    References
+    ----------
+    .. [1] H. Manor, T. Michaeli, "On the posterior distribution in denoising:
+       application to uncertainty quantification", ICLR 2024. :arxiv:`2309.13598`
+
+    Examples
+    --------
+    >>> from sklearn_gahb import WienerDenoiser
+    >>> from sklearn_gahb.datasets import make_gaussian_textures
+    >>> from sklearn_gahb.jacobian import posterior_directions
+    >>> X = make_gaussian_textures(100, 16, random_state=0)
+    >>> directions, std = posterior_directions(WienerDenoiser().fit(X), X[0], 0.1)
+    >>> directions.shape, std.shape
+    ((5, 16, 16), (5,))
+    """
+    check_noise_std(noise_std)
+    image_shape = getattr(denoiser, "image_shape", None)
+    image = one_image(y, image_shape)
+    basis = JacobianBasis(
+        denoiser,
+        n_components,
+        noise_std=noise_std,
+        tol=tol,
+        max_products=max_products,
+        image_shape=image_shape,
+        random_state=random_state,
+    ).fit(image.data)
+    std = noise_std * basis.eigenvalues_.clip(min=0) ** 0.5
+    directions = basis.components_.reshape(-1, *one_image_shape(y, image_shape))
+    return directions, std
+
+
+def random_signs(n, operator, seed):
+    """Rademacher vectors (n, d) for an operator, the same on all devices."""
+    generator = torch.Generator().manual_seed(seed)
+    bits = torch.randint(0, 2, (n, operator.shape[0]), generator=generator)
+    return 2 * bits.to(operator.linearization.x_hat) - 1
+
+
+def diagonal_of(operator, n_at_once=256):
+    """Diagonal (d,) of an operator, from `n_at_once` products at a time."""
+    dimension = operator.shape[0]
+    diagonal = operator.linearization.x_hat.new_empty(dimension)
+    for batch in gen_batches(dimension, n_at_once):
+        units = diagonal.new_zeros(len(diagonal[batch]), dimension)
+        units[:, batch].fill_diagonal_(1)
+        products = operator.multiply_rows(units, transposed=True)
+        diagonal[batch] = products[:, batch].diagonal()
+    return diagonal

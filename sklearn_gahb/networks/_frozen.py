@@ -1,0 +1,91 @@
+"""Networks that are linear once their masks are frozen."""
+
+import copy
+from itertools import pairwise
+
+import torch
+from torch import nn
+
+from ._layers import BiasFreeBatchNorm2d
+
+
+class FrozenNetwork(nn.Module):
+    """The linear map that a network of convolutions and ReLUs is around one image.
+
+    A copy of the network in evaluation mode in which each ReLU multiplies by the 0/1
+    mask that it has at the image, norms multiply by their gains, and no layer adds a
+    constant. Its output for v is the product J v with the Jacobian of the network, at
+    the price of one pass and without autograd.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Has ReLUs and norms as modules; everything else it does is linear, or adds
+        constants in convolutions.
+    y : Tensor of shape (1, channels, height, width)
+        The image.
+    """
+
+    def __init__(self, network, y):
+        super().__init__()
+        self.network = copy.deepcopy(network).eval().requires_grad_(False)
+        masks = _record_masks(self.network, y)
+        for module in list(self.network.modules()):
+            for name, child in module.named_children():
+                if child in masks:
+                    setattr(module, name, _Gain(masks[child], child.inplace))
+                elif isinstance(child, BiasFreeBatchNorm2d):
+                    setattr(module, name, _Gain(child.gammas / child.running_sd))
+                elif isinstance(child, nn.BatchNorm2d):
+                    setattr(module, name, _Gain(_batch_norm_gain(child)))
+                elif getattr(child, "bias", None) is not None:
+                    child.bias = None
+            if isinstance(module, nn.Sequential):
+                _merge_gains(module)
+
+    def forward(self, v):
+        return self.network(v.contiguous(memory_format=torch.channels_last))
+
+
+class _Gain(nn.Module):
+    """Multiplies by a gain that broadcasts to (k, channels, height, width)."""
+
+    def __init__(self, gain, inplace=False):
+        super().__init__()
+        self.inplace = inplace
+        self.register_buffer("gain", gain.contiguous(memory_format=torch.channels_last))
+
+    def forward(self, v):
+        return v.mul_(self.gain) if self.inplace else v * self.gain
+
+
+@torch.no_grad()
+def _record_masks(network, y):
+    """Where each ReLU of a network passes its input on, (1, c, h, w) of 0 and 1."""
+    masks = {}
+
+    def record(module, _, output):
+        masks[module] = (output > 0).to(output.dtype)
+
+    relus = [module for module in network.modules() if isinstance(module, nn.ReLU)]
+    handles = [relu.register_forward_hook(record) for relu in relus]
+    network(y)
+    for handle in handles:
+        handle.remove()
+    return masks
+
+
+def _batch_norm_gain(norm):
+    gain = torch.rsqrt(norm.running_var + norm.eps)
+    if norm.affine:
+        gain = gain * norm.weight
+    return gain.view(1, -1, 1, 1)
+
+
+def _merge_gains(sequential):
+    """Multiply neighbouring gains into the second one of them."""
+    children = list(sequential)
+    for i, (first, second) in enumerate(pairwise(children)):
+        if isinstance(first, _Gain) and isinstance(second, _Gain):
+            second.gain = first.gain * second.gain
+            sequential[i] = nn.Identity()

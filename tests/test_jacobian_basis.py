@@ -1,0 +1,325 @@
+"""Bases in which denoisers shrink."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import make_pipeline
+
+from sklearn_gahb import (
+    DNNDenoiser,
+    GaussianNoise,
+    JacobianBasis,
+    WaveletThresholdDenoiser,
+    WienerDenoiser,
+    psnr,
+)
+from sklearn_gahb.datasets import make_disk_images, make_gaussian_textures
+from sklearn_gahb.jacobian import jacobian_bases, jacobian_operator, sure
+from sklearn_gahb.jacobian._lanczos import block_lanczos
+from sklearn_gahb.jacobian._sure import estimate_mse
+
+CLEAN = make_disk_images(40, 16, random_state=0).astype(np.float64)
+NOISY = GaussianNoise(0.1, random_state=0).fit_transform(CLEAN)
+
+
+@pytest.fixture(scope="module")
+def network():
+    denoiser = DNNDenoiser(
+        "bf_cnn", width=8, depth=5, max_steps=60, learning_rate=1e-2, random_state=0
+    )
+    return denoiser.fit(CLEAN.astype(np.float32))
+
+
+def symmetric(spectrum, seed=0):
+    """Symmetric matrix with these eigenvalues, and its orthonormal eigenvectors."""
+    rng = np.random.RandomState(seed)
+    Q = np.linalg.qr(rng.randn(len(spectrum), len(spectrum)))[0]
+    return torch.from_numpy(Q * spectrum @ Q.T), Q.T
+
+
+def run_lanczos(A, k, **parameters):
+    generator = torch.Generator().manual_seed(0)
+    start = torch.randn(4, len(A), generator=generator, dtype=A.dtype)
+    defaults = {"tol": 1e-8, "n_oversamples": 8, "max_products": 1000}
+    return block_lanczos(
+        lambda v: v @ A, start, k, generator=generator, **(defaults | parameters)
+    )
+
+
+@pytest.mark.parametrize(
+    "spectrum",
+    [
+        np.linspace(-0.6, 2.2, 200),
+        1.2 * 0.97 ** np.arange(200),
+        np.repeat(np.linspace(0, 1, 50), 4),
+        np.repeat([1.0, 0.0], [60, 140]),
+        np.zeros(200),
+    ],
+    ids=["uniform", "geometric", "fourfold", "projection", "zero"],
+)
+def test_lanczos_against_known_spectra(spectrum):
+    A, _ = symmetric(spectrum)
+    pairs = run_lanczos(A, 30)
+    assert pairs.converged
+    np.testing.assert_allclose(pairs.values, np.sort(spectrum)[::-1][:30], atol=1e-8)
+    V = pairs.vectors
+    np.testing.assert_allclose(V @ V.T, np.eye(30), atol=1e-10)
+    residuals = (V @ A - pairs.values[:, None] * V).norm(dim=1)
+    np.testing.assert_allclose(residuals, pairs.residuals, atol=1e-10)
+    if len(set(spectrum)) <= 2:
+        assert pairs.n_products <= 100
+
+
+def test_lanczos_of_few_dimensions():
+    A, _ = symmetric(np.array([3.0, -1.0, 2.0]))
+    pairs = run_lanczos(A, 3)
+    np.testing.assert_allclose(pairs.values, [3, 2, -1], atol=1e-12)
+
+
+def test_lanczos_says_when_it_has_not_converged():
+    A, _ = symmetric(np.linspace(0, 1, 200))
+    pairs = run_lanczos(A, 10, max_products=40)
+    assert not pairs.converged
+    assert pairs.n_products == 40
+    residuals = (pairs.vectors @ A - pairs.values[:, None] * pairs.vectors).norm(dim=1)
+    np.testing.assert_allclose(residuals, pairs.residuals, atol=1e-10)
+    assert residuals.max() > pairs.residual_limit
+
+
+@pytest.mark.parametrize("method", ["eigh", "svd"])
+@pytest.mark.parametrize("solver", ["dense", "lanczos"])
+def test_network_basis_against_numpy(network, solver, method):
+    basis = JacobianBasis(network, 12, method=method, solver=solver, random_state=0)
+    basis.fit(NOISY[:1])
+    J = jacobian_operator(network, NOISY[0]).dense().numpy()
+    if method == "svd":
+        _, expected, Vt = np.linalg.svd(J)
+        matrix = J.T @ J
+    else:
+        expected, V = np.linalg.eigh((J + J.T) / 2)
+        expected, Vt = expected[::-1], V.T[::-1]
+        matrix = (J + J.T) / 2
+    np.testing.assert_allclose(basis.eigenvalues_, expected[:12], atol=1e-4)
+    E = basis.components_
+    np.testing.assert_allclose(E @ E.T, np.eye(12), atol=1e-5)
+    values = basis.eigenvalues_ ** (2 if method == "svd" else 1)
+    limit = 1e-3 * values.max() + 1e-5
+    assert np.linalg.norm(E @ matrix - values[:, None] * E, axis=1).max() < limit
+    # The span of the first well separated ones.
+    assert np.linalg.norm(E[:4] @ Vt[:4].T) == pytest.approx(2, abs=1e-2)
+    if method == "svd":
+        U = basis.left_components_
+        np.testing.assert_allclose(U @ U.T, np.eye(12), atol=1e-2)
+        np.testing.assert_allclose(E @ J.T, basis.eigenvalues_[:, None] * U, atol=1e-4)
+    assert basis.homogeneity_error_ < 1e-5
+    assert np.abs(E).max(axis=1) == pytest.approx(E.max(axis=1))
+    exact = np.linalg.norm(J - J.T) / np.linalg.norm(J)
+    rank = np.trace(J)
+    if solver == "dense":
+        assert basis.asymmetry_ == pytest.approx(exact, rel=1e-4)
+        assert basis.effective_rank_ == pytest.approx(rank, rel=1e-4)
+    else:
+        assert basis.asymmetry_ == pytest.approx(exact, rel=0.3)
+        spread = np.sqrt(2 / 8) * np.linalg.norm((J + J.T) / 2)
+        assert abs(basis.effective_rank_ - rank) < 3 * spread
+
+
+def test_two_random_starts_agree(network):
+    first, second = (
+        JacobianBasis(network, 10, solver="lanczos", random_state=seed).fit(NOISY[:1])
+        for seed in (0, 1)
+    )
+    np.testing.assert_allclose(first.eigenvalues_, second.eigenvalues_, atol=1e-4)
+    again = JacobianBasis(network, 10, solver="lanczos", random_state=0).fit(NOISY[:1])
+    np.testing.assert_array_equal(first.components_, again.components_)
+
+
+def test_no_convergence_warns(network):
+    basis = JacobianBasis(
+        network, 10, solver="lanczos", max_products=20, random_state=0
+    )
+    with pytest.warns(ConvergenceWarning, match="of 10 components .* after 20 prod"):
+        basis.fit(NOISY[:1])
+
+
+@pytest.mark.parametrize(
+    "denoiser",
+    [
+        WaveletThresholdDenoiser("haar", noise_std=0.1),
+        WaveletThresholdDenoiser("db2", shrinkage="soft", threshold=1.0, noise_std=0.1),
+        WaveletThresholdDenoiser(shrinkage="garrote", threshold=1.0, noise_std=0.1),
+        WienerDenoiser(noise_std=0.1),
+        WienerDenoiser(
+            noise_std=0.1, power_spectrum=np.random.RandomState(0).rand(16, 16)
+        ),
+    ],
+    ids=["hard", "soft", "garrote", "wiener", "wiener, any spectrum"],
+)
+def test_closed_bases_are_the_dense_ones(denoiser):
+    denoiser.fit(CLEAN)
+    basis = JacobianBasis(denoiser).fit(NOISY[:1])
+    assert basis.solver_ == "closed"
+    dense = JacobianBasis(denoiser, solver="dense").fit(NOISY[:1])
+    np.testing.assert_allclose(basis.eigenvalues_, dense.eigenvalues_, atol=1e-10)
+    E = basis.components_
+    np.testing.assert_allclose(E @ E.T, np.eye(256), atol=1e-10)
+    J = jacobian_operator(denoiser, NOISY[0]).dense().numpy()
+    np.testing.assert_allclose((E.T * basis.eigenvalues_) @ E, J, atol=1e-10)
+    assert basis.effective_rank_ == pytest.approx(np.trace(J))
+    assert basis.asymmetry_ == 0
+    # Shrinkage in the whole basis is the denoiser itself, at the image of fit.
+    np.testing.assert_allclose(
+        basis.shrink(NOISY[:1]), denoiser.transform(NOISY[:1]), atol=1e-10
+    )
+    np.testing.assert_array_equal(basis.denoised_, denoiser.transform(NOISY[:1])[0])
+
+
+def test_closed_bases_of_odd_sizes_and_colour():
+    X = np.random.RandomState(0).rand(5, 7, 10, 3)
+    denoiser = WienerDenoiser(noise_std=0.1).fit(X)
+    basis = JacobianBasis(denoiser, 20).fit(X[:1])
+    J = jacobian_operator(denoiser, X[0])
+    E = basis.components_
+    np.testing.assert_allclose(E @ E.T, np.eye(20), atol=1e-10)
+    np.testing.assert_allclose(J @ E.T, E.T * basis.eigenvalues_, atol=1e-10)
+    assert basis.inverse_transform(basis.transform(X)).shape == X.shape
+
+
+def test_padded_or_shifted_wavelets_have_no_closed_basis():
+    X = np.random.RandomState(0).rand(2, 10, 12)
+    for denoiser in [
+        WaveletThresholdDenoiser("haar", levels=3, noise_std=0.3),
+        WaveletThresholdDenoiser("haar", n_shifts=4, noise_std=0.3),
+    ]:
+        basis = JacobianBasis(denoiser.fit(X)).fit(X[:1])
+        assert basis.solver_ == "dense"
+        shrunk = JacobianBasis(denoiser, method="svd").fit(X[:1]).shrink(X[:1])
+        np.testing.assert_allclose(shrunk, denoiser.transform(X[:1]), atol=1e-10)
+
+
+def test_surviving_wavelets_come_first():
+    """Among eigenvalues that are all 1, by the size of the coefficient."""
+    denoiser = WaveletThresholdDenoiser("haar", noise_std=0.1).fit(CLEAN)
+    basis = JacobianBasis(denoiser).fit(NOISY[:1])
+    n_kept = int(basis.effective_rank_)
+    sizes = np.abs(basis.transform(NOISY[:1])[0])
+    assert (basis.eigenvalues_[:n_kept] == 1).all()
+    assert (np.diff(sizes[:n_kept]) <= 0).all()
+
+
+def test_layouts(network):
+    basis = JacobianBasis(network, 5, random_state=0).fit(NOISY[:1])
+    coefficients = basis.transform(NOISY)
+    assert coefficients.shape == (40, 5)
+    expected = NOISY.reshape(40, -1) @ basis.components_.T.astype(float)
+    np.testing.assert_allclose(coefficients, expected, atol=1e-10)
+    assert basis.inverse_transform(coefficients).shape == NOISY.shape
+    tensor = torch.from_numpy(NOISY)
+    torch.testing.assert_close(basis.transform(tensor), torch.from_numpy(coefficients))
+    assert isinstance(basis.shrink(tensor), torch.Tensor)
+    rows = JacobianBasis(network, 5, image_shape=(16, 16), random_state=0)
+    rows.fit(NOISY[:1].reshape(1, -1))
+    np.testing.assert_array_equal(rows.components_, basis.components_)
+    assert rows.inverse_transform(coefficients).shape == (40, 256)
+    assert rows.noisy_.shape == (256,)
+    assert list(basis.get_feature_names_out())[:2] == [
+        "jacobianbasis0",
+        "jacobianbasis1",
+    ]
+    assert len(basis.set_output(transform="pandas").transform(NOISY).columns) == 5
+
+
+def test_score(network):
+    """Score as for the denoiser; in the whole svd basis it equals the denoiser's."""
+    basis = JacobianBasis(network, method="svd", solver="dense").fit(NOISY[:1])
+    expected = psnr(CLEAN[:1], network.transform(NOISY[:1]))
+    assert basis.score(NOISY[:1], CLEAN[:1]) == pytest.approx(expected, abs=1e-3)
+    assert 5 < basis.set_params(noise_std=0.1, random_state=0).score(CLEAN[:1]) < 60
+    few = JacobianBasis(network, 2, random_state=0).fit(NOISY[:1])
+    assert few.score(NOISY[:1], CLEAN[:1]) < expected
+    bare = JacobianBasis(lambda y, _: y / 2, 2, random_state=0).fit(NOISY[:1])
+    with pytest.raises(ValueError, match="noise_std=None"):
+        bare.score(CLEAN[:1])
+
+
+def test_unfitted_denoisers_name_frozen_estimator(network):
+    for unfitted in (WienerDenoiser(), clone(JacobianBasis(network)).denoiser):
+        with pytest.raises(NotFittedError, match="FrozenEstimator"):
+            JacobianBasis(unfitted).fit(NOISY[:1])
+    frozen = clone(JacobianBasis(FrozenEstimator(network), 3, random_state=0))
+    assert frozen.fit(NOISY[:1]).transform(NOISY).shape == (40, 3)
+    pipeline = make_pipeline(GaussianNoise(0.1, random_state=0), frozen)
+    assert pipeline.fit_transform(CLEAN[:1]).shape == (1, 3)
+
+
+def test_pickle_and_many(network):
+    bases = jacobian_bases(network, NOISY[:3], 4, random_state=0)
+    assert len(bases) == 3
+    again = pickle.loads(pickle.dumps(bases[1]))
+    np.testing.assert_array_equal(again.transform(NOISY), bases[1].transform(NOISY))
+    photos = jacobian_bases(network, [NOISY[0], NOISY[1, :9]], 4, random_state=0)
+    np.testing.assert_array_equal(photos[0].eigenvalues_, bases[0].eigenvalues_)
+    assert photos[1].components_.shape == (4, 144)
+
+
+def test_bad_input(network):
+    with pytest.raises(ValueError, match=r"holds 40 images.*jacobian_bases"):
+        JacobianBasis(network).fit(NOISY)
+    with pytest.raises(ValueError, match="n_components=257 must be at most"):
+        JacobianBasis(network, 257).fit(NOISY[:1])
+    with pytest.raises(ValueError, match="'method'"):
+        JacobianBasis(network, method="qr").fit(NOISY[:1])
+    basis = JacobianBasis(network, 2, random_state=0)
+    with pytest.raises(NotFittedError):
+        basis.transform(NOISY)
+    basis.fit(NOISY[:1])
+    with pytest.raises(ValueError, match=r"size \(8, 8\)"):
+        basis.transform(NOISY[:, :8, :8])
+    with pytest.raises(ValueError, match=r"\(n_images, 2\) are accepted"):
+        basis.inverse_transform(np.zeros((3, 5)))
+
+
+def test_sure_of_wiener():
+    """On average over textures the estimate is the mean squared error."""
+    X, spectrum = make_gaussian_textures(
+        300, 32, random_state=0, return_power_spectrum=True
+    )
+    denoiser = WienerDenoiser(spectrum, noise_std=0.1).fit(X)
+    noisy = GaussianNoise(0.1, random_state=0).fit_transform(X)
+    squares = (denoiser.transform(noisy) - X) ** 2
+    images = torch.from_numpy(noisy)[:, None]
+    exact, probed = (
+        np.array(
+            [
+                estimate_mse(denoiser, image[None], 0.1, n_probes, seed)
+                for seed, image in enumerate(images)
+            ]
+        )
+        for n_probes in (None, 4)
+    )
+    standard_error = exact.std() / np.sqrt(300)
+    assert abs(exact.mean() - squares.mean()) < 3 * standard_error
+    assert standard_error < 0.2 * squares.mean()
+    assert abs(probed.mean() - exact.mean()) < 3 * standard_error
+
+
+def test_sure_of_network_by_dense_trace(network):
+    J = jacobian_operator(network, NOISY[0]).dense()
+    residual = network.transform(NOISY[:1])[0] - NOISY[0]
+    mse = np.mean(residual**2) - 0.01 + 2 * 0.01 * float(J.trace()) / 256
+    assert sure(network, NOISY[0], 0.1, n_probes=None) == pytest.approx(
+        -10 * np.log10(mse), abs=1e-3
+    )
+    assert sure(network, NOISY[0], 0.1, n_probes=None, data_range=10) == pytest.approx(
+        20 - 10 * np.log10(mse), abs=1e-3
+    )
+
+
+def test_sure_warns_where_it_fails():
+    with pytest.warns(UserWarning, match="of 1 of 1 images is not positive"):
+        assert sure(lambda y, _: -y, 0 * NOISY[0], 0.1) == np.inf
