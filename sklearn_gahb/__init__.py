@@ -24,6 +24,7 @@ _MODULES = {
     "psnr_curve": "metrics",
 }
 _SUBMODULES = [
+    "checkpoints",
     "datasets",
     "denoisers",
     "jacobian",

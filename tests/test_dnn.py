@@ -419,7 +419,7 @@ def test_callbacks_can_stop_and_are_torn_down_after_errors():
     [
         ({"architecture": "resnet"}, "'architecture' parameter"),
         ({"architecture": lambda channels: "network"}, "a torch.nn.Module is needed"),
-        ({"architecture": torch.nn.ReLU()}, "architecture is a module, ReLU; pass a"),
+        ({"architecture": torch.nn.ReLU()}, "no parameters to train"),
         (
             {"architecture": lambda channels: torch.nn.Conv2d(channels, 2, 1)},
             r"\(1, 1, 16, 16\) to \(1, 2, 16, 16\)",

@@ -5,7 +5,15 @@ import importlib
 import pytest
 from numpydoc.validate import validate
 
-MODULES = ["datasets", "denoisers", "jacobian", "metrics", "networks", "noise"]
+MODULES = [
+    "checkpoints",
+    "datasets",
+    "denoisers",
+    "jacobian",
+    "metrics",
+    "networks",
+    "noise",
+]
 IGNORED = {
     "ES01",  # an extended summary where the summary says it all
     "GL01",  # the summary stands on the line of the quotes
@@ -13,7 +21,7 @@ IGNORED = {
     "SA04",  # its descriptions
     "RT02",  # names of return values
 }
-METHODS = ["fit", "transform", "score"]
+METHODS = ["fit", "transform", "score", "from_module", "shrink", "inverse_transform"]
 
 
 def public_names():

@@ -23,6 +23,7 @@ ALLOWED = {
     "datasets": set(),
     "denoisers": {"networks", "training", "datasets", "metrics", "noise"},
     "jacobian": {"denoisers", "metrics"},
+    "checkpoints": {"__version__", "denoisers", "datasets", "networks"},
     "displays": set(),
 }
 

@@ -18,6 +18,7 @@ from .._images import resolve_device
 from ..networks._frozen import FrozenNetwork
 from ..networks._layers import calibrate_norms
 from ..networks._make import check_network, make_network
+from ..networks._noise_from_image import NoiseFromImage
 from ._base import BaseDenoiser, FitInterrupted
 from ._linearize import are_transposed, linearize_by_autograd
 from ._tiles import denoise_in_tiles
@@ -36,10 +37,11 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
 
     Parameters
     ----------
-    architecture : {"unet", "bf_cnn"} or callable, default="unet"
-        :class:`~sklearn_gahb.networks.UNet`, :class:`~sklearn_gahb.networks.BFCNN`, or
-        a callable that takes the number of channels and returns a
-        :class:`torch.nn.Module` that maps noisy images (n, channels, height, width) to
+    architecture : {"unet", "bf_cnn", "dilated_unet"} or callable, default="unet"
+        :class:`~sklearn_gahb.networks.UNet`, :class:`~sklearn_gahb.networks.BFCNN`,
+        :class:`~sklearn_gahb.networks.DilatedUNet`, a :class:`torch.nn.Module`, of
+        which a copy is trained further, or a callable that takes the number of channels
+        and returns a module. Modules map noisy images (n, channels, height, width) to
         the noise in them, such as ``functools.partial(UNet, n_scales=4)``. To be
         pickled it must be importable: no lambda.
     width : int, default=64
@@ -166,7 +168,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
     """
 
     _parameter_constraints: dict = {
-        "architecture": [StrOptions({"unet", "bf_cnn"}), callable],
+        "architecture": [StrOptions({"unet", "bf_cnn", "dilated_unet"}), callable],
         "width": [Interval(Integral, 1, None, closed="left")],
         "depth": [Interval(Integral, 1, None, closed="left"), None],
         "bias": ["boolean"],
@@ -242,6 +244,84 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         self.image_shape = image_shape
         self.random_state = random_state
 
+    @classmethod
+    def from_module(
+        cls,
+        network,
+        predicts="noise",
+        *,
+        n_channels=1,
+        noise_std=0.1,
+        device="auto",
+        image_shape=None,
+    ):
+        """Make a fitted denoiser of a trained network.
+
+        Parameters
+        ----------
+        network : torch.nn.Module
+            Maps noisy images (n, channels, height, width) to the noise in them or to
+            the clean images. It is copied.
+        predicts : {"noise", "image"}, default="noise"
+            Which of the two.
+        n_channels : int, default=1
+            Channels of the images: 1 for grey, 3 for colour.
+        noise_std : float or None, default=0.1
+            Standard deviation of the noise that ``score(X)`` adds.
+        device : str or torch.device, default="auto"
+            Where to compute.
+        image_shape : tuple of int, default=None
+            (height, width) or (height, width, channels) of the rows of 2-D arrays.
+
+        Returns
+        -------
+        denoiser : DNNDenoiser
+            Fitted. Its `architecture` is the network: a clone of the denoiser, which is
+            not fitted, trains a copy of it further. `n_features_in_` and
+            `train_indices_` are not defined.
+
+        Raises
+        ------
+        TypeError
+            If `network` is no module.
+        ValueError
+            If `predicts` is neither "noise" nor "image".
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import torch
+        >>> from sklearn_gahb import DNNDenoiser
+        >>> blur = torch.nn.AvgPool2d(3, stride=1, padding=1)
+        >>> denoiser = DNNDenoiser.from_module(blur, predicts="image")
+        >>> denoiser.transform(np.ones((1, 5, 5)))[0, 2].round(2)
+        array([0.67, 1.  , 1.  , 1.  , 0.67])
+        """
+        if not isinstance(network, torch.nn.Module):
+            raise TypeError(f"network={network!r} must be a torch.nn.Module.")
+        if predicts not in ("noise", "image"):
+            raise ValueError(f"predicts={predicts!r} must be 'noise' or 'image'.")
+        if predicts == "image":
+            network = NoiseFromImage(network)
+        denoiser = cls(
+            copy.deepcopy(network).eval(),
+            noise_std=noise_std,
+            device=device,
+            image_shape=image_shape,
+        )
+        return denoiser._adopt(copy.deepcopy(denoiser.architecture), n_channels)
+
+    def _adopt(self, network, n_channels):
+        """Become fitted with a network that was trained elsewhere."""
+        self.network_ = network.eval().to(
+            resolve_device(self.device), memory_format=torch.channels_last
+        )
+        self.n_channels_in_ = n_channels
+        self.n_parameters_ = sum(p.numel() for p in network.parameters())
+        self.loss_curve_ = np.empty(0)
+        self.n_steps_ = 0
+        return self
+
     @with_callbacks
     def fit(self, X, y=None):
         """Train the network.
@@ -311,7 +391,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         pairs = make_pairs(train)
         first, _ = next(pairs)
         check_network(network, first[:1])
-        if self._starts_afresh() and not callable(self.architecture):
+        if self._starts_afresh() and self.architecture in ("unet", "bf_cnn"):
             calibrate_norms(network, first)
         log = training.TrainingLog()
         looks = training.train(
@@ -411,7 +491,13 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         )
 
     def _denoise(self, y, noise_std):
-        return y - self.network_(y.float()).to(y.dtype)
+        noise = self.network_(y.float())
+        if noise.shape != y.shape:
+            raise ValueError(
+                f"The network maps images of shape {tuple(y.shape)} to "
+                f"{tuple(noise.shape)}; it must keep the shape."
+            )
+        return y - noise.to(y.dtype)
 
     def _linearize(self, y, noise_std):
         linearization = super()._linearize(y, noise_std)
@@ -436,7 +522,8 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
 
     @property
     def _device(self):
-        return next(self.network_.parameters()).device
+        parameter = next(self.network_.parameters(), None)
+        return resolve_device(self.device) if parameter is None else parameter.device
 
     def __getstate__(self):
         state = dict(super().__getstate__())

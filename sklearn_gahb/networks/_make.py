@@ -1,10 +1,12 @@
 """Networks by name."""
 
+import copy
 import threading
 
 import torch
 
 from ._bf_cnn import BFCNN
+from ._dilated_unet import DilatedUNet
 from ._unet import UNet
 
 # torch draws initial weights from its global generator: one network at a time.
@@ -16,8 +18,9 @@ def make_network(architecture, channels, width, depth, bias, seed):
 
     Parameters
     ----------
-    architecture : {"unet", "bf_cnn"} or callable
-        A callable takes the number of channels and returns a :class:`torch.nn.Module`.
+    architecture : {"unet", "bf_cnn", "dilated_unet"}, Module or callable
+        A :class:`torch.nn.Module` is copied with its weights. Other callables take the
+        number of channels and return one.
     channels : int
         Channels of the images.
     width : int
@@ -42,11 +45,10 @@ def make_network(architecture, channels, width, depth, bias, seed):
         if architecture == "bf_cnn":
             n_layers = 20 if depth is None else depth
             return BFCNN(channels, width=width, depth=n_layers, bias=bias)
+        if architecture == "dilated_unet":
+            return DilatedUNet(channels, width=width, bias=bias)
         if isinstance(architecture, torch.nn.Module):
-            raise ValueError(
-                f"architecture is a module, {type(architecture).__name__}; pass a "
-                "callable that takes the number of channels and makes one."
-            )
+            return copy.deepcopy(architecture)
         network = architecture(channels)
     if not isinstance(network, torch.nn.Module):
         raise ValueError(

@@ -1,0 +1,484 @@
+"""Networks in files: our own, and those that the authors of the field published.
+
+Nothing in a file is ever executed: ours are safetensors with JSON in the header, and
+the published ones are read by the restricted unpickler of torch.
+"""
+
+import argparse
+import json
+import os
+import pickle
+import warnings
+from contextlib import suppress
+from numbers import Integral
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from sklearn.utils._param_validation import StrOptions, validate_params
+
+from . import __version__
+from ._images import resolve_device
+from .datasets._registry import fetch_files, make_registry
+from .denoisers import DNNDenoiser
+from .denoisers._base import find_denoiser
+from .networks._make import make_network
+
+__all__ = ["fetch_pretrained", "load", "load_published", "save"]
+
+HEADER = "sklearn_gahb"
+FORMAT = 1
+
+# Largest training noise of 255, by file below weights/ of the data folder.
+PUBLISHED = {
+    "bf_dncnn_bsd400_0-55": 55,
+    "bf_unet_bsd400_0-55": 55,
+    "bf_cnn_bsd400_0-100": 100,
+    "bf_cnn_mnist_0-100": 100,
+    "bf_cnn_bsd300_color_0-100": 100,
+}
+
+
+def save(denoiser, path):
+    """Write a fitted network denoiser to a file.
+
+    The file is in the safetensors format, with the parameters of the estimator as JSON
+    in its header. An existing file is replaced when the new one is complete.
+
+    Parameters
+    ----------
+    denoiser : DNNDenoiser
+        Fitted, or a :class:`~sklearn.frozen.FrozenEstimator`, a fitted search, or a
+        :class:`~sklearn.pipeline.Pipeline` of `GaussianNoise` around one. Of an
+        `architecture` that is a callable or a module only the weights are written. A
+        `random_state` that is no int is written as None.
+    path : str or path-like
+        Where to write, with any extension; ".safetensors" is usual.
+
+    Raises
+    ------
+    TypeError
+        If it is another denoiser.
+
+    See Also
+    --------
+    load : Read it again.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from sklearn_gahb import DNNDenoiser
+    >>> from sklearn_gahb.checkpoints import load, save
+    >>> from sklearn_gahb.datasets import make_disk_images
+    >>> X = make_disk_images(20, 16, random_state=0)
+    >>> denoiser = DNNDenoiser(width=4, depth=1, max_steps=5).fit(X)
+    >>> with TemporaryDirectory() as folder:
+    ...     save(denoiser, f"{folder}/unet.safetensors")
+    ...     again = load(f"{folder}/unet.safetensors")
+    >>> bool((again.transform(X) == denoiser.transform(X)).all())
+    True
+    """
+    fitted = find_denoiser(denoiser)
+    if not isinstance(fitted, DNNDenoiser):
+        raise TypeError(
+            f"denoiser={fitted!r} has no network; DNNDenoiser is accepted. Write "
+            "others with joblib.dump."
+        )
+    tensors = {
+        f"network.{name}": tensor.detach().cpu().contiguous().clone()
+        for name, tensor in fitted.network_.state_dict().items()
+    }
+    values = {}
+    for name, value in vars(fitted).items():
+        if not name.endswith("_") or name.startswith("_") or name == "network_":
+            continue
+        if isinstance(value, np.ndarray) and value.dtype != object:
+            tensors[name] = torch.from_numpy(np.ascontiguousarray(value))
+        else:
+            values[name] = value.tolist() if hasattr(value, "tolist") else value
+    header = {
+        "format": FORMAT,
+        "version": __version__,
+        "parameters": {
+            name: _as_json(name, value)
+            for name, value in fitted.get_params(deep=False).items()
+        },
+        "attributes": values,
+    }
+    path = Path(path)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        save_file(tensors, partial, metadata={HEADER: json.dumps(header)})
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _as_json(name, value):
+    if name == "architecture" and not isinstance(value, str):
+        named = value if hasattr(value, "__qualname__") else type(value)
+        return {"pass": f"{named.__module__}.{named.__qualname__}"}
+    if name == "random_state":
+        return int(value) if isinstance(value, Integral) else None
+    if isinstance(value, torch.device):
+        return str(value)
+    if isinstance(value, tuple | list):
+        return [_as_json(name, item) for item in value]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def load(path, architecture=None):
+    """Read a network denoiser that `save` wrote.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+    architecture : callable or torch.nn.Module, default=None
+        That of the denoiser, if it is none of those that have a name. Its code is not
+        in the file.
+
+    Returns
+    -------
+    denoiser : DNNDenoiser
+        Fitted, with the parameters and attributes that it had. It is on its `device`,
+        or on the CPU if this machine has no such device.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is damaged, or was not written by `save`, or if the architecture is
+        missing or another one.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from sklearn_gahb import DNNDenoiser
+    >>> from sklearn_gahb.checkpoints import load, save
+    >>> from sklearn_gahb.networks import BFCNN
+    >>> denoiser = DNNDenoiser.from_module(BFCNN(width=4, depth=3))
+    >>> with TemporaryDirectory() as folder:
+    ...     save(denoiser, f"{folder}/own.safetensors")
+    ...     load(f"{folder}/own.safetensors", BFCNN(width=4, depth=3)).n_parameters_
+    220
+    """
+    header, tensors = _read_safetensors(path)
+    parameters = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in header["parameters"].items()
+    }
+    if not isinstance(parameters["architecture"], str):
+        if architecture is None:
+            raise ValueError(
+                f"The file {path} holds the weights of an architecture of your own, "
+                f"{parameters['architecture']['pass']}; pass it as architecture."
+            )
+        parameters["architecture"] = architecture
+    state = {
+        name.removeprefix("network."): tensor
+        for name, tensor in tensors.items()
+        if name.startswith("network.")
+    }
+    denoiser = _make_fitted(
+        path, state, header["attributes"]["n_channels_in_"], parameters
+    )
+    for name, value in header["attributes"].items():
+        if name == "feature_names_in_":
+            value = np.array(value, dtype=object)
+        setattr(denoiser, name, value)
+    for name, tensor in tensors.items():
+        if not name.startswith("network."):
+            setattr(denoiser, name, tensor.numpy())
+    return denoiser
+
+
+def _read_safetensors(path):
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(
+            f"The file {path} is damaged or no safetensors file ({error}); "
+            "sklearn_gahb.checkpoints.load reads what save wrote, load_published the "
+            "files of the authors."
+        ) from error
+    try:
+        header = json.loads(metadata[HEADER])
+        version = header["format"]
+        header["parameters"]["architecture"], header["attributes"]["n_channels_in_"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"The file {path} was not written by sklearn_gahb.checkpoints.save: its "
+            "header does not describe a denoiser."
+        ) from error
+    if version != FORMAT:
+        raise ValueError(
+            f"The file {path} has format {version}, and this version of sklearn_gahb "
+            f"reads format {FORMAT}; update the package."
+        )
+    return header, tensors
+
+
+def load_published(path):
+    r"""Read a network in a file of the authors who trained it.
+
+    Accepted are state dicts of
+
+    - the UNet of [1]_, ``encoder.0.0.weight`` and so on;
+    - BF-CNN of [2]_, ``conv_layers.0.weight``;
+    - the bias-free DnCNN and UNet of [3]_, ``first_layer.weight`` and
+      ``conv1.weight``,
+
+    alone or as the entry "model" of a checkpoint, with or without the prefix
+    ``module.``. Width, depth and number of channels are read off the shapes.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file. Its pickle is read by ``torch.load(weights_only=True)``, which makes
+        tensors and containers and runs no code.
+
+    Returns
+    -------
+    denoiser : DNNDenoiser
+        Fitted. The file does not tell the noise levels of training:
+        `train_noise_std` is the default.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is damaged, holds anything but tensors, or holds the weights of
+        another network.
+
+    See Also
+    --------
+    fetch_pretrained : Download such a file by name.
+
+    References
+    ----------
+    .. [1] Z. Kadkhodaie, F. Guth, E. P. Simoncelli, S. Mallat, "Generalization in
+       diffusion models arises from geometry-adaptive harmonic representations",
+       ICLR 2024. :arxiv:`2310.02557`
+    .. [2] Z. Kadkhodaie, E. P. Simoncelli, "Solving linear inverse problems using the
+       prior implicit in a denoiser", NeurIPS 2021. :arxiv:`2007.13640`
+    .. [3] S. Mohan, Z. Kadkhodaie, E. P. Simoncelli, C. Fernandez-Granda, "Robust and
+       interpretable blind image denoising via bias-free convolutional neural networks",
+       ICLR 2020. :arxiv:`1906.05478`
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> import torch
+    >>> from sklearn_gahb.checkpoints import load_published
+    >>> from sklearn_gahb.networks import UNet
+    >>> with TemporaryDirectory() as folder:
+    ...     torch.save(UNet(width=8, n_scales=2).state_dict(), f"{folder}/model.pt")
+    ...     load_published(f"{folder}/model.pt")
+    DNNDenoiser(depth=2, width=8)
+    """
+    state = _read_state_dict(path)
+    for marker, convert in CONVERSIONS.items():
+        if marker in state:
+            try:
+                parameters, channels, converted = convert(state)
+            except (KeyError, IndexError, ValueError, RuntimeError) as error:
+                raise ValueError(
+                    f"The file {path} has the key {marker!r}, and not all of the "
+                    f"weights that go with it: {error!r}."
+                ) from error
+            return _make_fitted(path, converted, channels, parameters)
+    raise ValueError(
+        f"The file {path} holds the weights of an unknown architecture, with the keys "
+        f"{sorted(state)[:4]}; accepted are those with one of the keys "
+        f"{list(CONVERSIONS)}. Make the network yourself and pass it to "
+        "DNNDenoiser.from_module."
+    )
+
+
+def _read_state_dict(path):
+    try:
+        # The only class that is found in the published files.
+        with (
+            torch.serialization.safe_globals([argparse.Namespace]),
+            warnings.catch_warnings(),
+        ):
+            warnings.filterwarnings("ignore", "Detected pickle protocol")
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise
+    except (
+        pickle.UnpicklingError,
+        RuntimeError,
+        ValueError,
+        EOFError,
+        OSError,
+        KeyError,
+        TypeError,
+        IndexError,
+        AttributeError,
+    ) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise ValueError(
+            f"The file {path} is damaged, or holds something else than tensors, which "
+            f"is not read because it could run code: {reason}"
+        ) from error
+    state = content.get("model", content) if isinstance(content, dict) else content
+    if isinstance(state, list) and len(state) == 1:
+        state = state[0]
+    if not isinstance(state, dict) or not all(map(torch.is_tensor, state.values())):
+        raise ValueError(
+            f"The file {path} holds no state dict: names with tensors are accepted, "
+            f"alone or as the entry 'model' of a checkpoint; got a {type(state)}."
+        )
+    return {str(name).removeprefix("module."): value for name, value in state.items()}
+
+
+def convert_unet(state):
+    """Parameters, channels and state dict of the UNet of the paper: as they are."""
+    width, channels = state["encoder.0.0.weight"].shape[:2]
+    depth = 1 + max(int(name.split(".")[1]) for name in state if "encoder" in name)
+    return {"width": width, "depth": depth}, channels, state
+
+
+def convert_bf_cnn(state):
+    """Parameters, channels and state dict of BF-CNN: norms follow inner layers."""
+    depth = sum(name.startswith("conv_layers.") for name in state)
+    weights = [state[f"conv_layers.{i}.weight"] for i in range(depth)]
+    norms = [(state[f"gammas.{i}"], state[f"running_sd.{i}"]) for i in range(depth - 2)]
+    if len(state) != depth + 2 * (depth - 2):
+        raise ValueError(f"{len(state)} tensors for {depth} convolutions")
+    return _bf_cnn(weights, norms)
+
+
+def convert_dncnn(state):
+    """Parameters, channels and state dict of DnCNN.
+
+    Its norms store a running variance and divide by its square root plus 1e-5.
+    """
+    n_inner = sum(name.startswith("hidden_layer_list.") for name in state)
+    inner = [state[f"hidden_layer_list.{i}.weight"] for i in range(n_inner)]
+    weights = [state["first_layer.weight"], *inner, state["last_layer.weight"]]
+    norms = []
+    for i in range(n_inner):
+        gammas = state[f"bn_layer_list.{i}.weight"]
+        sd = state[f"bn_layer_list.{i}.running_var"].sqrt() + 1e-5
+        norms.append((gammas.view(1, -1, 1, 1), sd.view(1, -1, 1, 1)))
+    return _bf_cnn(weights, norms)
+
+
+def convert_dilated_unet(state):
+    """Parameters, channels and state dict of the UNet of Mohan et al.: as they are."""
+    width, channels = state["conv1.weight"].shape[:2]
+    return {"architecture": "dilated_unet", "width": width}, channels, state
+
+
+def _bf_cnn(weights, norms):
+    depth = len(weights)
+    width, channels = weights[0].shape[:2]
+    names = ["layers.0", *(f"layers.{2 + 3 * i}" for i in range(depth - 1))]
+    state = {f"{name}.weight": w for name, w in zip(names, weights, strict=True)}
+    for i, (gammas, sd) in enumerate(norms):
+        state[f"layers.{3 + 3 * i}.gammas"] = gammas
+        state[f"layers.{3 + 3 * i}.running_sd"] = sd
+    parameters = {"architecture": "bf_cnn", "width": width, "depth": depth}
+    return parameters, channels, state
+
+
+CONVERSIONS = {
+    "encoder.0.0.weight": convert_unet,
+    "conv_layers.0.weight": convert_bf_cnn,
+    "first_layer.weight": convert_dncnn,
+    "conv1.weight": convert_dilated_unet,
+}
+
+
+def _make_fitted(path, state, channels, parameters):
+    """DNNDenoiser of these parameters with the network of this state dict."""
+    for name, tensor in state.items():
+        if not tensor.isfinite().all():
+            raise ValueError(f"The file {path} holds NaN or infinity in {name!r}.")
+    denoiser = DNNDenoiser(**parameters)
+    network = make_network(
+        denoiser.architecture,
+        channels,
+        denoiser.width,
+        denoiser.depth,
+        denoiser.bias,
+        seed=0,
+    )
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        raise ValueError(
+            f"The weights in the file {path} are not those of {denoiser!r} for images "
+            f"of {channels} channels: {error}"
+        ) from error
+    device = torch.device("cpu")
+    # A device that this machine lacks leaves the network on the CPU.
+    with suppress(ValueError):
+        device = resolve_device(denoiser.device)
+    return denoiser._adopt(network.to(device), channels)
+
+
+@validate_params(
+    {
+        "name": [StrOptions(set(PUBLISHED))],
+        "data_home": [str, os.PathLike, None],
+        "download_if_missing": ["boolean"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def fetch_pretrained(name, *, data_home=None, download_if_missing=True):
+    """Fetch a published network by name; download it if it is missing.
+
+    - "bf_dncnn_bsd400_0-55", "bf_unet_bsd400_0-55": bias-free DnCNN and UNet of [1]_,
+      trained on 400 grey photographs at noise up to 55 of 255;
+    - "bf_cnn_bsd400_0-100", "bf_cnn_mnist_0-100": BF-CNN of [2]_, trained on the same
+      photographs and on digits, at noise up to 100 of 255;
+    - "bf_cnn_bsd300_color_0-100": the same on colour photographs.
+
+    Parameters
+    ----------
+    name : str
+        One of the above: the network, its training images, its noise levels of 255.
+    data_home : str or path-like, default=None
+        Folder for downloaded files, see :func:`~sklearn_gahb.datasets.get_data_home`.
+    download_if_missing : bool, default=True
+        Whether the file is downloaded (2.7 MB).
+
+    Returns
+    -------
+    denoiser : DNNDenoiser
+        Fitted. Images are in [0, 1].
+
+    Raises
+    ------
+    OSError
+        If the file is damaged, or is missing and is not or cannot be downloaded.
+
+    References
+    ----------
+    .. [1] S. Mohan, Z. Kadkhodaie, E. P. Simoncelli, C. Fernandez-Granda, "Robust and
+       interpretable blind image denoising via bias-free convolutional neural networks",
+       ICLR 2020. :arxiv:`1906.05478`
+    .. [2] Z. Kadkhodaie, E. P. Simoncelli, "Solving linear inverse problems using the
+       prior implicit in a denoiser", NeurIPS 2021. :arxiv:`2007.13640`
+
+    Examples
+    --------
+    >>> from sklearn_gahb.checkpoints import fetch_pretrained
+    >>> denoiser = fetch_pretrained("bf_cnn_bsd400_0-100")  # doctest: +SKIP
+    >>> denoiser.n_parameters_  # doctest: +SKIP
+    665856
+    """
+    registry = make_registry(data_home)
+    (path,) = fetch_files([f"weights/{name}.pt"], registry, download_if_missing)
+    denoiser = load_published(path)
+    return denoiser.set_params(train_noise_std=(0.0, PUBLISHED[name] / 255))

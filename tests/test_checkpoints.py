@@ -1,0 +1,269 @@
+"""Networks in files."""
+
+import os
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import save_file
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from torch import nn
+
+from sklearn_gahb import DNNDenoiser, GaussianNoise, WienerDenoiser, psnr
+from sklearn_gahb.checkpoints import (
+    PUBLISHED,
+    fetch_pretrained,
+    load,
+    load_published,
+    save,
+)
+from sklearn_gahb.datasets import fetch_set12
+from sklearn_gahb.networks import BFCNN, DilatedUNet, UNet
+
+X = np.random.RandomState(0).rand(12, 12, 12).astype(np.float32)
+
+
+class OwnNetwork(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.layer = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+
+    def forward(self, y):
+        return self.layer(y)
+
+
+def small(architecture="unet", **parameters):
+    return DNNDenoiser(
+        architecture, width=4, max_steps=4, batch_size=4, random_state=0, **parameters
+    )
+
+
+@pytest.mark.parametrize(
+    "denoiser",
+    [
+        small(depth=1),
+        small(depth=2, bias=True, train_noise_std=0.1),
+        small("bf_cnn", depth=3, early_stopping=True, validation_fraction=0.3),
+        small("dilated_unet", image_shape=(12, 12), train_noise_std=(0.1, 0.2)),
+    ],
+    ids=["unet", "bias", "bf_cnn", "dilated_unet"],
+)
+def test_round_trip(denoiser, tmp_path):
+    path = tmp_path / "network.safetensors"
+    denoiser.fit(X)
+    save(FrozenEstimator(denoiser), path)
+    again = load(path)
+    assert again.get_params() == denoiser.get_params()
+    np.testing.assert_array_equal(again.transform(X), denoiser.transform(X))
+    fitted = {name for name in vars(denoiser) if name.endswith("_")}
+    assert {name for name in vars(again) if name.endswith("_")} == fitted
+    for name in fitted - {"network_"}:
+        value, expected = getattr(again, name), getattr(denoiser, name)
+        assert type(value) is type(expected)
+        np.testing.assert_array_equal(value, expected)
+    assert os.listdir(tmp_path) == ["network.safetensors"]
+    assert clone(again).fit(X).loss_curve_ == pytest.approx(denoiser.loss_curve_)
+
+
+def test_round_trip_of_feature_names(tmp_path):
+    frame = pd.DataFrame(X.reshape(12, -1)).add_prefix("pixel")
+    denoiser = small(depth=1, image_shape=(12, 12)).fit(frame)
+    save(denoiser, tmp_path / "a")
+    names = load(tmp_path / "a").feature_names_in_
+    np.testing.assert_array_equal(names, denoiser.feature_names_in_)
+
+
+@pytest.mark.parametrize("architecture", [OwnNetwork, OwnNetwork(1)])
+def test_own_architecture_has_to_be_passed(architecture, tmp_path):
+    denoiser = small(architecture).fit(X)
+    save(denoiser, tmp_path / "a")
+    with pytest.raises(ValueError, match=r"a holds the weights .*OwnNetwork; pass it"):
+        load(tmp_path / "a")
+    again = load(tmp_path / "a", architecture)
+    np.testing.assert_array_equal(again.transform(X), denoiser.transform(X))
+    with pytest.raises(ValueError, match=r"a are not those of"):
+        load(tmp_path / "a", BFCNN(width=4, depth=3))
+
+
+def test_random_state_object_is_not_saved(tmp_path):
+    denoiser = small(depth=1).set_params(random_state=np.random.RandomState(0))
+    save(denoiser.fit(X), tmp_path / "a")
+    assert load(tmp_path / "a").random_state is None
+
+
+def test_only_networks_are_saved(tmp_path):
+    with pytest.raises(TypeError, match="has no network"):
+        save(WienerDenoiser().fit(X), tmp_path / "a")
+    assert not os.listdir(tmp_path)
+
+
+# dB on the first photograph of Set12 at noise 25 of 255, where DnCNN-B, trained for the
+# same levels with biases, has 29.94 (Zhang et al. 2017, table III).
+FLOORS = {
+    "bf_dncnn_bsd400_0-55": 29.8,
+    "bf_unet_bsd400_0-55": 29.6,
+    "bf_cnn_bsd400_0-100": 29.7,
+    "bf_cnn_mnist_0-100": 22.0,
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_networks(name, data_home):
+    denoiser = fetch_pretrained(name, data_home=data_home, download_if_missing=False)
+    clean = fetch_set12().images[0][None] / np.float32(255)
+    if "color" in name:
+        clean = np.repeat(clean[..., None], 3, axis=-1)
+    noisy = GaussianNoise(25 / 255, random_state=0).fit_transform(clean)
+    denoised = denoiser.transform(noisy)
+    assert psnr(clean, denoised) > FLOORS.get(name, 29.0)
+    crop = noisy[:, 20:51, 40:83]
+    expected = denoiser.transform(crop)
+    for factor in (0.1, 10):
+        scaled = denoiser.transform(np.float32(factor) * crop) / factor
+        assert np.abs(scaled - expected).max() < 1e-5 * np.abs(expected).max()
+    again = pickle.loads(pickle.dumps(denoiser))
+    np.testing.assert_array_equal(again.transform(crop), expected)
+
+
+def test_unknown_name():
+    with pytest.raises(ValueError, match=r"'name' parameter .*bf_cnn_bsd400_0-100"):
+        fetch_pretrained("dncnn")
+
+
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_unet_of_the_paper(prefix, tmp_path):
+    network = UNet(3, width=6, n_scales=2).eval()
+    for name, buffer in network.named_buffers():
+        if name.endswith("running_sd"):
+            buffer.uniform_(0.5, 2)
+    state = {prefix + name: value for name, value in network.state_dict().items()}
+    for name in ("encoder.0.2.weight", "encoder.0.3.gammas", "upsample.0.weight"):
+        assert prefix + name in state
+    torch.save(state, tmp_path / "model.pt")
+    denoiser = load_published(tmp_path / "model.pt")
+    assert (denoiser.width, denoiser.depth, denoiser.n_channels_in_) == (6, 2, 3)
+    y = torch.rand(2, 8, 8, 3)
+    with torch.no_grad():
+        expected = y - network(y.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+    torch.testing.assert_close(denoiser.transform(y), expected)
+
+
+class Malicious:
+    """A pickle that creates a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (open, (str(self.path), "w"))
+
+
+def bad_files(folder):
+    good = BFCNN(width=4, depth=4).state_dict()
+    published = {f"conv_layers.{i}.weight": torch.ones(4, 4, 3, 3) for i in range(4)}
+    files = {
+        "empty": b"",
+        "random": np.random.RandomState(0).bytes(5000),
+        "text": b"<html>404: Not Found</html>",
+        "pickle": pickle.dumps(Malicious(folder / "created")),
+    }
+    torch.save(good, folder / "whole.pt")
+    files["truncated"] = (folder / "whole.pt").read_bytes()[:1500]
+    (folder / "whole.pt").unlink()
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    contents = {
+        "zipped pickle": {"model": Malicious(folder / "created")},
+        "another": {"features.0.weight": torch.zeros(2)},
+        "list": [1, 2],
+        "missing": published,
+        "not finite": {"conv1.weight": torch.full((4, 1, 5, 5), np.nan)},
+        "shapes": {
+            **{f"conv_layers.{i}.weight": torch.ones(4, 4, 3, 3) for i in range(3)},
+            "gammas.0": torch.ones(1, 4, 1, 1),
+            "running_sd.0": torch.ones(1, 5, 1, 1),
+        },
+    }
+    for name, content in contents.items():
+        torch.save(content, folder / name)
+    return [*files, *contents]
+
+
+def test_bad_published_files(tmp_path):
+    for name in bad_files(tmp_path):
+        path = tmp_path / name
+        with pytest.raises(ValueError, match=f"file .*{name}"):
+            load_published(path)
+    assert not (tmp_path / "created").exists()
+    with pytest.raises(ValueError, match=r"unknown architecture.*features\.0\.weight"):
+        load_published(tmp_path / "another")
+    with pytest.raises(FileNotFoundError):
+        load_published(tmp_path / "absent")
+
+
+def test_bad_own_files(tmp_path):
+    names = bad_files(tmp_path)
+    save_file({"weight": torch.zeros(3)}, tmp_path / "foreign")
+    save(small("bf_cnn", depth=3).fit(X), tmp_path / "good")
+    content = (tmp_path / "good").read_bytes()
+    (tmp_path / "cut").write_bytes(content[:-100])
+    newer = content.replace(rb"\"format\": 1", rb"\"format\": 9")
+    assert newer != content
+    (tmp_path / "newer").write_bytes(newer)
+    nan = load(tmp_path / "good")
+    nan.network_.layers[0].weight.data[:] = np.nan
+    save(nan, tmp_path / "nan")
+    for name in [*names, "foreign", "cut", "newer", "nan"]:
+        with pytest.raises(ValueError, match=f"file .*{name}"):
+            load(tmp_path / name)
+    assert not (tmp_path / "created").exists()
+    with pytest.raises(FileNotFoundError):
+        load(tmp_path / "absent")
+
+
+def test_from_module():
+    torch.manual_seed(0)
+    network = DilatedUNet(width=4).train()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    of_noise = DNNDenoiser.from_module(network)
+    expected = of_noise.transform(X)
+
+    class Image(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = network
+
+        def forward(self, y):
+            return y - self.inner(y)
+
+    of_image = DNNDenoiser.from_module(Image(), predicts="image", image_shape=(12, 12))
+    np.testing.assert_allclose(of_image.transform(X), expected, atol=1e-6)
+    rows = of_image.transform(X.reshape(12, -1))
+    np.testing.assert_allclose(rows, expected.reshape(12, -1), atol=1e-6)
+    assert 0 < of_noise.score(X) < 40
+    assert of_noise.n_steps_ == len(of_noise.loss_curve_) == 0
+
+    # A clone trains a copy further, and nothing changes the network of the user.
+    tuned = clone(of_noise).set_params(max_steps=1, learning_rate=1e-7).fit(X)
+    np.testing.assert_allclose(tuned.transform(X), expected, atol=1e-4)
+    assert not np.array_equal(tuned.transform(X), expected)
+    assert network.training
+    for name, value in network.state_dict().items():
+        torch.testing.assert_close(value, before[name], rtol=0, atol=0)
+    frozen = clone(FrozenEstimator(of_noise))
+    np.testing.assert_array_equal(frozen.transform(X), expected)
+    again = pickle.loads(pickle.dumps(of_noise))
+    np.testing.assert_array_equal(again.transform(X), expected)
+
+
+def test_bad_modules():
+    with pytest.raises(TypeError, match=r"must be a torch\.nn\.Module"):
+        DNNDenoiser.from_module(lambda y: y)
+    with pytest.raises(ValueError, match="predicts='score' must be 'noise' or"):
+        DNNDenoiser.from_module(nn.Identity(), predicts="score")
+    denoiser = DNNDenoiser.from_module(nn.AvgPool2d(2))
+    with pytest.raises(ValueError, match=r"\(12, 1, 12, 12\) to \(12, 1, 6, 6\)"):
+        denoiser.transform(X)
