@@ -27,6 +27,7 @@ _SUBMODULES = [
     "checkpoints",
     "datasets",
     "denoisers",
+    "displays",
     "jacobian",
     "metrics",
     "networks",

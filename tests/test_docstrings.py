@@ -9,6 +9,7 @@ MODULES = [
     "checkpoints",
     "datasets",
     "denoisers",
+    "displays",
     "jacobian",
     "metrics",
     "networks",

@@ -108,6 +108,8 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     noisy_ : ndarray
         The image of `fit`, of shape (height, width), (height, width, channels) or
         (n_features,).
+    image_shape_ : tuple of (int, int, int)
+        (height, width, channels) of the image.
     denoised_ : ndarray
         What the denoiser makes of it.
     solver_ : {"closed", "dense", "lanczos"}
@@ -394,7 +396,7 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         if solver == "lanczos":
             self.residuals_ = decomposition.residuals.cpu().numpy()
             self.n_products_ = decomposition.n_products
-        self._image_shape = operator.image_shape
+        self.image_shape_ = operator.image_shape
         self._n_features_out = len(self.components_)
         if not decomposition.converged:
             limit = decomposition.residual_limit
@@ -417,7 +419,7 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             check_features(self, X, numbers, reset=True)
             return images
         sizes = images.sizes
-        height, width, channels = self._image_shape
+        height, width, channels = self.image_shape_
         if sizes != {(height, width)} or images.n_channels != channels:
             raise ValueError(
                 f"X has images of size {sorted(sizes)[0]} with {images.n_channels} "
@@ -433,7 +435,7 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         factors = torch.as_tensor(self.eigenvalues_).to(rows)
         shrunk = (factors * (rows @ inner.T)) @ outer
         offset = torch.as_tensor(self.offset_).to(rows)
-        return rows_to_images(shrunk + offset, self._image_shape)
+        return rows_to_images(shrunk + offset, self.image_shape_)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

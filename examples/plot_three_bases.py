@@ -1,0 +1,91 @@
+"""
+=====================================================
+The bases of a network, of wavelets and of Wiener
+=====================================================
+
+Every denoiser of the package shrinks coefficients in some basis. The one of the Wiener
+filter is fixed: sine waves. Wavelet thresholding selects from a fixed basis, by the
+coefficients of the image. A network adapts the basis itself.
+"""
+
+# %%
+# Three denoisers
+# ---------------
+#
+# The Wiener filter learns a power spectrum from patches of photographs, wavelet
+# thresholding needs nothing, and the network is a published one.
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from sklearn_gahb import (
+    GaussianNoise,
+    JacobianBasis,
+    WaveletThresholdDenoiser,
+    WienerDenoiser,
+    psnr,
+)
+from sklearn_gahb.checkpoints import fetch_pretrained
+from sklearn_gahb.datasets import load_photo_patches
+
+size, noise_std = 48, 30 / 255
+train = load_photo_patches(size, 500, subset="train", random_state=0).images
+photo = load_photo_patches(size, 1, subset="test", random_state=0).photos["camera"]
+clean = photo[None, 70 : 70 + size, 200 : 200 + size] / np.float32(255)
+noisy = GaussianNoise(noise_std, random_state=0).fit_transform(clean)
+
+denoisers = {
+    "Wiener": WienerDenoiser(noise_std=noise_std).fit(train),
+    "wavelets": WaveletThresholdDenoiser("sym4", noise_std=noise_std).fit(train),
+    "network": fetch_pretrained("bf_cnn_bsd400_0-100"),
+}
+
+# %%
+# Three bases
+# -----------
+#
+# The first two have theirs in closed form; that of the network comes from products with
+# its Jacobian. Below are the vectors with the largest shrinkage factors: among the
+# wavelets, all of which are kept as they are, those with the largest coefficients.
+
+n_components = 64
+bases = {
+    name: JacobianBasis(denoiser, n_components, random_state=0).fit(noisy)
+    for name, denoiser in denoisers.items()
+}
+
+fig = plt.figure(figsize=(9, 5.5), layout="constrained")
+axes = fig.subplots(3, 9)
+ks = [1, 2, 3, 5, 8, 16, 32, 64]
+for row, (name, basis) in zip(axes, bases.items(), strict=True):
+    row[0].imshow(basis.denoised_, cmap="gray", vmin=0, vmax=1)
+    row[0].set_ylabel(name)
+    row[0].set_title(f"{psnr(clean, basis.denoised_[None]):.1f} dB", fontsize="small")
+    for ax, k in zip(row[1:], ks, strict=True):
+        component = basis.components_[k - 1].reshape(size, size)
+        limit = np.abs(component).max()
+        ax.imshow(component, cmap="RdBu_r", vmin=-limit, vmax=limit)
+        ax.set_title(f"k = {k}\n{basis.eigenvalues_[k - 1]:.2f}", fontsize="small")
+for ax in axes.flat:
+    ax.set(xticks=[], yticks=[])
+fig.savefig("three_bases.png", dpi=120)
+
+# %%
+# How well the bases fit the image
+# --------------------------------
+#
+# The share of the clean image, its mean apart, that the first k vectors hold. A basis
+# that is adapted to the image holds more of it in fewer vectors.
+
+fig, ax = plt.subplots(figsize=(5, 3.5), layout="constrained")
+x = (clean - clean.mean()).ravel()
+shares = {}
+for name, basis in bases.items():
+    energy = (basis.components_ @ x) ** 2
+    shares[name] = np.cumsum(energy) / (x @ x)
+    ax.plot(np.arange(1, n_components + 1), shares[name], label=name)
+ax.set(xlabel="k", ylabel="share of the clean image", ylim=(0, 1))
+ax.legend()
+fig.savefig("three_bases_energy.png", dpi=120)
+for name, share in shares.items():
+    print(f"{name:9} {share[15]:.2f} in 16 vectors, {share[63]:.2f} in 64")

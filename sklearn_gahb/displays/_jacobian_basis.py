@@ -1,0 +1,205 @@
+"""The basis of a denoiser at an image."""
+
+import math
+
+import numpy as np
+
+from .._optional import import_optional
+
+
+class JacobianBasisDisplay:
+    """Draw the basis in which a denoiser shrinks an image.
+
+    Three figures in one, as in figure 3 of [1]_: the images; the shrinkage factors and
+    the coefficients of the noisy image against k; and the vectors of the basis, each
+    titled by k and its shrinkage factor, on a diverging map with 0 in the middle. It is
+    recommended to use `from_estimator`.
+
+    Parameters
+    ----------
+    noisy : ndarray of shape (height, width) or (height, width, channels)
+        The noisy image.
+    denoised : ndarray of the shape of `noisy`
+        What the denoiser makes of it.
+    eigenvalues : ndarray of shape (n_components,)
+        Shrinkage factors, in descending order.
+    coefficients : ndarray of shape (n_components,)
+        Coefficients of the noisy image, or of the clean one if it is known.
+    components : ndarray of shape (n_components, height, width[, channels])
+        Vectors of the basis.
+    clean : ndarray of the shape of `noisy`, default=None
+        The clean image.
+
+    Attributes
+    ----------
+    figure_ : matplotlib Figure or SubFigure
+        Figure that was drawn into.
+    axes_ : dict of str to Axes or list of Axes
+        "images", "eigenvalues", "coefficients" and "components".
+
+    See Also
+    --------
+    sklearn_gahb.JacobianBasis : Computes the basis.
+
+    References
+    ----------
+    .. [1] Z. Kadkhodaie, F. Guth, E. P. Simoncelli, S. Mallat, "Generalization in
+       diffusion models arises from geometry-adaptive harmonic representations",
+       ICLR 2024. :arxiv:`2310.02557`
+
+    Examples
+    --------
+    >>> from sklearn_gahb import JacobianBasis, WienerDenoiser
+    >>> from sklearn_gahb.datasets import make_disk_images
+    >>> from sklearn_gahb.displays import JacobianBasisDisplay
+    >>> X = make_disk_images(20, 32, random_state=0)
+    >>> basis = JacobianBasis(WienerDenoiser(noise_std=0.1).fit(X)).fit(X[:1])
+    >>> display = JacobianBasisDisplay.from_estimator(basis)
+    >>> len(display.axes_["components"])
+    16
+    """
+
+    def __init__(
+        self, *, noisy, denoised, eigenvalues, coefficients, components, clean=None
+    ):
+        self.noisy = noisy
+        self.denoised = denoised
+        self.eigenvalues = eigenvalues
+        self.coefficients = coefficients
+        self.components = components
+        self.clean = clean
+
+    @classmethod
+    def from_estimator(cls, basis, clean=None, *, ks=None, figure=None):
+        """Draw a fitted basis.
+
+        Parameters
+        ----------
+        basis : JacobianBasis
+            Fitted.
+        clean : array-like of the shape of the image of `fit`, default=None
+            The clean image, or a stack of this one image.
+        ks : array-like of int, default=None
+            Which vectors are drawn, counted from 1. None means 16 of them, evenly
+            spaced in the logarithm of k.
+        figure : matplotlib Figure or SubFigure, default=None
+            Where to draw. None makes a new one.
+
+        Returns
+        -------
+        display : JacobianBasisDisplay
+            That was drawn.
+        """
+        noisy = basis.noisy_
+        if noisy.ndim == 1:
+            noisy = noisy.reshape(basis.image_shape_)
+        if clean is not None:
+            clean = np.asarray(clean).reshape(noisy.shape)
+        shown = noisy if clean is None else clean
+        display = cls(
+            noisy=noisy,
+            denoised=basis.denoised_.reshape(noisy.shape),
+            eigenvalues=basis.eigenvalues_,
+            coefficients=basis.components_ @ shown.ravel(),
+            components=basis.components_.reshape(-1, *noisy.shape),
+            clean=clean,
+        )
+        return display.plot(ks=ks, figure=figure)
+
+    def plot(self, *, ks=None, figure=None):
+        """Draw the figure.
+
+        Parameters
+        ----------
+        ks : array-like of int, default=None
+            Which vectors are drawn, counted from 1. None means 16 of them, evenly
+            spaced in the logarithm of k.
+        figure : matplotlib Figure or SubFigure, default=None
+            Where to draw. None makes a new one.
+
+        Returns
+        -------
+        display : JacobianBasisDisplay
+            Itself, with `figure_` and `axes_`.
+
+        Raises
+        ------
+        ImportError
+            If Matplotlib is not installed.
+        ValueError
+            If an entry of `ks` is no component.
+        """
+        plt = import_optional("matplotlib.pyplot", "plot")
+        n_components = len(self.eigenvalues)
+        ks = spread_components(n_components) if ks is None else np.asarray(ks)
+        if ks.min() < 1 or ks.max() > n_components:
+            raise ValueError(
+                f"ks={ks.tolist()} must count components, from 1 to {n_components}."
+            )
+        if figure is None:
+            figure = plt.figure(figsize=(9, 8.5), layout="constrained")
+        top, bottom = figure.subfigures(2, 1, height_ratios=[2, 3])
+        left, right = top.subfigures(1, 2, width_ratios=[3, 2])
+        self.figure_ = figure
+        self.axes_ = {
+            "images": self._plot_images(left),
+            **self._plot_factors(right.subplots()),
+            "components": self._plot_components(bottom, ks),
+        }
+        return self
+
+    def _plot_images(self, figure):
+        images = {"clean": self.clean, "noisy": self.noisy, "denoised": self.denoised}
+        images = {name: x for name, x in images.items() if x is not None}
+        reference = self.denoised if self.clean is None else self.clean
+        limits = {"vmin": reference.min(), "vmax": reference.max()}
+        axes = figure.subplots(1, len(images), squeeze=False)[0]
+        for ax, (name, image) in zip(axes, images.items(), strict=True):
+            shown = np.squeeze(image)
+            if shown.ndim == 3:
+                shown = shown.clip(0, 1)
+            ax.imshow(shown, cmap="gray", **limits)
+            ax.set(title=name, xticks=[], yticks=[])
+        return list(axes)
+
+    def _plot_factors(self, ax):
+        k = np.arange(1, len(self.eigenvalues) + 1)
+        of_what = "noisy" if self.clean is None else "clean"
+        other = ax.twinx()
+        other.scatter(k, np.abs(self.coefficients), s=6, color="0.6")
+        other.set(yscale="log", ylabel=f"|coefficient| of the {of_what} image")
+        ax.plot(k, self.eigenvalues, color="C3")
+        ax.axhline(0, color="0.8", linewidth=0.8, zorder=0)
+        ax.set(xlabel="k", ylabel="shrinkage factor", zorder=other.get_zorder() + 1)
+        ax.yaxis.label.set_color("C3")
+        ax.patch.set_visible(False)
+        if len(k) > 20:
+            ax.set_xscale("log")
+        return {"eigenvalues": ax, "coefficients": other}
+
+    def _plot_components(self, figure, ks):
+        n_columns = min(len(ks), 8)
+        n_rows = math.ceil(len(ks) / n_columns)
+        axes = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
+        for ax in axes[len(ks) :]:
+            ax.remove()
+        axes = list(axes[: len(ks)])
+        for ax, k in zip(axes, ks, strict=True):
+            component = np.squeeze(self.components[k - 1])
+            limit = np.abs(component).max()
+            if component.ndim == 3:
+                ax.imshow(0.5 + 0.5 * component / limit)
+            else:
+                ax.imshow(component, cmap="RdBu_r", vmin=-limit, vmax=limit)
+            ax.set(xticks=[], yticks=[])
+            ax.set_title(f"k = {k}\n{self.eigenvalues[k - 1]:.2f}", fontsize="small")
+        return axes
+
+
+def spread_components(n_components, n_shown=16):
+    """Counts from 1 to `n_components`, evenly spaced in the logarithm."""
+    n_shown = min(n_shown, n_components)
+    ks = np.unique(np.geomspace(1, n_components, n_shown).round().astype(int))
+    # Where rounding made some equal, the smallest that are missing.
+    missing = np.setdiff1d(np.arange(1, n_components + 1), ks)
+    return np.sort(np.concatenate([ks, missing[: n_shown - len(ks)]]))

@@ -1,0 +1,72 @@
+"""Figures."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from sklearn_gahb import JacobianBasis, WaveletThresholdDenoiser
+from sklearn_gahb.displays import JacobianBasisDisplay
+from sklearn_gahb.displays._jacobian_basis import spread_components
+
+X = np.random.RandomState(0).rand(3, 16, 16)
+
+
+@pytest.fixture(autouse=True)
+def no_windows():
+    plt.switch_backend("Agg")
+    yield
+    plt.close("all")
+
+
+def test_what_is_drawn():
+    denoiser = WaveletThresholdDenoiser("haar", shrinkage="garrote", noise_std=0.05)
+    basis = JacobianBasis(denoiser.fit(X)).fit(X[:1])
+    # Garrote slopes exceed 1.
+    assert basis.eigenvalues_.max() > 1
+    display = JacobianBasisDisplay.from_estimator(basis, X[1], ks=[3, 1, 256])
+    images = display.axes_["images"]
+    assert [ax.get_title() for ax in images] == ["clean", "noisy", "denoised"]
+    for ax, expected in zip(images, (X[1], X[0], basis.denoised_), strict=True):
+        np.testing.assert_array_equal(ax.get_images()[0].get_array(), expected)
+    line = display.axes_["eigenvalues"].get_lines()[0]
+    np.testing.assert_array_equal(line.get_xdata(), np.arange(1, 257))
+    np.testing.assert_array_equal(line.get_ydata(), basis.eigenvalues_)
+    assert display.axes_["eigenvalues"].get_ylim()[1] > basis.eigenvalues_.max()
+    dots = display.axes_["coefficients"].collections[0].get_offsets()
+    expected = np.abs(basis.transform(X[1:2])[0])
+    np.testing.assert_allclose(dots[:, 1], expected)
+    for ax, k in zip(display.axes_["components"], [3, 1, 256], strict=True):
+        image = ax.get_images()[0]
+        component = basis.components_[k - 1].reshape(16, 16)
+        np.testing.assert_array_equal(image.get_array(), component)
+        assert image.norm.vmin == -image.norm.vmax == -np.abs(component).max()
+        assert ax.get_title() == f"k = {k}\n{basis.eigenvalues_[k - 1]:.2f}"
+
+
+def test_colour_rows_and_figures_of_others():
+    colour = np.random.RandomState(0).rand(2, 8, 8, 3)
+    denoiser = WaveletThresholdDenoiser("haar", noise_std=0.05).fit(colour)
+    basis = JacobianBasis(denoiser, 5, image_shape=(8, 8, 3))
+    basis.fit(colour[:1].reshape(1, -1))
+    figure = plt.figure()
+    display = JacobianBasisDisplay.from_estimator(basis, figure=figure)
+    assert display.figure_ is figure
+    assert len(display.axes_["images"]) == 2
+    assert len(display.axes_["components"]) == 5
+    figure.canvas.draw()
+
+
+def test_components_that_are_not_there():
+    basis = JacobianBasis(WaveletThresholdDenoiser(noise_std=0.1).fit(X), 4).fit(X[:1])
+    with pytest.raises(
+        ValueError, match=r"ks=\[5\] must count components, from 1 to 4"
+    ):
+        JacobianBasisDisplay.from_estimator(basis, ks=[5])
+
+
+@pytest.mark.parametrize("n_components", [1, 5, 16, 17, 64, 6400])
+def test_spread(n_components):
+    ks = spread_components(n_components)
+    assert len(ks) == min(16, n_components)
+    assert (np.diff(ks) > 0).all()
+    assert (ks[0], ks[-1]) == (1, n_components)
