@@ -31,12 +31,14 @@ from sklearn_gahb.datasets import load_photo_patches
 size, noise_std = 48, 30 / 255
 train = load_photo_patches(size, 500, subset="train", random_state=0).images
 photo = load_photo_patches(size, 1, subset="test", random_state=0).photos["camera"]
-clean = photo[None, 70 : 70 + size, 200 : 200 + size] / np.float32(255)
+clean = photo[None, 70:166:2, 190:286:2] / np.float32(255)
 noisy = GaussianNoise(noise_std, random_state=0).fit_transform(clean)
 
 denoisers = {
     "Wiener": WienerDenoiser(noise_std=noise_std).fit(train),
-    "wavelets": WaveletThresholdDenoiser("sym4", noise_std=noise_std).fit(train),
+    "wavelets": WaveletThresholdDenoiser("sym4", levels=4, noise_std=noise_std).fit(
+        train
+    ),
     "network": fetch_pretrained("bf_cnn_bsd400_0-100"),
 }
 
@@ -54,7 +56,7 @@ bases = {
     for name, denoiser in denoisers.items()
 }
 
-fig = plt.figure(figsize=(9, 5.5), layout="constrained")
+fig = plt.figure(figsize=(9, 4.3), layout="constrained")
 axes = fig.subplots(3, 9)
 ks = [1, 2, 3, 5, 8, 16, 32, 64]
 for row, (name, basis) in zip(axes, bases.items(), strict=True):

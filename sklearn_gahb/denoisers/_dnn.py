@@ -3,7 +3,6 @@
 import copy
 import math
 from contextlib import suppress
-from dataclasses import replace
 from itertools import islice
 from numbers import Integral, Real
 
@@ -15,12 +14,12 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from .. import training
 from .._images import resolve_device
-from ..networks._frozen import FrozenNetwork
+from ..networks._frozen import FrozenNetwork, is_linear_once_frozen
 from ..networks._layers import calibrate_norms
 from ..networks._make import check_network, make_network
 from ..networks._noise_from_image import NoiseFromImage
 from ._base import BaseDenoiser, FitInterrupted
-from ._linearize import are_transposed, linearize_by_autograd
+from ._linearize import AutogradProducts, Linearization
 from ._tiles import denoise_in_tiles
 
 
@@ -500,25 +499,19 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         return y - noise.to(y.dtype)
 
     def _linearize(self, y, noise_std):
-        linearization = super()._linearize(y, noise_std)
+        if not is_linear_once_frozen(self.network_, y.float()):
+            return super()._linearize(y, noise_std)
         frozen = FrozenNetwork(self.network_, y.float())
 
-        def noise(v):
-            return frozen(v.float()).to(v.dtype)
+        def multiply(v):
+            return v - frozen(v.float()).to(v.dtype)
 
-        # Networks that do more than convolutions, norms and ReLUs are differentiated.
-        if not are_transposed(
-            torch.no_grad()(noise),
-            lambda u: u - linearization.multiply_transposed(u),
-            y,
-        ):
-            return linearization
-        linear = linearize_by_autograd(lambda v: v - noise(v), y)
-        return replace(
-            linearization,
-            multiply=torch.no_grad()(lambda v: v - noise(v)),
-            multiply_transposed=linear.multiply_transposed,
-        )
+        with torch.no_grad():
+            x_hat = self._denoise(y, noise_std)
+        # The same masks both ways: recorded for another batch they can differ where
+        # rounding decides.
+        transposed = AutogradProducts(multiply, y).multiply_transposed
+        return Linearization(x_hat, torch.no_grad()(multiply), transposed)
 
     @property
     def _device(self):

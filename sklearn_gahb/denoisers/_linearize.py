@@ -33,7 +33,7 @@ def linearize_by_autograd(denoise, y):
     """Differentiate a map of images at `y` of shape (1, channels, height, width)."""
     products = AutogradProducts(denoise, y)
     return Linearization(
-        products.x_hat, products.multiply, products.multiply_transposed
+        products.denoised(), products.multiply, products.multiply_transposed
     )
 
 
@@ -56,8 +56,11 @@ class AutogradProducts:
         self.denoise = denoise
         self.y = y.detach()
         self._copies = self._backward = None
+
+    def denoised(self):
+        """The denoised image, of the shape of `y`."""
         self._record(1)
-        self.x_hat = self._output.detach()
+        return self._output.detach()
 
     def multiply_transposed(self, u):
         """J^T u for `u` (k, channels, height, width)."""
@@ -103,18 +106,3 @@ class AutogradProducts:
             materialize_grads=True,
         )
         return gradient
-
-
-def are_transposed(multiply, multiply_transposed, y, n_probes=4, tolerance=2e-2):
-    """Whether u . (A v) = (B u) . v for random images u and v of the shape of `y`.
-
-    The difference is compared with the root mean square of u . (A v) over all u. It is
-    about 1e-3 where rounding decides some ReLUs that are 0 at `y`.
-    """
-    generator = torch.Generator().manual_seed(0)
-    shape = (2, n_probes, *y.shape[1:])
-    u, v = torch.randn(shape, generator=generator).to(y)
-    products = multiply(v)
-    differences = (u * products - multiply_transposed(u) * v).flatten(1).sum(1)
-    scales = products.flatten(1).norm(dim=1)
-    return bool((differences.abs() <= tolerance * scales).all())

@@ -6,6 +6,9 @@ import numpy as np
 
 from .._optional import import_optional
 
+# Vectors of the basis in a row of the figure.
+N_COLUMNS = 8
+
 
 class JacobianBasisDisplay:
     """Draw the basis in which a denoiser shrinks an image.
@@ -136,9 +139,10 @@ class JacobianBasisDisplay:
             raise ValueError(
                 f"ks={ks.tolist()} must count components, from 1 to {n_components}."
             )
+        heights = [2.8, 1.45 * math.ceil(len(ks) / N_COLUMNS)]
         if figure is None:
-            figure = plt.figure(figsize=(9, 8.5), layout="constrained")
-        top, bottom = figure.subfigures(2, 1, height_ratios=[2, 3])
+            figure = plt.figure(figsize=(9, sum(heights)), layout="constrained")
+        top, bottom = figure.subfigures(2, 1, height_ratios=heights)
         left, right = top.subfigures(1, 2, width_ratios=[3, 2])
         self.figure_ = figure
         self.axes_ = {
@@ -178,7 +182,7 @@ class JacobianBasisDisplay:
         return {"eigenvalues": ax, "coefficients": other}
 
     def _plot_components(self, figure, ks):
-        n_columns = min(len(ks), 8)
+        n_columns = min(len(ks), N_COLUMNS)
         n_rows = math.ceil(len(ks) / n_columns)
         axes = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
         for ax in axes[len(ks) :]:

@@ -47,6 +47,30 @@ class FrozenNetwork(nn.Module):
         return self.network(v.contiguous(memory_format=torch.channels_last))
 
 
+def is_linear_once_frozen(network, y, n_probes=4, tolerance=2e-2):
+    """Whether `FrozenNetwork` is the derivative of a network; tried on a crop of `y`.
+
+    Random images u and v must satisfy u . (F v) = (J^T u) . v, up to `tolerance` times
+    the root mean square over all u. Rounding decides some ReLUs, which is worth 1e-3.
+    """
+    crop = y[:, :, :64, :64].detach()
+    generator = torch.Generator().manual_seed(0)
+    shape = (2, n_probes, *crop.shape[1:])
+    u, v = torch.randn(shape, generator=generator).to(crop)
+    try:
+        with torch.no_grad():
+            products = FrozenNetwork(network, crop)(v)
+        with torch.enable_grad():
+            copies = crop.repeat(n_probes, 1, 1, 1).requires_grad_()
+            output = network(copies)
+        (backward,) = torch.autograd.grad(output, copies, u)
+    except RuntimeError:
+        # A network that does not take crops is not made of convolutions alone.
+        return False
+    differences = (u * products - backward * v).flatten(1).sum(1).abs()
+    return bool((differences <= tolerance * products.flatten(1).norm(dim=1)).all())
+
+
 class _Gain(nn.Module):
     """Multiplies by a gain that broadcasts to (k, channels, height, width)."""
 
