@@ -45,9 +45,9 @@ print(f"estimated: {sure(denoiser, noisy, noise_std, random_state=0):.1f} dB")
 # ---------
 #
 # The 64 eigenvectors with the largest eigenvalues, of the symmetric part of the
-# Jacobian. They oscillate along contours and in smooth regions, and do not cross edges:
-# harmonics, adapted to the geometry of this image. A factor of 1 keeps a coefficient,
-# one of 0 removes it; those of a network can exceed 1.
+# Jacobian. They follow this image: those with the largest factors sit at its contours,
+# later ones oscillate along them and fill regions up to the next contour. A factor of 1
+# keeps a coefficient, one of 0 removes it; those of a network can exceed 1.
 
 basis = JacobianBasis(denoiser, 64, random_state=0).fit(noisy)
 display = JacobianBasisDisplay.from_estimator(basis, clean)

@@ -76,8 +76,9 @@ fig.savefig("three_bases.png", dpi=120)
 # How well the bases fit the image
 # --------------------------------
 #
-# The share of the clean image, its mean apart, that the first k vectors hold. A basis
-# that is adapted to the image holds more of it in fewer vectors.
+# The share of the clean image, its mean apart, that the first k vectors hold. The first
+# vectors of the network are the ones that it amplifies, at contours, and hold little;
+# with those it keeps, its 64 vectors hold more of this image than 64 of a fixed basis.
 
 fig, ax = plt.subplots(figsize=(5, 3.5), layout="constrained")
 x = (clean - clean.mean()).ravel()
@@ -91,3 +92,8 @@ ax.legend()
 fig.savefig("three_bases_energy.png", dpi=120)
 for name, share in shares.items():
     print(f"{name:9} {share[15]:.2f} in 16 vectors, {share[63]:.2f} in 64")
+
+# %%
+# The build of this page checks it.
+
+assert shares["network"][-1] > max(shares["Wiener"][-1], shares["wavelets"][-1])
