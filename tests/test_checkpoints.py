@@ -13,13 +13,8 @@ from sklearn.frozen import FrozenEstimator
 from torch import nn
 
 from sklearn_gahb import DNNDenoiser, GaussianNoise, WienerDenoiser, psnr
-from sklearn_gahb.checkpoints import (
-    PUBLISHED,
-    fetch_pretrained,
-    load,
-    load_published,
-    save,
-)
+from sklearn_gahb.checkpoints import fetch_pretrained, load, load_published, save
+from sklearn_gahb.checkpoints._published import PUBLISHED
 from sklearn_gahb.datasets import fetch_set12
 from sklearn_gahb.networks import BFCNN, DilatedUNet, UNet
 

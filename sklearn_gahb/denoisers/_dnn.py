@@ -19,7 +19,7 @@ from ..networks._layers import calibrate_norms
 from ..networks._make import check_network, make_network
 from ..networks._noise_from_image import NoiseFromImage
 from ._base import BaseDenoiser, FitInterrupted
-from ._linearize import AutogradProducts, Linearization
+from ._linearize import linearize_frozen
 from ._tiles import denoise_in_tiles
 
 
@@ -501,17 +501,9 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
     def _linearize(self, y, noise_std):
         if not is_linear_once_frozen(self.network_, y.float()):
             return super()._linearize(y, noise_std)
-        frozen = FrozenNetwork(self.network_, y.float())
-
-        def multiply(v):
-            return v - frozen(v.float()).to(v.dtype)
-
         with torch.no_grad():
             x_hat = self._denoise(y, noise_std)
-        # The same masks both ways: recorded for another batch they can differ where
-        # rounding decides.
-        transposed = AutogradProducts(multiply, y).multiply_transposed
-        return Linearization(x_hat, torch.no_grad()(multiply), transposed)
+        return linearize_frozen(FrozenNetwork(self.network_, y.float()), y, x_hat)
 
     @property
     def _device(self):

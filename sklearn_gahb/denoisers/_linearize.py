@@ -37,6 +37,27 @@ def linearize_by_autograd(denoise, y):
     )
 
 
+def linearize_frozen(frozen, y, x_hat):
+    """Linearization of a residual network, whose Jacobian at `y` is v - frozen(v).
+
+    Parameters
+    ----------
+    frozen : callable
+        The network with its masks and norms at `y`: a linear map of float32 images
+        (k, channels, height, width).
+    y, x_hat : Tensor of shape (1, channels, height, width)
+        Noisy and denoised image.
+    """
+
+    def multiply(v):
+        return v - frozen(v.float()).to(v.dtype)
+
+    # The same masks both ways: recorded for another batch they can differ where
+    # rounding decides.
+    transposed = AutogradProducts(multiply, y).multiply_transposed
+    return Linearization(x_hat, torch.no_grad()(multiply), transposed)
+
+
 class AutogradProducts:
     """Products with the Jacobian of a differentiable map at one image.
 

@@ -1,6 +1,7 @@
 """Inside a denoiser: its Jacobian at an image, and the basis in which it shrinks."""
 
-from ._basis import JacobianBasis, jacobian_bases
+from ._bases import jacobian_bases
+from ._basis import JacobianBasis
 from ._operator import JacobianOperator, jacobian_operator
 from ._posterior import posterior_directions, posterior_std
 from ._sure import sure

@@ -1,35 +1,15 @@
-"""Networks in files: our own, and those that the authors of the field published.
-
-Nothing in a file is ever executed: ours are safetensors with JSON in the header, and
-the published ones are read by the restricted unpickler of torch.
-"""
+"""The files of the authors, read by the restricted unpickler of torch."""
 
 import argparse
-import json
 import os
 import pickle
 import warnings
-from contextlib import suppress
-from numbers import Integral
-from pathlib import Path
 
-import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from sklearn.utils._param_validation import StrOptions, validate_params
 
-from . import __version__
-from ._images import resolve_device
-from .datasets._registry import fetch_files, make_registry
-from .denoisers import DNNDenoiser
-from .denoisers._base import find_denoiser
-from .networks._make import make_network
-
-__all__ = ["fetch_pretrained", "load", "load_published", "save"]
-
-HEADER = "sklearn_gahb"
-FORMAT = 1
+from ..datasets._registry import fetch_files, make_registry
+from ._restore import restore
 
 # Largest training noise of 255, by file below weights/ of the data folder.
 PUBLISHED = {
@@ -39,189 +19,6 @@ PUBLISHED = {
     "bf_cnn_mnist_0-100": 100,
     "bf_cnn_bsd300_color_0-100": 100,
 }
-
-
-def save(denoiser, path):
-    """Write a fitted network denoiser to a file.
-
-    The file is in the safetensors format, with the parameters of the estimator as JSON
-    in its header. An existing file is replaced when the new one is complete.
-
-    Parameters
-    ----------
-    denoiser : DNNDenoiser
-        Fitted, or a :class:`~sklearn.frozen.FrozenEstimator`, a fitted search, or a
-        :class:`~sklearn.pipeline.Pipeline` of `GaussianNoise` around one. Of an
-        `architecture` that is a callable or a module only the weights are written. A
-        `random_state` that is no int is written as None.
-    path : str or path-like
-        Where to write, with any extension; ".safetensors" is usual.
-
-    Raises
-    ------
-    TypeError
-        If it is another denoiser.
-
-    See Also
-    --------
-    load : Read it again.
-
-    Examples
-    --------
-    >>> from tempfile import TemporaryDirectory
-    >>> from sklearn_gahb import DNNDenoiser
-    >>> from sklearn_gahb.checkpoints import load, save
-    >>> from sklearn_gahb.datasets import make_disk_images
-    >>> X = make_disk_images(20, 16, random_state=0)
-    >>> denoiser = DNNDenoiser(width=4, depth=1, max_steps=5).fit(X)
-    >>> with TemporaryDirectory() as folder:
-    ...     save(denoiser, f"{folder}/unet.safetensors")
-    ...     again = load(f"{folder}/unet.safetensors")
-    >>> bool((again.transform(X) == denoiser.transform(X)).all())
-    True
-    """
-    fitted = find_denoiser(denoiser)
-    if not isinstance(fitted, DNNDenoiser):
-        raise TypeError(
-            f"denoiser={fitted!r} has no network; DNNDenoiser is accepted. Write "
-            "others with joblib.dump."
-        )
-    tensors = {
-        f"network.{name}": tensor.detach().cpu().contiguous().clone()
-        for name, tensor in fitted.network_.state_dict().items()
-    }
-    values = {}
-    for name, value in vars(fitted).items():
-        if not name.endswith("_") or name.startswith("_") or name == "network_":
-            continue
-        if isinstance(value, np.ndarray) and value.dtype != object:
-            tensors[name] = torch.from_numpy(np.ascontiguousarray(value))
-        else:
-            values[name] = value.tolist() if hasattr(value, "tolist") else value
-    header = {
-        "format": FORMAT,
-        "version": __version__,
-        "parameters": {
-            name: _as_json(name, value)
-            for name, value in fitted.get_params(deep=False).items()
-        },
-        "attributes": values,
-    }
-    path = Path(path)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        save_file(tensors, partial, metadata={HEADER: json.dumps(header)})
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _as_json(name, value):
-    if name == "architecture" and not isinstance(value, str):
-        named = value if hasattr(value, "__qualname__") else type(value)
-        return {"pass": f"{named.__module__}.{named.__qualname__}"}
-    if name == "random_state":
-        return int(value) if isinstance(value, Integral) else None
-    if isinstance(value, torch.device):
-        return str(value)
-    if isinstance(value, tuple | list):
-        return [_as_json(name, item) for item in value]
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def load(path, architecture=None):
-    """Read a network denoiser that `save` wrote.
-
-    Parameters
-    ----------
-    path : str or path-like
-        The file.
-    architecture : callable or torch.nn.Module, default=None
-        That of the denoiser, if it is none of those that have a name. Its code is not
-        in the file.
-
-    Returns
-    -------
-    denoiser : DNNDenoiser
-        Fitted, with the parameters and attributes that it had. It is on its `device`,
-        or on the CPU if this machine has no such device.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If the file is damaged, or was not written by `save`, or if the architecture is
-        missing or another one.
-
-    Examples
-    --------
-    >>> from tempfile import TemporaryDirectory
-    >>> from sklearn_gahb import DNNDenoiser
-    >>> from sklearn_gahb.checkpoints import load, save
-    >>> from sklearn_gahb.networks import BFCNN
-    >>> denoiser = DNNDenoiser.from_module(BFCNN(width=4, depth=3))
-    >>> with TemporaryDirectory() as folder:
-    ...     save(denoiser, f"{folder}/own.safetensors")
-    ...     load(f"{folder}/own.safetensors", BFCNN(width=4, depth=3)).n_parameters_
-    220
-    """
-    header, tensors = _read_safetensors(path)
-    parameters = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in header["parameters"].items()
-    }
-    if not isinstance(parameters["architecture"], str):
-        if architecture is None:
-            raise ValueError(
-                f"The file {path} holds the weights of an architecture of your own, "
-                f"{parameters['architecture']['pass']}; pass it as architecture."
-            )
-        parameters["architecture"] = architecture
-    state = {
-        name.removeprefix("network."): tensor
-        for name, tensor in tensors.items()
-        if name.startswith("network.")
-    }
-    denoiser = _make_fitted(
-        path, state, header["attributes"]["n_channels_in_"], parameters
-    )
-    for name, value in header["attributes"].items():
-        if name == "feature_names_in_":
-            value = np.array(value, dtype=object)
-        setattr(denoiser, name, value)
-    for name, tensor in tensors.items():
-        if not name.startswith("network."):
-            setattr(denoiser, name, tensor.numpy())
-    return denoiser
-
-
-def _read_safetensors(path):
-    try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise ValueError(
-            f"The file {path} is damaged or no safetensors file ({error}); "
-            "sklearn_gahb.checkpoints.load reads what save wrote, load_published the "
-            "files of the authors."
-        ) from error
-    try:
-        header = json.loads(metadata[HEADER])
-        version = header["format"]
-        header["parameters"]["architecture"], header["attributes"]["n_channels_in_"]
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"The file {path} was not written by sklearn_gahb.checkpoints.save: its "
-            "header does not describe a denoiser."
-        ) from error
-    if version != FORMAT:
-        raise ValueError(
-            f"The file {path} has format {version}, and this version of sklearn_gahb "
-            f"reads format {FORMAT}; update the package."
-        )
-    return header, tensors
 
 
 def load_published(path):
@@ -293,7 +90,7 @@ def load_published(path):
                     f"The file {path} has the key {marker!r}, and not all of the "
                     f"weights that go with it: {error!r}."
                 ) from error
-            return _make_fitted(path, converted, channels, parameters)
+            return restore(path, converted, channels, parameters)
     raise ValueError(
         f"The file {path} holds the weights of an unknown architecture, with the keys "
         f"{sorted(state)[:4]}; accepted are those with one of the keys "
@@ -397,34 +194,6 @@ CONVERSIONS = {
     "first_layer.weight": convert_dncnn,
     "conv1.weight": convert_dilated_unet,
 }
-
-
-def _make_fitted(path, state, channels, parameters):
-    """DNNDenoiser of these parameters with the network of this state dict."""
-    for name, tensor in state.items():
-        if not tensor.isfinite().all():
-            raise ValueError(f"The file {path} holds NaN or infinity in {name!r}.")
-    denoiser = DNNDenoiser(**parameters)
-    network = make_network(
-        denoiser.architecture,
-        channels,
-        denoiser.width,
-        denoiser.depth,
-        denoiser.bias,
-        seed=0,
-    )
-    try:
-        network.load_state_dict(state)
-    except RuntimeError as error:
-        raise ValueError(
-            f"The weights in the file {path} are not those of {denoiser!r} for images "
-            f"of {channels} channels: {error}"
-        ) from error
-    device = torch.device("cpu")
-    # A device that this machine lacks leaves the network on the CPU.
-    with suppress(ValueError):
-        device = resolve_device(denoiser.device)
-    return denoiser._adopt(network.to(device), channels)
 
 
 @validate_params(

@@ -1,0 +1,79 @@
+"""The bases in which a denoiser shrinks many images."""
+
+from sklearn.utils import check_random_state
+
+from .._images import as_images, check_numbers
+from ._basis import JacobianBasis
+
+
+def jacobian_bases(
+    denoiser,
+    X,
+    n_components=None,
+    *,
+    method="eigh",
+    solver="auto",
+    noise_std=None,
+    tol=1e-3,
+    max_products=None,
+    image_shape=None,
+    random_state=None,
+):
+    """Find the basis in which a denoiser shrinks each of many noisy images.
+
+    Parameters
+    ----------
+    denoiser : estimator or callable
+        Fitted denoiser, or a callable ``denoise(y, noise_std)``.
+    X : array-like or list of array-like
+        Noisy images: (n_images, height, width), (n_images, height, width, channels),
+        (n_images, n_pixels) with `image_shape`, or a list of photographs.
+    n_components : int, default=None
+        Number of vectors of each basis; None takes all.
+    method : {"eigh", "svd"}, default="eigh"
+        What is decomposed, see :class:`JacobianBasis`.
+    solver : {"auto", "dense", "lanczos"}, default="auto"
+        How, see :class:`JacobianBasis`.
+    noise_std : float, default=None
+        Standard deviation of the noise that the denoiser is told. None means its own
+        `noise_std`.
+    tol : float, default=1e-3
+        Residual at which "lanczos" stops, relative to the largest eigenvalue.
+    max_products : int, default=None
+        Number of products that "lanczos" may take, see :class:`JacobianBasis`.
+    image_shape : tuple of int, default=None
+        (height, width) or (height, width, channels) of the rows of 2-D arrays.
+    random_state : int, RandomState instance or None, default=None
+        Seeds one basis after the other.
+
+    Returns
+    -------
+    bases : list of JacobianBasis
+        Fitted, one an image.
+
+    Examples
+    --------
+    >>> from sklearn_gahb import WaveletThresholdDenoiser
+    >>> from sklearn_gahb.datasets import make_disk_images
+    >>> from sklearn_gahb.jacobian import jacobian_bases
+    >>> X = make_disk_images(3, 32, random_state=0)
+    >>> denoiser = WaveletThresholdDenoiser(noise_std=0.1).fit(X)
+    >>> [len(basis.eigenvalues_) for basis in jacobian_bases(denoiser, X, 5)]
+    [5, 5, 5]
+    """
+    images = as_images(check_numbers(X), image_shape)
+    rng = check_random_state(random_state)
+    return [
+        JacobianBasis(
+            denoiser,
+            n_components,
+            method=method,
+            solver=solver,
+            noise_std=noise_std,
+            tol=tol,
+            max_products=max_products,
+            image_shape=image_shape,
+            random_state=rng.randint(2**31 - 1),
+        ).fit(images.data[i][None])
+        for i in range(len(images))
+    ]
