@@ -77,16 +77,22 @@ class Images:
             for batch in gen_batches(len(stack), max(1, max_pixels // n_pixels)):
                 yield number, batch
 
-    def map(self, function, device=None):
-        """Apply `function` to float tensors (n, c, h, w); the result laid out alike."""
+    def map(self, function, *others):
+        """Apply `function` to float tensors (n, c, h, w); the result laid out alike.
+
+        It takes a batch of these images, and the same one of each of the `others`.
+        """
         import torch
 
         result = self._empty_like()
         with torch.no_grad():
             for number, batch in self.batches():
-                y = to_tensor(self.stacks[number][batch], device)
+                tensors = [
+                    to_tensor(images.stacks[number][batch])
+                    for images in (self, *others)
+                ]
                 target = result.stacks[number]
-                target[batch] = _like(function(y).permute(0, 2, 3, 1), target)
+                target[batch] = _like(function(*tensors).permute(0, 2, 3, 1), target)
         return result.data
 
     def _empty_like(self):
@@ -317,6 +323,12 @@ def to_tensor(stack, device=None):
         return x.float() / torch.iinfo(x.dtype).max
     wide = x.dtype in (torch.int32, torch.int64)
     return x.to(torch.float64 if wide else torch.float32)
+
+
+def to_array(images):
+    """Array or tensor of any dtype as a float array, as `to_tensor` converts it."""
+    images = images if is_tensor(images) else np.asarray(images)
+    return to_tensor(images.reshape(1, 1, -1, 1)).cpu().numpy().reshape(images.shape)
 
 
 def _raw_tensor(stack):

@@ -16,7 +16,7 @@ from sklearn_gahb import DNNDenoiser, GaussianNoise, WienerDenoiser, psnr
 from sklearn_gahb.checkpoints import fetch_pretrained, load, load_published, save
 from sklearn_gahb.checkpoints._published import PUBLISHED
 from sklearn_gahb.datasets import fetch_set12
-from sklearn_gahb.networks import BFCNN, DilatedUNet, UNet
+from sklearn_gahb.networks import BFCNN, DilatedUNet, NoiseFromImage, UNet
 
 X = np.random.RandomState(0).rand(12, 12, 12).astype(np.float32)
 
@@ -211,12 +211,47 @@ def test_bad_own_files(tmp_path):
     nan = load(tmp_path / "good")
     nan.network_.layers[0].weight.data[:] = np.nan
     save(nan, tmp_path / "nan")
+    for old, new in [
+        (rb"\"width\": 4", rb"\"width\": -"),
+        (rb"\"width\": 4", rb"\"width\": 8"),
+        (rb"\"depth\": 3", rb"\"depht\": 3"),
+    ]:
+        changed = content.replace(old, new)
+        assert changed != content
+        (tmp_path / f"changed {len(names)}").write_bytes(changed)
+        names = [*names, f"changed {len(names)}"]
     for name in [*names, "foreign", "cut", "newer", "nan"]:
         with pytest.raises(ValueError, match=f"file .*{name}"):
             load(tmp_path / name)
     assert not (tmp_path / "created").exists()
     with pytest.raises(FileNotFoundError):
         load(tmp_path / "absent")
+
+
+def test_folders(tmp_path):
+    for read in (load, load_published):
+        with pytest.raises(IsADirectoryError, match="is a folder"):
+            read(tmp_path)
+    with pytest.raises(FileNotFoundError, match="There is no folder"):
+        save(DNNDenoiser.from_module(BFCNN(width=4, depth=3)), tmp_path / "a" / "b")
+
+
+def test_impossible_depth_allocates_nothing(tmp_path):
+    state = UNet(width=4, n_scales=1).state_dict()
+    state["encoder.28.0.weight"] = torch.zeros(1)
+    torch.save(state, tmp_path / "deep.pt")
+    with pytest.raises(ValueError, match=r"file .*deep.pt"):
+        load_published(tmp_path / "deep.pt")
+
+
+def test_image_predictor_round_trip(tmp_path):
+    blur = torch.nn.AvgPool2d(3, stride=1, padding=1)
+    denoiser = DNNDenoiser.from_module(blur, predicts="image")
+    save(denoiser, tmp_path / "blur")
+    with pytest.raises(ValueError, match=r"NoiseFromImage\(torch.nn.*AvgPool2d\)"):
+        load(tmp_path / "blur")
+    again = load(tmp_path / "blur", NoiseFromImage(blur))
+    np.testing.assert_array_equal(again.transform(X), denoiser.transform(X))
 
 
 def test_from_module():

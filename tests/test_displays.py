@@ -3,6 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from sklearn.exceptions import NotFittedError
 
 from sklearn_gahb import JacobianBasis, WaveletThresholdDenoiser
 from sklearn_gahb.displays import JacobianBasisDisplay
@@ -54,6 +55,24 @@ def test_colour_rows_and_figures_of_others():
     assert len(display.axes_["images"]) == 2
     assert len(display.axes_["components"]) == 5
     figure.canvas.draw()
+
+
+@pytest.mark.parametrize("shape", [(1, 16, 1), (8, 8, 2), (8, 8, 4)])
+def test_all_layouts_are_drawn(shape):
+    clean = np.random.RandomState(0).randint(0, 256, (1, *shape)).astype(np.uint8)
+    denoiser = WaveletThresholdDenoiser("haar", noise_std=0.05).fit(clean)
+    basis = JacobianBasis(denoiser, 5).fit(clean)
+    display = JacobianBasisDisplay.from_estimator(basis, clean)
+    display.figure_.canvas.draw()
+    np.testing.assert_allclose(
+        display.coefficients, basis.transform(clean)[0], rtol=1e-4
+    )
+    plt.close(display.figure_)
+
+
+def test_unfitted_basis():
+    with pytest.raises(NotFittedError):
+        JacobianBasisDisplay.from_estimator(JacobianBasis(lambda y, _: y))
 
 
 def test_components_that_are_not_there():

@@ -6,6 +6,8 @@ import torch
 from scipy.sparse.linalg import LinearOperator
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline
 from torch import nn
 
 from sklearn_gahb import (
@@ -18,6 +20,8 @@ from sklearn_gahb import (
 from sklearn_gahb.datasets import make_gaussian_textures
 from sklearn_gahb.jacobian import jacobian_operator, posterior_directions, posterior_std
 from sklearn_gahb.jacobian._decompose import estimate_trace_and_asymmetry
+from sklearn_gahb.networks import BFCNN
+from sklearn_gahb.networks._frozen import FrozenNetwork, is_linear_once_frozen
 
 RNG = np.random.RandomState(0)
 CLEAN = make_gaussian_textures(30, 16, random_state=0)
@@ -162,6 +166,95 @@ def test_other_networks_are_differentiated(architecture):
     np.testing.assert_allclose(J.rmatmat(V), expected.T @ V, atol=1e-4)
 
 
+class Shifted(nn.Module):
+    """A network with a constant that is no bias of a layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.network = BFCNN(width=4, depth=3)
+        self.register_buffer("shift", torch.tensor(1e-3))
+
+    def forward(self, y):
+        return self.network(y) + self.shift
+
+
+class OneSize(nn.Module):
+    """A network that refuses what `y` is cropped to."""
+
+    def forward(self, y):
+        assert y.shape[2:] == (80, 80)
+        return y.relu()
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        Shifted(),
+        nn.Conv2d(1, 1, 3, padding=1),
+        nn.Sequential(nn.ReLU(inplace=True), nn.Conv2d(1, 1, 3, padding=1)),
+        BFCNN(width=4, depth=3).double(),
+    ],
+    ids=["shifted", "bias", "in place", "float64"],
+)
+def test_networks_of_all_kinds(network):
+    image = RNG.randn(9, 11).astype(np.float32)
+    denoiser = DNNDenoiser.from_module(network)
+    J = jacobian_operator(denoiser, image)
+    before = image.copy()
+    y = torch.from_numpy(image)[None, None]
+    expected = torch.autograd.functional.jacobian(as_denoise(denoiser), y)
+    expected = expected.reshape(J.shape).numpy()
+    np.testing.assert_allclose(J @ np.eye(99), expected, atol=1e-5)
+    np.testing.assert_allclose(J.H @ np.eye(99), expected.T, atol=1e-5)
+    np.testing.assert_array_equal(J @ np.zeros(99), 0)
+    denoiser.transform(image[None])
+    np.testing.assert_array_equal(image, before)
+
+
+@pytest.mark.parametrize("architecture", ["unet", "bf_cnn", "dilated_unet"])
+def test_frozen_networks_are_the_derivative(architecture):
+    network = make_network(architecture).network_
+    y = torch.from_numpy(ODD.astype(np.float32))[None, None]
+    assert is_linear_once_frozen(network, y)
+    frozen = FrozenNetwork(network, y)
+    assert not any(isinstance(module, nn.ReLU) for module in frozen.modules())
+    expected = torch.autograd.functional.jacobian(network, y).reshape(ODD.size, -1)
+    units = torch.eye(ODD.size).reshape(-1, 1, *ODD.shape)
+    products = frozen(units).flatten(1).T
+    assert (products - expected).norm() < 1e-5 * expected.norm()
+
+
+def test_frozen_batch_norm_with_bias():
+    layers = [nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU()]
+    network = nn.Sequential(*layers, nn.Conv2d(4, 1, 3, padding=1))
+    network(torch.randn(20, 1, 8, 8))
+    network.eval()
+    y = torch.from_numpy(ODD.astype(np.float32))[None, None]
+    assert is_linear_once_frozen(network, y)
+    v = torch.randn(3, 1, *ODD.shape)
+    expected = torch.autograd.functional.jacobian(network, y).reshape(ODD.size, -1)
+    products = FrozenNetwork(network, y)(v).flatten(1)
+    torch.testing.assert_close(products, v.flatten(1) @ expected.T)
+
+
+@pytest.mark.parametrize("network", [SmoothNetwork(1), FunctionalReLU(1), Shifted()])
+def test_what_is_not_linear_once_frozen(network):
+    y = torch.from_numpy(ODD.astype(np.float32))[None, None]
+    assert not is_linear_once_frozen(network, y)
+
+
+def test_norms_over_the_batch_are_refused():
+    norm = nn.BatchNorm2d(1, track_running_stats=False)
+    with pytest.raises(ValueError, match=r"layer '0' .* statistics of a batch"):
+        DNNDenoiser.from_module(nn.Sequential(norm))
+
+
+def test_network_of_one_size():
+    image = RNG.randn(80, 80).astype(np.float32)
+    J = jacobian_operator(DNNDenoiser.from_module(OneSize()), image)
+    np.testing.assert_array_equal(J @ np.ones(6400), image.ravel() <= 0)
+
+
 def test_colour_is_flattened_as_numpy_does():
     X = np.random.RandomState(2).rand(6, 8, 8, 3)
     denoiser = WaveletThresholdDenoiser("haar", noise_std=0.1).fit(X)
@@ -196,6 +289,7 @@ def test_same_for_tensors_stacks_rows_and_wrappers():
         (denoiser, IMAGE.tolist()),
         (FrozenEstimator(denoiser), IMAGE),
         (rows, IMAGE.reshape(1, -1)),
+        (Pipeline([("denoise", rows)]), IMAGE.reshape(1, -1)),
     ]:
         J = jacobian_operator(estimator, y)
         np.testing.assert_array_equal(J @ IMAGE.ravel(), expected)
@@ -225,6 +319,14 @@ def test_bad_input():
         jacobian_operator(lambda y, _: y.detach(), IMAGE)
     with pytest.raises(ValueError, match="to that shape"):
         jacobian_operator(lambda y, _: y[..., :3], IMAGE)
+    with pytest.raises(ValueError, match="noise_std=-1 must be a positive number"):
+        jacobian_operator(denoiser, IMAGE, noise_std=-1)
+    with pytest.raises(NotFittedError):
+        jacobian_operator(GridSearchCV(denoiser, {}), IMAGE)
+    with pytest.raises(TypeError, match="Complex"):
+        _ = jacobian_operator(denoiser, IMAGE) @ np.full(IMAGE.size, 1j)
+    with pytest.raises(TypeError, match=r"by DNNDenoiser.from_module"):
+        jacobian_operator(BFCNN(width=4, depth=3), IMAGE)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
@@ -270,6 +372,8 @@ def test_posterior_std_by_probes():
     np.testing.assert_allclose(estimate, exact, rtol=0.05)
     with pytest.raises(ValueError, match="noise_std=0 must be a positive number"):
         posterior_std(denoiser, IMAGE, 0)
+    with pytest.raises(ValueError, match="'n_probes' parameter"):
+        posterior_std(denoiser, IMAGE, 0.1, n_probes=0)
 
 
 def test_posterior_std_clips_with_a_warning():

@@ -13,10 +13,22 @@ from safetensors.torch import save_file
 from .. import __version__
 from ..denoisers import DNNDenoiser
 from ..denoisers._base import find_denoiser
-from ._restore import restore
+from ..networks import NoiseFromImage
+from ._restore import check_is_file, restore
 
 HEADER = "sklearn_gahb"
 FORMAT = 1
+# Those of DNNDenoiser, without the network.
+ATTRIBUTES = {
+    "feature_names_in_",
+    "loss_curve_",
+    "n_channels_in_",
+    "n_features_in_",
+    "n_parameters_",
+    "n_steps_",
+    "train_indices_",
+    "validation_loss_curve_",
+}
 
 
 def save(denoiser, path):
@@ -69,9 +81,8 @@ def save(denoiser, path):
         for name, tensor in fitted.network_.state_dict().items()
     }
     values = {}
-    for name, value in vars(fitted).items():
-        if not name.endswith("_") or name.startswith("_") or name == "network_":
-            continue
+    for name in ATTRIBUTES & vars(fitted).keys():
+        value = getattr(fitted, name)
         if isinstance(value, np.ndarray) and value.dtype != object:
             tensors[name] = torch.from_numpy(np.ascontiguousarray(value))
         else:
@@ -86,6 +97,8 @@ def save(denoiser, path):
         "attributes": values,
     }
     path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"There is no folder {path.parent} to write {path} in.")
     partial = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         save_file(tensors, partial, metadata={HEADER: json.dumps(header)})
@@ -95,6 +108,9 @@ def save(denoiser, path):
 
 
 def _as_json(name, value):
+    if name == "architecture" and isinstance(value, NoiseFromImage):
+        inner = _as_json(name, value.network)["pass"]
+        return {"pass": f"sklearn_gahb.networks.NoiseFromImage({inner})"}
     if name == "architecture" and not isinstance(value, str):
         named = value if hasattr(value, "__qualname__") else type(value)
         return {"pass": f"{named.__module__}.{named.__qualname__}"}
@@ -115,8 +131,9 @@ def load(path, architecture=None):
     path : str or path-like
         The file.
     architecture : callable or torch.nn.Module, default=None
-        That of the denoiser, if it is none of those that have a name. Its code is not
-        in the file.
+        That of the denoiser, if it is none of those that have a name; within a
+        :class:`~sklearn_gahb.networks.NoiseFromImage` if it predicts the image. Its
+        code is not in the file.
 
     Returns
     -------
@@ -162,17 +179,18 @@ def load(path, architecture=None):
         if name.startswith("network.")
     }
     denoiser = restore(path, state, header["attributes"]["n_channels_in_"], parameters)
-    for name, value in header["attributes"].items():
+    for name in ATTRIBUTES & header["attributes"].keys():
+        value = header["attributes"][name]
         if name == "feature_names_in_":
             value = np.array(value, dtype=object)
         setattr(denoiser, name, value)
-    for name, tensor in tensors.items():
-        if not name.startswith("network."):
-            setattr(denoiser, name, tensor.numpy())
+    for name in ATTRIBUTES & tensors.keys():
+        setattr(denoiser, name, tensors[name].numpy())
     return denoiser
 
 
 def _read_safetensors(path):
+    check_is_file(path)
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}

@@ -9,7 +9,7 @@ import torch
 from sklearn.utils._param_validation import StrOptions, validate_params
 
 from ..datasets._registry import fetch_files, make_registry
-from ._restore import restore
+from ._restore import check_is_file, restore
 
 # Largest training noise of 255, by file below weights/ of the data folder.
 PUBLISHED = {
@@ -87,8 +87,8 @@ def load_published(path):
                 parameters, channels, converted = convert(state)
             except (KeyError, IndexError, ValueError, RuntimeError) as error:
                 raise ValueError(
-                    f"The file {path} has the key {marker!r}, and not all of the "
-                    f"weights that go with it: {error!r}."
+                    f"The file {path} has the key {marker!r}, and not the weights that "
+                    f"go with it: {error!r}."
                 ) from error
             return restore(path, converted, channels, parameters)
     raise ValueError(
@@ -100,6 +100,7 @@ def load_published(path):
 
 
 def _read_state_dict(path):
+    check_is_file(path)
     try:
         # The only class that is found in the published files.
         with (
@@ -134,6 +135,11 @@ def _read_state_dict(path):
             f"The file {path} holds no state dict: names with tensors are accepted, "
             f"alone or as the entry 'model' of a checkpoint; got a {type(state)}."
         )
+    for name, tensor in state.items():
+        if tensor.layout != torch.strided or tensor.is_complex():
+            raise ValueError(f"The file {path} holds no dense real tensor in {name!r}.")
+        if not tensor.isfinite().all():
+            raise ValueError(f"The file {path} holds NaN or infinity in {name!r}.")
     return {str(name).removeprefix("module."): value for name, value in state.items()}
 
 
@@ -159,6 +165,9 @@ def convert_dncnn(state):
 
     Its norms store a running variance and divide by its square root plus 1e-5.
     """
+    biases = [name for name in state if name.endswith("bias") and "bn_" not in name]
+    if biases:
+        raise ValueError(f"{biases[:2]} are biases, and the bias-free DnCNN has none")
     n_inner = sum(name.startswith("hidden_layer_list.") for name in state)
     inner = [state[f"hidden_layer_list.{i}.weight"] for i in range(n_inner)]
     weights = [state["first_layer.weight"], *inner, state["last_layer.weight"]]

@@ -1,6 +1,7 @@
 """What all denoisers share: checks, score, and the callable that mathematics takes."""
 
 from abc import ABCMeta, abstractmethod
+from contextlib import contextmanager
 
 from sklearn.base import (
     BaseEstimator,
@@ -9,6 +10,7 @@ from sklearn.base import (
     _fit_context,
 )
 from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
@@ -63,21 +65,12 @@ class BaseDenoiser(
             If the images are not of an accepted layout, hold NaN or infinity, or if `X`
             equals `y`, which would teach the identity.
         """
-        before = _fitted_attributes(self)
-        try:
+        with unchanged_on_failure(self):
             images = self._check_images(X, reset=True)
             if is_images(y):
                 self._fit(check_target(self, y, images), images)
             else:
                 self._fit(images, None)
-        except FitInterrupted:
-            raise
-        except BaseException:
-            # A fit that fails leaves the estimator as it was.
-            for name in _fitted_attributes(self):
-                delattr(self, name)
-            vars(self).update(before)
-            raise
         return self
 
     def transform(self, X):
@@ -127,7 +120,9 @@ class BaseDenoiser(
         images = self._check_images(X, reset=False)
         target = check_target(self, y, images) if is_images(y) else None
         noisy, clean = noisy_and_clean(self, images, target, self.noise_std)
-        denoised = noisy.map(self._transform_batch)
+        denoised = noisy.map(
+            lambda y, x: self._bind_clean(x.to(y.device))._transform_batch(y), clean
+        )
         return psnr(clean.data, denoised, image_shape=self.image_shape)
 
     def _transform_batch(self, y):
@@ -235,6 +230,21 @@ def noisy_and_clean(estimator, images, clean, noise_std):
     return as_images(noisy, estimator.image_shape), images
 
 
+@contextmanager
+def unchanged_on_failure(estimator):
+    """A fit that fails leaves the estimator as it was."""
+    before = _fitted_attributes(estimator)
+    try:
+        yield
+    except FitInterrupted:
+        raise
+    except BaseException:
+        for name in _fitted_attributes(estimator):
+            delattr(estimator, name)
+        vars(estimator).update(before)
+        raise
+
+
 def _fitted_attributes(estimator):
     return {
         name: value
@@ -309,6 +319,8 @@ def find_denoiser(estimator):
             "a FrozenEstimator, a search or a Pipeline of GaussianNoise around one."
         )
     check_is_fitted(denoiser)
+    if isinstance(estimator, BaseSearchCV):
+        check_is_fitted(estimator)
     return denoiser
 
 
@@ -316,8 +328,9 @@ def unwrap(estimator):
     """What is inside FrozenEstimators, searches and pipelines of GaussianNoise."""
     if isinstance(estimator, FrozenEstimator):
         return unwrap(estimator.estimator)
-    if hasattr(estimator, "best_estimator_"):
-        return unwrap(estimator.best_estimator_)
+    if isinstance(estimator, BaseSearchCV):
+        # Not fitted, the estimator that it would fit.
+        return unwrap(getattr(estimator, "best_estimator_", estimator.estimator))
     if isinstance(estimator, Pipeline) and all(
         isinstance(step, GaussianNoise) for _, step in estimator.steps[:-1]
     ):

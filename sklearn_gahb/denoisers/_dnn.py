@@ -13,10 +13,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from .. import training
-from .._images import resolve_device
+from .._images import MAX_CHANNELS, resolve_device
 from ..networks._frozen import FrozenNetwork, is_linear_once_frozen
 from ..networks._layers import calibrate_norms
-from ..networks._make import check_network, make_network
+from ..networks._make import check_network, check_statistics, make_network
 from ..networks._noise_from_image import NoiseFromImage
 from ._base import BaseDenoiser, FitInterrupted
 from ._linearize import linearize_frozen
@@ -260,7 +260,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         ----------
         network : torch.nn.Module
             Maps noisy images (n, channels, height, width) to the noise in them or to
-            the clean images. It is copied.
+            the clean images. It is copied, in float32.
         predicts : {"noise", "image"}, default="noise"
             Which of the two.
         n_channels : int, default=1
@@ -284,7 +284,8 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         TypeError
             If `network` is no module.
         ValueError
-            If `predicts` is neither "noise" nor "image".
+            If `predicts` is neither "noise" nor "image", or if the network normalises
+            by the statistics of a batch, so that images depend on each other.
 
         Examples
         --------
@@ -300,14 +301,20 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
             raise TypeError(f"network={network!r} must be a torch.nn.Module.")
         if predicts not in ("noise", "image"):
             raise ValueError(f"predicts={predicts!r} must be 'noise' or 'image'.")
+        if not (isinstance(n_channels, Integral) and 1 <= n_channels <= MAX_CHANNELS):
+            raise ValueError(
+                f"n_channels={n_channels!r} must be a number from 1 to {MAX_CHANNELS}."
+            )
+        check_statistics(network)
         if predicts == "image":
             network = NoiseFromImage(network)
         denoiser = cls(
-            copy.deepcopy(network).eval(),
+            copy.deepcopy(network).float().eval(),
             noise_std=noise_std,
             device=device,
             image_shape=image_shape,
         )
+        denoiser._validate_params()
         return denoiser._adopt(copy.deepcopy(denoiser.architecture), n_channels)
 
     def _adopt(self, network, n_channels):
@@ -490,7 +497,8 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         )
 
     def _denoise(self, y, noise_std):
-        noise = self.network_(y.float())
+        # A copy: the first layer may work in place.
+        noise = self.network_(y.to(torch.float32, copy=True))
         if noise.shape != y.shape:
             raise ValueError(
                 f"The network maps images of shape {tuple(y.shape)} to "

@@ -9,6 +9,10 @@ from itertools import product
 import numpy as np
 import pywt
 
+from ..noise import median_noise_std
+
+ORTHOGONAL = "'haar', 'db2', 'sym4' and 'coif1'"
+
 
 def threshold_wavelets(y, sigma, *, wavelet, levels, threshold, shrinkage, n_shifts):
     """Threshold the wavelet coefficients of images, on average over translations.
@@ -27,17 +31,26 @@ def threshold_wavelets(y, sigma, *, wavelet, levels, threshold, shrinkage, n_shi
     size = y.shape[2:]
     axes, levels = transformed_axes(size, levels)
     padded = pad_by_mirror(y, 2**levels, axes)
-    shifts = _shifts(n_shifts, axes)
-    x_hat = np.zeros_like(padded)
-    for shift in shifts:
-        coarse, details = analyse(np.roll(padded, shift, axes), wavelet, levels, axes)
+
+    def threshold_once(y):
+        coarse, details = analyse(y, wavelet, levels, axes)
         for bands in details:
             for key, c in bands.items():
                 T = band_threshold(c, sigma, threshold, n_pixels=math.prod(size))
                 bands[key] = shrink(c, T, shrinkage)
-        denoised = synthesise(coarse, details, wavelet, axes)
-        x_hat += np.roll(denoised, [-s for s in shift], axes)
-    return crop(x_hat, size) / len(shifts)
+        return synthesise(coarse, details, wavelet, axes)
+
+    return crop(spin(threshold_once, n_shifts, axes, padded), size)
+
+
+def spin(function, n_shifts, axes, *images):
+    """Mean over translations of a map of images, each translated back."""
+    shifts = translations(n_shifts, axes)
+    total = 0
+    for shift in shifts:
+        result = function(*(np.roll(one, shift, axes) for one in images))
+        total += np.roll(result, [-s for s in shift], axes)
+    return total / len(shifts)
 
 
 def wavelet_slopes(y, sigma, *, wavelet, levels, threshold, shrinkage, n_shifts):
@@ -55,7 +68,7 @@ def wavelet_slopes(y, sigma, *, wavelet, levels, threshold, shrinkage, n_shifts)
     axes, levels = transformed_axes(size, levels)
     padded = pad_by_mirror(y, 2**levels, axes)
     slopes = {}
-    for shift in _shifts(n_shifts, axes):
+    for shift in translations(n_shifts, axes):
         _, details = analyse(np.roll(padded, shift, axes), wavelet, levels, axes)
         slopes[shift] = [
             {
@@ -107,19 +120,40 @@ def wavelet_eigenbasis(y, slopes, wavelet, axes, n):
     bands = [coarse, *(c for level in details for c in level.values())]
     factors = [np.ones_like(coarse)]
     factors += [slope for level in slopes for slope in level.values()]
+    factors, units = largest_factors(bands, factors, n)
+    parts = iter(units)
+    coarse = next(parts)
+    details = [{key: next(parts) for key in level} for level in details]
+    return factors, synthesise(coarse, details, wavelet, axes)
+
+
+def largest_factors(bands, factors, n):
+    """Factors of coefficients in descending order, and unit coefficients of the first.
+
+    Parameters
+    ----------
+    bands : list of ndarray of shape (1, channels, h, w)
+        Coefficients, of which larger ones come first where factors are equal.
+    factors : list of ndarray of the same shapes
+    n : int
+
+    Returns
+    -------
+    factors : ndarray of shape (d,)
+    units : list of ndarray of shape (n, channels, h, w)
+        One coefficient of 1 in each of the n.
+    """
     factors = np.concatenate([factor.ravel() for factor in factors])
     sizes = np.concatenate([np.abs(band).ravel() for band in bands])
     order = np.lexsort((-sizes, -factors))
-    units = np.zeros((n, len(order)), dtype=y.dtype)
+    units = np.zeros((n, len(order)), dtype=bands[0].dtype)
     units[np.arange(n), order[:n]] = 1
     ends = np.cumsum([band.size for band in bands])
-    parts = iter(
+    parts = [
         part.reshape(n, *band.shape[1:])
         for part, band in zip(np.split(units, ends[:-1], axis=1), bands, strict=True)
-    )
-    coarse = next(parts)
-    details = [{key: next(parts) for key in level} for level in details]
-    return factors[order], synthesise(coarse, details, wavelet, axes)
+    ]
+    return factors[order], parts
 
 
 def analyse(y, wavelet, levels, axes):
@@ -222,7 +256,8 @@ def transformed_axes(size, levels):
     return axes, levels
 
 
-def _shifts(n_shifts, axes):
+def translations(n_shifts, axes):
+    """All shifts along `axes` by less than the root of `n_shifts`."""
     return list(product(range(math.isqrt(n_shifts)), repeat=len(axes)))
 
 
@@ -252,3 +287,35 @@ def fold_mirror(padded, size):
         inner[tuple(last)] += copied
         padded = inner
     return padded
+
+
+def noise_levels(images, noise_std):
+    """Noise levels (n or 1, 1, 1, 1) of an array (n, channels, height, width)."""
+    if noise_std is None:
+        noise_std = median_noise_std(images)
+    elif hasattr(noise_std, "detach"):
+        noise_std = noise_std.detach().cpu().numpy()
+    return np.asarray(noise_std, dtype=images.dtype).reshape(-1, 1, 1, 1)
+
+
+def check_n_shifts(n_shifts):
+    if math.isqrt(n_shifts) ** 2 != n_shifts:
+        raise ValueError(
+            f"n_shifts={n_shifts} must be the square of a whole number: 1, 4, 9, 16..."
+        )
+
+
+def check_wavelet(wavelet):
+    if isinstance(wavelet, str):
+        if wavelet not in pywt.wavelist(kind="discrete"):
+            raise ValueError(
+                f"wavelet={wavelet!r} is no discrete wavelet of PyWavelets; accepted "
+                f"are the orthogonal ones, such as {ORTHOGONAL}."
+            )
+        wavelet = pywt.Wavelet(wavelet)
+    if not wavelet.orthogonal:
+        raise ValueError(
+            f"wavelet={wavelet.name!r} is not orthogonal; accepted are the orthogonal "
+            f"wavelets of PyWavelets, such as {ORTHOGONAL}."
+        )
+    return wavelet

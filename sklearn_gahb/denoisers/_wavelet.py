@@ -1,20 +1,20 @@
 """Thresholding of wavelet coefficients."""
 
-import math
 from numbers import Integral, Real
 
-import numpy as np
 import pywt
 import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from ..noise import median_noise_std
 from ._base import BaseDenoiser
 from ._linearize import Linearization
 from ._thresholding import (
+    check_n_shifts,
+    check_wavelet,
     crop,
     fold_mirror,
     multiply_bands,
+    noise_levels,
     pad_by_mirror,
     pad_by_zeros,
     threshold_wavelets,
@@ -22,8 +22,6 @@ from ._thresholding import (
     wavelet_eigenbasis,
     wavelet_slopes,
 )
-
-ORTHOGONAL = "'haar', 'db2', 'sym4' and 'coif1'"
 
 
 class WaveletThresholdDenoiser(BaseDenoiser):
@@ -146,7 +144,7 @@ class WaveletThresholdDenoiser(BaseDenoiser):
 
     def _fit(self, clean, noisy):
         _check_thresholding(self.threshold, self.shrinkage, self.n_shifts)
-        self.wavelet_ = _check_wavelet(self.wavelet)
+        self.wavelet_ = check_wavelet(self.wavelet)
 
     def _denoise(self, y, noise_std):
         _check_thresholding(self.threshold, self.shrinkage, self.n_shifts)
@@ -159,7 +157,7 @@ class WaveletThresholdDenoiser(BaseDenoiser):
         images = y.cpu().numpy()
         denoised = threshold_wavelets(
             images,
-            _noise_levels(images, noise_std),
+            noise_levels(images, noise_std),
             wavelet=self.wavelet_,
             levels=self.levels,
             threshold=self.threshold,
@@ -174,7 +172,7 @@ class WaveletThresholdDenoiser(BaseDenoiser):
         axes, levels = transformed_axes(size, self.levels)
         slopes = wavelet_slopes(
             image,
-            _noise_levels(image, noise_std),
+            noise_levels(image, noise_std),
             wavelet=self.wavelet_,
             levels=self.levels,
             threshold=self.threshold,
@@ -206,38 +204,10 @@ class WaveletThresholdDenoiser(BaseDenoiser):
         )
 
 
-def _noise_levels(images, noise_std):
-    """Noise levels that broadcast to images (n, channels, height, width)."""
-    if noise_std is None:
-        noise_std = median_noise_std(images)
-    elif isinstance(noise_std, torch.Tensor):
-        noise_std = noise_std.detach().cpu().numpy()
-    return np.asarray(noise_std, dtype=images.dtype).reshape(-1, 1, 1, 1)
-
-
 def _check_thresholding(threshold, shrinkage, n_shifts):
     if threshold == "sure" and shrinkage != "soft":
         raise ValueError(
             "threshold='sure' estimates the risk of soft thresholding and needs "
             f"shrinkage='soft'; got shrinkage={shrinkage!r}."
         )
-    if math.isqrt(n_shifts) ** 2 != n_shifts:
-        raise ValueError(
-            f"n_shifts={n_shifts} must be the square of a whole number: 1, 4, 9, 16..."
-        )
-
-
-def _check_wavelet(wavelet):
-    if isinstance(wavelet, str):
-        if wavelet not in pywt.wavelist(kind="discrete"):
-            raise ValueError(
-                f"wavelet={wavelet!r} is no discrete wavelet of PyWavelets; accepted "
-                f"are the orthogonal ones, such as {ORTHOGONAL}."
-            )
-        wavelet = pywt.Wavelet(wavelet)
-    if not wavelet.orthogonal:
-        raise ValueError(
-            f"wavelet={wavelet.name!r} is not orthogonal; accepted are the orthogonal "
-            f"wavelets of PyWavelets, such as {ORTHOGONAL}."
-        )
-    return wavelet
+    check_n_shifts(n_shifts)

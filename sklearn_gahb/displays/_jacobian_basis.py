@@ -3,7 +3,9 @@
 import math
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
+from .._images import to_array
 from .._optional import import_optional
 
 # Vectors of the basis in a row of the figure.
@@ -93,11 +95,18 @@ class JacobianBasisDisplay:
         display : JacobianBasisDisplay
             That was drawn.
         """
+        check_is_fitted(basis)
         noisy = basis.noisy_
         if noisy.ndim == 1:
             noisy = noisy.reshape(basis.image_shape_)
         if clean is not None:
-            clean = np.asarray(clean).reshape(noisy.shape)
+            clean = to_array(clean)
+            if clean.size != noisy.size:
+                raise ValueError(
+                    f"clean has shape {clean.shape}; that of the image of fit, "
+                    f"{noisy.shape}, is needed."
+                )
+            clean = clean.reshape(noisy.shape)
         shown = noisy if clean is None else clean
         display = cls(
             noisy=noisy,
@@ -134,8 +143,8 @@ class JacobianBasisDisplay:
         """
         plt = import_optional("matplotlib.pyplot", "plot")
         n_components = len(self.eigenvalues)
-        ks = spread_components(n_components) if ks is None else np.asarray(ks)
-        if ks.min() < 1 or ks.max() > n_components:
+        ks = spread_components(n_components) if ks is None else np.ravel(ks).astype(int)
+        if ks.size == 0 or ks.min() < 1 or ks.max() > n_components:
             raise ValueError(
                 f"ks={ks.tolist()} must count components, from 1 to {n_components}."
             )
@@ -159,7 +168,7 @@ class JacobianBasisDisplay:
         limits = {"vmin": reference.min(), "vmax": reference.max()}
         axes = figure.subplots(1, len(images), squeeze=False)[0]
         for ax, (name, image) in zip(axes, images.items(), strict=True):
-            shown = np.squeeze(image)
+            shown = grey_or_rgb(image)
             if shown.ndim == 3:
                 shown = shown.clip(0, 1)
             ax.imshow(shown, cmap="gray", **limits)
@@ -189,7 +198,7 @@ class JacobianBasisDisplay:
             ax.remove()
         axes = list(axes[: len(ks)])
         for ax, k in zip(axes, ks, strict=True):
-            component = np.squeeze(self.components[k - 1])
+            component = grey_or_rgb(self.components[k - 1])
             limit = np.abs(component).max()
             if component.ndim == 3:
                 ax.imshow(0.5 + 0.5 * component / limit)
@@ -198,6 +207,13 @@ class JacobianBasisDisplay:
             ax.set(xticks=[], yticks=[])
             ax.set_title(f"k = {k}\n{self.eigenvalues[k - 1]:.2f}", fontsize="small")
         return axes
+
+
+def grey_or_rgb(image):
+    """Image (h, w) or (h, w, c) as (h, w) or (h, w, 3); the mean of 2 or 4 channels."""
+    if image.ndim == 3 and image.shape[-1] != 3:
+        return image.mean(axis=-1)
+    return image
 
 
 def spread_components(n_components, n_shown=16):

@@ -3,6 +3,7 @@
 import warnings
 from numbers import Integral, Real
 
+import numpy as np
 import torch
 from sklearn.base import (
     BaseEstimator,
@@ -19,17 +20,24 @@ from .._images import (
     as_images,
     check_features,
     check_numbers,
+    check_same_shapes,
     is_images,
     is_tensor,
     to_tensor,
 )
-from ..denoisers._base import check_target, noisy_and_clean, unwrap
+from ..denoisers._base import (
+    check_target,
+    noisy_and_clean,
+    unchanged_on_failure,
+    unwrap,
+)
 from ..metrics import psnr
 from ._decompose import (
     choose_solver,
     decompose_closed,
     decompose_dense,
     decompose_lanczos,
+    norm_ratio,
 )
 from ._operator import JacobianOperator, images_to_rows, linearize, rows_to_images
 
@@ -77,8 +85,8 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         are below `tol` times the largest eigenvalue; A is the symmetric part of J, or
         :math:`J^T J` for "svd".
     max_products : int, default=None
-        Number of vectors that "lanczos" may multiply by A. None means 20 a component,
-        and at least 500.
+        Number of vectors that "lanczos" may multiply by A; it takes at least
+        `n_components` + 8. None means 20 a component, and at least 500.
     image_shape : tuple of int, default=None
         (height, width) or (height, width, channels) of the rows of 2-D arrays.
     random_state : int, RandomState instance or None, default=None
@@ -105,6 +113,8 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     effective_rank_ : float
         Trace of J, which is how many coefficients are kept, in sum. Estimated by the
         same probes for "lanczos" [2]_.
+    offset_ : ndarray of shape (n_features,)
+        The constant b.
     noisy_ : ndarray
         The image of `fit`, of shape (height, width), (height, width, channels) or
         (n_features,).
@@ -130,8 +140,9 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     Notes
     -----
     Products with the transpose and with J cost as much as denoising an image each, for
-    networks of convolutions, norms and ReLUs. "lanczos" finds at most 4 vectors of one
-    eigenvalue with certainty: pass ``solver="dense"`` for callables with symmetries.
+    networks of convolutions, norms and ReLUs. "lanczos" looks for eigenvalues that it
+    may have missed, because they are repeated or closer than `tol`; only "dense" is
+    certain.
 
     References
     ----------
@@ -199,13 +210,16 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     def fit(self, X, y=None):
         """Find the basis of a noisy image.
 
+        A fit that fails leaves the basis as it was.
+
         Parameters
         ----------
         X : array-like
             ONE noisy image: of shape (1, height, width), (1, height, width, channels),
             or (1, n_pixels) with `image_shape`.
-        y : Ignored
-            Not used, present here for API consistency by convention.
+        y : array-like, default=None
+            The clean image, in the layout of `X`, for oracles, which are told it.
+            Other denoisers ignore it, and labels (1-D) are ignored.
 
         Returns
         -------
@@ -220,6 +234,11 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         sklearn.exceptions.NotFittedError
             If the denoiser is not fitted.
         """
+        with unchanged_on_failure(self):
+            self._fit(X, y if is_images(y) else None)
+        return self
+
+    def _fit(self, X, clean):
         images = self._check_images(X, reset=True)
         if len(images) != 1:
             raise ValueError(
@@ -229,7 +248,11 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             )
         image = to_tensor(images.stacks[0])
         n_components = self._check_n_components(image.numel())
-        operator = JacobianOperator(self._linearize(image))
+        if clean is not None:
+            clean = as_images(check_numbers(clean, "y"), self.image_shape, "y")
+            check_same_shapes(images, clean)
+            clean = to_tensor(clean.stacks[0])
+        operator = JacobianOperator(self._linearize(image, clean))
         generator = torch.Generator().manual_seed(
             check_random_state(self.random_state).randint(2**31 - 1)
         )
@@ -248,7 +271,6 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
                 generator=generator,
             )
         self._store(decomposition, solver, operator, image, images.data[0])
-        return self
 
     def transform(self, X):
         r"""Compute the coefficients of images in the basis.
@@ -287,7 +309,7 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             :math:`\sum_k c_k e_k`, in the layout of the image of `fit`.
         """
         check_is_fitted(self)
-        coefficients = check_numbers(X, estimator=self)
+        coefficients = check_numbers(X if is_tensor(X) else np.asarray(X))
         if coefficients.ndim != 2 or coefficients.shape[1] != len(self.components_):
             raise ValueError(
                 f"X has shape {tuple(coefficients.shape)}; coefficients of shape "
@@ -346,15 +368,15 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         target = check_target(self, y, images) if is_images(y) else None
         noise_std = self.noise_std
         if noise_std is None:
-            noise_std = getattr(self.denoiser, "noise_std", None)
+            noise_std = getattr(unwrap(self.denoiser), "noise_std", None)
         noisy, clean = noisy_and_clean(self, images, target, noise_std)
         return psnr(
             clean.data, noisy.map(self._shrink_batch), image_shape=self.image_shape
         )
 
-    def _linearize(self, image):
+    def _linearize(self, image, clean):
         try:
-            return linearize(self.denoiser, image, self.noise_std)
+            return linearize(self.denoiser, image, self.noise_std, clean)
         except NotFittedError as error:
             name = type(unwrap(self.denoiser)).__name__
             raise NotFittedError(
@@ -387,7 +409,7 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         self.offset_ = (x_hat - Jy)[0].cpu().numpy()
         self.effective_rank_ = decomposition.trace
         self.asymmetry_ = decomposition.asymmetry
-        self.homogeneity_error_ = float((Jy - x_hat).norm() / x_hat.norm())
+        self.homogeneity_error_ = norm_ratio(Jy - x_hat, x_hat)
         self.noisy_ = images_to_rows(y).cpu().numpy().reshape(noisy.shape)
         self.denoised_ = x_hat.cpu().numpy().reshape(noisy.shape)
         self.solver_ = solver

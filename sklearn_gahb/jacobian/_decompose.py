@@ -68,7 +68,7 @@ def decompose_dense(operator, k, method):
     """Decompose the whole matrix."""
     J = operator.dense()
     trace = float(J.diagonal().sum())
-    asymmetry = _ratio((J - J.T).norm(), J.norm())
+    asymmetry = norm_ratio(J - J.T, J)
     if method == "svd":
         U, values, Vt = torch.linalg.svd(J)
         return Decomposition(values[:k], Vt[:k], U.T[:k], trace, asymmetry)
@@ -110,8 +110,9 @@ def decompose_lanczos(operator, k, method, *, tol, max_products, generator):
     values, left = pairs.values, None
     if method == "svd":
         values = values.clamp(min=0).sqrt()
-        left = multiply(pairs.vectors)
-        left = left / left.norm(dim=1, keepdim=True).clamp(min=1e-30)
+        # J V = U S: orthonormal also where singular values vanish.
+        Q, R = torch.linalg.qr(multiply(pairs.vectors).T)
+        left = (Q * torch.where(R.diagonal() < 0, -1, 1)).T.contiguous()
     probes = torch.randint(0, 2, (N_PROBES, dimension), generator=generator)
     trace, asymmetry = estimate_trace_and_asymmetry(
         multiply, multiply_transposed, 2 * probes.to(x_hat) - 1
@@ -136,9 +137,11 @@ def estimate_trace_and_asymmetry(multiply, multiply_transposed, probes):
     """
     forward, backward = multiply(probes), multiply_transposed(probes)
     trace = float((probes * forward).sum(1).mean())
-    sizes = (forward.square().sum() + backward.square().sum()) / 2
-    return trace, _ratio((forward - backward).norm(), sizes.sqrt())
+    both = torch.cat([forward, backward]) / 2**0.5
+    return trace, norm_ratio(forward - backward, both)
 
 
-def _ratio(numerator, denominator):
-    return float(numerator / denominator) if denominator > 0 else 0.0
+def norm_ratio(difference, reference):
+    """Norm of a tensor relative to that of another one; 0 if both vanish."""
+    size = float(difference.norm())
+    return size / float(reference.norm()) if size > 0 else 0.0

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 import torch
 
+# Steps with random vectors in the block, before eigenvalues are believed.
+N_CONFIRMING = 3
+
 
 @dataclass(frozen=True)
 class Eigenpairs:
@@ -38,10 +41,11 @@ def block_lanczos(
 
     Rayleigh-Ritz on the block Krylov space of `start`, with full
     reorthogonalisation. Small residuals of k pairs do not tell that there are no others
-    between them: so the search stops when these residuals are below `tol` and those of
-    the next `n_oversamples` below ``10 * tol``, relative to the largest Ritz value in
-    size. A Krylov space that is exhausted is continued by random vectors until they
-    bring nothing new, for eigenvalues of high multiplicity.
+    between them: so the search goes on until these residuals are below `tol` and those
+    of the next `n_oversamples` below ``10 * tol``, relative to the largest Ritz value
+    in size; and then with random vectors added to the block for `N_CONFIRMING` steps,
+    again and again if they change the k values. So eigenvalues are found that are
+    repeated, or closer than `tol`, more often than a block has vectors.
 
     Parameters
     ----------
@@ -72,11 +76,10 @@ def block_lanczos(
     max_products = min(max(max_products, n_wanted), dimension)
     basis = start[:0]
     norm = start.norm(dim=1).max()
-    block, _ = orthonormal_rows(start[:max_products], basis, norm, generator)
+    block = orthonormal_rows(start[:max_products], basis, norm, generator)
     norm = torch.zeros_like(norm)
     projection = torch.zeros(0, 0, dtype=torch.float64)
-    next_check = n_wanted
-    at_exhaustion, is_confirmed = None, True
+    next_check, candidate = n_wanted, None
     while True:
         product = multiply(block)
         norm = torch.maximum(norm, product.norm(dim=1).max())
@@ -84,43 +87,42 @@ def block_lanczos(
         n = len(basis)
         projection = _bordered(projection, (basis @ product.T).double().cpu())
         remainder = _project_out(product, basis)
-        block, is_exhausted = orthonormal_rows(
-            remainder[: max_products - n], basis, norm, generator
-        )
-        if n >= n_wanted and (n >= next_check or n >= max_products or is_exhausted):
-            next_check = n + check_every
+        rows = remainder
+        if n >= min(next_check, max_products):
             values, coordinates = torch.linalg.eigh(projection)
             values, coordinates = values.flip(0), coordinates.flip(1)
             gram = (remainder @ remainder.T).double().cpu()
             last = coordinates[-len(remainder) :, :n_wanted]
             residuals = (last * (gram @ last)).sum(0).clamp(min=0).sqrt()
             limit = tol * float(values.abs().max())
-            if is_exhausted:
-                # Nothing is left to converge: random vectors must bring nothing new.
-                is_confirmed = at_exhaustion is not None and bool(
-                    ((values[:n_wanted] - at_exhaustion).abs() <= limit).all()
-                )
-                at_exhaustion = values[:n_wanted]
             converged = n == dimension or bool(
-                is_confirmed
-                and (residuals[:k] <= limit).all()
-                and (residuals <= 10 * limit).all()
+                (residuals[:k] <= limit).all() and (residuals <= 10 * limit).all()
             )
-            if converged or n >= max_products:
+            is_confirmed = candidate is not None and bool(
+                ((values[:k] - candidate).abs() <= limit).all()
+            )
+            if n >= max_products or (converged and is_confirmed):
                 vectors = coordinates[:, :k].to(basis).T @ basis
                 return Eigenpairs(
                     values[:k].to(basis), vectors, residuals[:k], limit, n, converged
                 )
+            next_check, candidate = n + check_every, None
+            if converged:
+                candidate = values[:k]
+                fresh = torch.randn(start.shape, generator=generator, dtype=start.dtype)
+                rows = torch.cat([remainder, norm * fresh.to(start)])
+                next_check = n + N_CONFIRMING * len(rows)
+        block = orthonormal_rows(rows[: max_products - n], basis, norm, generator)
 
 
 def orthonormal_rows(rows, basis, norm, generator):
-    """Orthonormal rows that span `rows`, and whether some of these were dependent.
+    """Orthonormal rows that span `rows`, and are orthogonal to `basis`.
 
-    Those are replaced by random ones orthogonal to `basis`. Lengths are compared with
-    `norm`, the size of the vectors that `rows` are remainders of.
+    Dependent ones are replaced by random ones. Lengths are compared with `norm`, the
+    size of the vectors that `rows` are remainders of.
     """
     limit = torch.finfo(rows.dtype).eps ** 0.75 * norm.clamp(min=1e-30)
-    has_dependent = False
+    rows = _project_out(rows, basis)
     while True:
         Q, R = torch.linalg.qr(rows.T)
         dependent = R.diagonal().abs() <= limit
@@ -128,8 +130,7 @@ def orthonormal_rows(rows, basis, norm, generator):
         if not dependent.any():
             # Once more: rows that were short have lost their orthogonality.
             rows = _project_out(rows, basis)
-            return torch.linalg.qr(rows.T)[0].T.contiguous(), has_dependent
-        has_dependent = True
+            return torch.linalg.qr(rows.T)[0].T.contiguous()
         fresh = torch.randn(
             int(dependent.sum()), rows.shape[1], generator=generator, dtype=rows.dtype
         )

@@ -8,7 +8,7 @@ from scipy.sparse.linalg import LinearOperator
 from sklearn.utils import gen_batches
 
 from .._images import as_images, check_numbers, is_tensor, to_tensor
-from ..denoisers._base import find_denoiser
+from ..denoisers._base import find_denoiser, unwrap
 from ..denoisers._linearize import linearize_by_autograd
 
 # What a network keeps of one batch of products: on CPUs larger ones are not faster.
@@ -68,6 +68,8 @@ class JacobianOperator(LinearOperator):
         return self.multiply_rows(self._to_rows(U), transposed=True).cpu().numpy().T
 
     def _to_rows(self, columns):
+        if np.iscomplexobj(columns):
+            raise TypeError("Complex vectors are no images; multiply their two parts.")
         x_hat = self.linearization.x_hat
         rows = np.ascontiguousarray(columns.T, dtype=self.dtype)
         return torch.from_numpy(rows).to(x_hat.device)
@@ -93,7 +95,7 @@ class JacobianOperator(LinearOperator):
             else self.linearization.multiply
         )
         products = torch.empty_like(rows)
-        for batch in gen_batches(len(rows), self._n_at_once()):
+        for batch in gen_batches(len(rows), self._n_at_once()) if len(rows) else ():
             images = rows_to_images(rows[batch], self.image_shape)
             products[batch] = images_to_rows(multiply(images))
         return products
@@ -156,7 +158,7 @@ def jacobian_operator(denoiser, y, noise_std=None, clean=None):
         has an `image_shape`.
     noise_std : float, default=None
         Standard deviation of the noise that the denoiser is told, in the units of the
-        images. None means its own `noise_std`.
+        images; not negative. None means its own `noise_std`.
     clean : array-like, default=None
         The clean image, for oracles, which are told it; other denoisers ignore it.
 
@@ -193,13 +195,21 @@ def jacobian_operator(denoiser, y, noise_std=None, clean=None):
     >>> bool(np.allclose(J @ y.ravel(), denoiser.transform(y).ravel()))
     True
     """
-    image = one_image(y, getattr(denoiser, "image_shape", None))
+    if noise_std is not None:
+        check_noise_std(noise_std, allow_zero=True)
+    image_shape = image_shape_of(denoiser)
+    image = one_image(y, image_shape)
     if clean is not None:
-        clean = one_image(clean, getattr(denoiser, "image_shape", None), "clean")
+        clean = one_image(clean, image_shape, "clean")
         clean = to_tensor(clean.stacks[0])
     return JacobianOperator(
         linearize(denoiser, to_tensor(image.stacks[0]), noise_std, clean)
     )
+
+
+def image_shape_of(denoiser):
+    """The `image_shape` of the denoiser that an estimator is or is around, or None."""
+    return getattr(unwrap(denoiser), "image_shape", None)
 
 
 def one_image(y, image_shape=None, name="y"):
@@ -234,6 +244,11 @@ def one_image_shape(y, image_shape=None):
 
 def linearize(denoiser, y, noise_std=None, clean=None):
     """Linearization of an estimator or callable at a tensor (1, c, h, w)."""
+    if isinstance(denoiser, torch.nn.Module):
+        raise TypeError(
+            f"denoiser is the network {type(denoiser).__name__}; make a denoiser of it "
+            "by DNNDenoiser.from_module(network)."
+        )
     if callable(denoiser) and not hasattr(denoiser, "fit"):
         return linearize_by_autograd(lambda y: denoiser(y, noise_std), y)
     denoiser = find_denoiser(denoiser)
@@ -250,9 +265,10 @@ def linearize(denoiser, y, noise_std=None, clean=None):
     return denoiser._linearize(y.to(device), noise_std)
 
 
-def check_noise_std(noise_std):
+def check_noise_std(noise_std, *, allow_zero=False):
     """Raise a ValueError unless `noise_std` is a positive number."""
-    if not (np.ndim(noise_std) == 0 and 0 < float(noise_std) < math.inf):
+    is_number = np.ndim(noise_std) == 0 and 0 <= float(noise_std) < math.inf
+    if not is_number or (noise_std == 0 and not allow_zero):
         raise ValueError(
             f"noise_std={noise_std!r} must be a positive number, the standard "
             "deviation of the noise in the units of the images."

@@ -1,20 +1,36 @@
 """What the Jacobian tells about the posterior of the clean image."""
 
 import warnings
+from numbers import Integral
 
 import torch
 from sklearn.utils import check_random_state, gen_batches
+from sklearn.utils._param_validation import Interval, validate_params
 
 from ._basis import JacobianBasis
 from ._operator import (
     check_noise_std,
+    image_shape_of,
     jacobian_operator,
     one_image,
     one_image_shape,
 )
 
 
-def posterior_std(denoiser, y, noise_std, *, n_probes=None, random_state=None):
+@validate_params(
+    {
+        "denoiser": "no_validation",
+        "y": "no_validation",
+        "noise_std": "no_validation",
+        "n_probes": [Interval(Integral, 1, None, closed="left"), None],
+        "clean": "no_validation",
+        "random_state": ["random_state"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def posterior_std(
+    denoiser, y, noise_std, *, n_probes=None, clean=None, random_state=None
+):
     r"""Standard deviation of each pixel of the clean image, given the noisy one.
 
     .. math:: \mathrm{std}(x_i | y) = \sigma \sqrt{J_{ii}}
@@ -35,13 +51,15 @@ def posterior_std(denoiser, y, noise_std, *, n_probes=None, random_state=None):
         of :math:`z_i (J z)_i`, whose error is about the norm of the rest of the row
         divided by ``sqrt(n_probes)``. None computes it exactly, which takes as many
         products as the image has values.
+    clean : array-like, default=None
+        The clean image, for oracles, which are told it.
     random_state : int, RandomState instance or None, default=None
         Seeds the probes.
 
     Returns
     -------
-    std : ndarray of the shape of `y`
-        In the units of the images.
+    std : ndarray of shape (height, width[, channels]) or (n_pixels,)
+        In the units of the images, in the layout of the one image.
 
     Warns
     -----
@@ -72,7 +90,7 @@ def posterior_std(denoiser, y, noise_std, *, n_probes=None, random_state=None):
     True
     """
     check_noise_std(noise_std)
-    operator = jacobian_operator(denoiser, y, noise_std)
+    operator = jacobian_operator(denoiser, y, noise_std, clean)
     if n_probes is None:
         diagonal = diagonal_of(operator)
     else:
@@ -88,8 +106,7 @@ def posterior_std(denoiser, y, noise_std, *, n_probes=None, random_state=None):
             stacklevel=2,
         )
     std = noise_std * diagonal.clamp(min=0).sqrt().cpu().numpy()
-    image_shape = getattr(denoiser, "image_shape", None)
-    return std.reshape(one_image_shape(y, image_shape))
+    return std.reshape(one_image_shape(y, image_shape_of(denoiser)))
 
 
 def posterior_directions(
@@ -148,7 +165,7 @@ def posterior_directions(
     ((5, 16, 16), (5,))
     """
     check_noise_std(noise_std)
-    image_shape = getattr(denoiser, "image_shape", None)
+    image_shape = image_shape_of(denoiser)
     image = one_image(y, image_shape)
     basis = JacobianBasis(
         denoiser,

@@ -7,8 +7,8 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
 
-from .._images import as_images, check_numbers, is_tensor, to_tensor
-from ._operator import JacobianOperator, images_to_rows, linearize
+from .._images import as_images, check_numbers, is_photo_list, is_tensor, to_tensor
+from ._operator import JacobianOperator, image_shape_of, images_to_rows, linearize
 from ._posterior import diagonal_of, random_signs
 
 
@@ -106,8 +106,8 @@ def sure(
     >>> abs(estimate - psnr(X, soft.set_params(noise_std=0.1).transform(noisy))) < 0.2
     True
     """
-    image_shape = getattr(denoiser, "image_shape", None)
-    if not is_tensor(y) and not isinstance(y, list):
+    image_shape = image_shape_of(denoiser)
+    if not is_tensor(y) and not is_photo_list(y):
         y = np.asarray(y)
     if getattr(y, "ndim", None) == 2 and image_shape is None:
         y = y[None]

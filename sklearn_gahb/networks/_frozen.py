@@ -28,7 +28,9 @@ class FrozenNetwork(nn.Module):
 
     def __init__(self, network, y):
         super().__init__()
-        self.network = copy.deepcopy(network).eval().requires_grad_(False)
+        # Within a Sequential, so that a network of one layer has its child replaced.
+        self.network = nn.Sequential(copy.deepcopy(network).eval())
+        self.network.requires_grad_(False)
         masks = _record_masks(self.network, y)
         for module in list(self.network.modules()):
             for name, child in module.named_children():
@@ -44,14 +46,16 @@ class FrozenNetwork(nn.Module):
                 _merge_gains(module)
 
     def forward(self, v):
-        return self.network(v.contiguous(memory_format=torch.channels_last))
+        # A copy: the first layer may work in place.
+        return self.network(v.clone(memory_format=torch.channels_last))
 
 
 def is_linear_once_frozen(network, y, n_probes=4, tolerance=2e-2):
     """Whether `FrozenNetwork` is the derivative of a network; tried on a crop of `y`.
 
-    Random images u and v must satisfy u . (F v) = (J^T u) . v, up to `tolerance` times
-    the root mean square over all u. Rounding decides some ReLUs, which is worth 1e-3.
+    F must be linear, and random images u and v must satisfy u . (F v) = (J^T u) . v, up
+    to `tolerance` times the root mean square over all u. Rounding decides some ReLUs,
+    which is worth 1e-3.
     """
     crop = y[:, :, :64, :64].detach()
     generator = torch.Generator().manual_seed(0)
@@ -59,16 +63,26 @@ def is_linear_once_frozen(network, y, n_probes=4, tolerance=2e-2):
     u, v = torch.randn(shape, generator=generator).to(crop)
     try:
         with torch.no_grad():
-            products = FrozenNetwork(network, crop)(v)
+            frozen = FrozenNetwork(network, crop)
+            products = frozen(v)
+            is_linear = (
+                _equal(frozen(-2 * v), -2 * products) and not frozen(0 * v).any()
+            )
         with torch.enable_grad():
             copies = crop.repeat(n_probes, 1, 1, 1).requires_grad_()
-            output = network(copies)
+            output = network(copies.clone())
         (backward,) = torch.autograd.grad(output, copies, u)
-    except RuntimeError:
-        # A network that does not take crops is not made of convolutions alone.
+    except Exception:
+        # Whatever a network of somebody else raises on crops, or without its biases.
         return False
     differences = (u * products - backward * v).flatten(1).sum(1).abs()
-    return bool((differences <= tolerance * products.flatten(1).norm(dim=1)).all())
+    return is_linear and bool(
+        (differences <= tolerance * products.flatten(1).norm(dim=1)).all()
+    )
+
+
+def _equal(a, b, tolerance=1e-4):
+    return bool((a - b).norm() <= tolerance * b.norm())
 
 
 class _Gain(nn.Module):
@@ -93,7 +107,7 @@ def _record_masks(network, y):
 
     relus = [module for module in network.modules() if isinstance(module, nn.ReLU)]
     handles = [relu.register_forward_hook(record) for relu in relus]
-    network(y)
+    network(y.clone())
     for handle in handles:
         handle.remove()
     return masks
@@ -111,5 +125,5 @@ def _merge_gains(sequential):
     children = list(sequential)
     for i, (first, second) in enumerate(pairwise(children)):
         if isinstance(first, _Gain) and isinstance(second, _Gain):
-            second.gain = first.gain * second.gain
+            second.gain, second.inplace = first.gain * second.gain, first.inplace
             sequential[i] = nn.Identity()

@@ -70,3 +70,16 @@ def check_network(network, y):
             f"The network of architecture maps images of shape {tuple(y.shape)} to "
             f"{shape}; it must return the noise in the shape of the images."
         )
+
+
+def check_statistics(network):
+    """Raise a ValueError if a norm has no statistics of its own to use."""
+    for name, module in network.named_modules():
+        if getattr(module, "track_running_stats", True) is False and isinstance(
+            module, torch.nn.modules.batchnorm._BatchNorm
+        ):
+            raise ValueError(
+                f"The layer {name!r} of the network, {module}, normalises by the "
+                "statistics of a batch, so that an image is denoised differently "
+                "beside others; track_running_stats=True is needed."
+            )
