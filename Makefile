@@ -9,7 +9,7 @@ STAMP := $(VENV)/installed
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[test]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[test,bm3d]"
 	touch $(STAMP)
 
 demo: $(STAMP)

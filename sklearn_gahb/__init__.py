@@ -13,7 +13,11 @@ __version__ = "0.1.0"
 _MODULES = {
     "DNNDenoiser": "denoisers",
     "WaveletThresholdDenoiser": "denoisers",
+    "BandletOracle": "denoisers",
     "WienerDenoiser": "denoisers",
+    "EmpiricalDenoiser": "denoisers",
+    "DiskPosteriorDenoiser": "denoisers",
+    "BM3DDenoiser": "denoisers",
     "as_denoise": "denoisers",
     "JacobianBasis": "jacobian",
     "GaussianNoise": "noise",

@@ -60,6 +60,16 @@ class Images:
             return [self.data[i] for i in indices]
         return self.data[indices]
 
+    def as_one_stack(self):
+        """The stack (n, height, width, channels) of images of one size."""
+        if not self.is_list:
+            return self.stacks[0]
+        if is_tensor(self.stacks[0]):
+            import torch
+
+            return torch.cat(self.stacks)
+        return np.concatenate(self.stacks)
+
     def to(self, device):
         """The same images as tensors on `device`, in the dtype that they have.
 

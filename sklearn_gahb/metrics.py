@@ -4,7 +4,7 @@ from numbers import Real
 
 import numpy as np
 from sklearn.pipeline import Pipeline
-from sklearn.utils import check_random_state
+from sklearn.utils import Bunch, check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
 
 from ._images import as_images, check_numbers, check_same_shapes, is_images, to_tensor
@@ -132,45 +132,147 @@ def _squared_errors(clean, denoised, image_shape):
 
 
 @validate_params(
-    {"noise_std": ["array-like", Interval(Real, 0, None, closed="neither")]},
+    {
+        "estimator": "no_validation",
+        "X": "no_validation",
+        "noise_std": ["array-like", Interval(Real, 0, None, closed="neither")],
+        "slope_range": [tuple, list],
+        "random_state": ["random_state"],
+    },
     prefer_skip_nested_validation=True,
 )
-def psnr_curve(estimator, X, noise_std, *, random_state=None):
-    """Mean PSNR of a fitted estimator at several noise levels.
+def psnr_curve(estimator, X, noise_std, *, slope_range=(10.0, 30.0), random_state=None):
+    r"""PSNR of a fitted denoiser against that of the noisy images, and its slope.
+
+    Where the mean squared error decays like :math:`\sigma^{2 s}`, the output PSNR grows
+    with the input PSNR, :math:`-20 \log_{10} \sigma`, with the slope s: 1 on smooth
+    manifolds and on memorised images, and :math:`\alpha / (\alpha + 1)` for the optimum
+    of images of regularity :math:`\alpha` [1]_.
 
     Parameters
     ----------
     estimator : estimator
-        Fitted denoiser, or anything else with ``score(noisy, clean)``.
+        Fitted denoiser, a pipeline or search that ends in one, or any other transformer
+        of noisy images. Oracles are told the clean images.
     X : array-like or list of array-like
-        Clean images, in a layout that `estimator` accepts.
+        Clean images in [0, 1], in a layout that `estimator` accepts.
     noise_std : float or array-like of shape (n_levels,)
-        Standard deviations of the noise, in the units of the images.
+        Standard deviations of the noise, in the units of the images. Positive.
+    slope_range : tuple of (float, float), default=(10.0, 30.0)
+        Smallest and largest input PSNR, in dB, of the levels that the slope is fitted
+        to.
     random_state : int, RandomState instance or None, default=None
         Seeds the noise. Pass an int for reproducible results.
 
     Returns
     -------
-    curve : ndarray of shape (n_levels,)
-        Mean PSNR in dB at each level, as `make_psnr_scorer` measures it.
+    curve : :class:`~sklearn.utils.Bunch`
+        With the attributes
+
+        noise_std : ndarray of shape (n_levels,)
+            The standard deviations.
+        input_psnr : ndarray of shape (n_levels,)
+            PSNR of the noisy images in dB, ``-20 * log10(noise_std)``.
+        psnr : ndarray of shape (n_levels, n_images)
+            PSNR of each denoised image in dB.
+        output_psnr : ndarray of shape (n_levels,)
+            Its mean over images.
+        output_psnr_std_err : ndarray of shape (n_levels,)
+            Standard error of the mean; nan for a single image.
+        slope : float
+            Least-squares slope of `output_psnr` over `input_psnr`; nan if there are
+            fewer than two levels in `slope_range`.
+        slope_std_err : float
+            Standard error of the mean of the slopes of the images, which is `slope`.
+        slope_range : tuple of (float, float)
+            What was passed.
+
+    See Also
+    --------
+    sklearn_gahb.displays.PSNRCurveDisplay : Draws several curves.
+
+    References
+    ----------
+    .. [1] A. P. Korostelev, A. B. Tsybakov, "Minimax Theory of Image Reconstruction",
+       Lecture Notes in Statistics 82, Springer, 1993.
+       :doi:`10.1007/978-1-4612-2712-0`
 
     Examples
     --------
-    >>> from sklearn_gahb import WaveletThresholdDenoiser
-    >>> from sklearn_gahb.datasets import make_disk_images
+    >>> from sklearn_gahb import WienerDenoiser
+    >>> from sklearn_gahb.datasets import make_gaussian_textures
     >>> from sklearn_gahb.metrics import psnr_curve
-    >>> X = make_disk_images(10, random_state=0)
-    >>> denoiser = WaveletThresholdDenoiser().fit(X)
-    >>> psnr_curve(denoiser, X, [0.05, 0.5], random_state=0).shape
-    (2,)
+    >>> X = make_gaussian_textures(100, 64, exponent=2, random_state=0)
+    >>> curve = psnr_curve(
+    ...     WienerDenoiser().fit(X), X, [0.3, 0.1, 0.03], random_state=0
+    ... )
+    >>> curve.output_psnr.shape, f"{curve.slope:.1f}"
+    ((3,), '0.5')
     """
+    levels = np.atleast_1d(np.asarray(noise_std, dtype=np.float64))
+    if levels.ndim != 1 or not (np.isfinite(levels) & (levels > 0)).all():
+        raise ValueError(f"noise_std={noise_std!r} must be positive numbers.")
+    low, high = slope_range
     seed = check_random_state(random_state).randint(2**31 - 1)
-    return np.array(
+    images = as_images(check_numbers(X), image_shape=(1, -1))
+    ratios = np.stack(
         [
-            make_psnr_scorer(level, random_state=seed)(estimator, X)
-            for level in np.atleast_1d(noise_std)
+            _psnr_of_images(estimator, _add_noise_to(X, images, level, seed), X)
+            for level in levels
         ]
     )
+    input_psnr = -20 * np.log10(levels)
+    # A level of 10 dB is one, whatever its rounding.
+    fitted = (input_psnr > low - 1e-6) & (input_psnr < high + 1e-6)
+    slopes = np.full(ratios.shape[1], np.nan)
+    if fitted.sum() > 1:
+        slopes = np.polyfit(input_psnr[fitted], ratios[fitted], 1)[0]
+    return Bunch(
+        noise_std=levels,
+        input_psnr=input_psnr,
+        psnr=ratios,
+        output_psnr=ratios.mean(axis=1),
+        output_psnr_std_err=_standard_error(ratios),
+        slope=float(slopes.mean()),
+        slope_std_err=float(_standard_error(slopes)),
+        slope_range=(low, high),
+    )
+
+
+def _standard_error(values):
+    """Of the mean over the last axis; nan for a single value."""
+    n = values.shape[-1]
+    if n == 1:
+        return np.full(values.shape[:-1], np.nan)
+    return values.std(axis=-1, ddof=1) / np.sqrt(n)
+
+
+def _psnr_of_images(estimator, noisy, clean):
+    estimator = getattr(estimator, "best_estimator_", estimator)
+    if isinstance(estimator, Pipeline):
+        _refuse_noise(estimator, "psnr_curve")
+        for _, step in estimator.steps[:-1]:
+            noisy = step.transform(noisy)
+        return _psnr_of_images(estimator[-1], noisy, clean)
+    if hasattr(estimator, "score_samples"):
+        return estimator.score_samples(noisy, clean)
+    return psnr(clean, estimator.transform(noisy), average=False, image_shape=(1, -1))
+
+
+def _refuse_noise(pipeline, name):
+    if any(isinstance(step, GaussianNoise) for _, step in pipeline.steps):
+        raise ValueError(
+            f"The pipeline adds noise itself (its step GaussianNoise), and so does "
+            f"{name}: use pipeline.score(X, X), or the last step alone, pipeline[-1]."
+        )
+
+
+def _add_noise_to(X, images, noise_std, seed):
+    """Noisy images in the layout of `X`, whose Images are given."""
+    noisy = add_noise(images, noise_std, seed)
+    if hasattr(X, "columns"):
+        return type(X)(noisy, index=X.index, columns=X.columns)
+    return noisy
 
 
 @validate_params(
@@ -236,17 +338,10 @@ class _PSNRScorer:
         return f"make_psnr_scorer({self.noise_std}, random_state={self.seed})"
 
     def __call__(self, estimator, X, y=None):
-        if isinstance(estimator, Pipeline) and any(
-            isinstance(step, GaussianNoise) for _, step in estimator.steps
-        ):
-            raise ValueError(
-                "The pipeline adds noise itself (its step GaussianNoise), and so does "
-                "make_psnr_scorer: use pipeline.score(X, X), or this scorer on the "
-                "last step alone, pipeline[-1]."
-            )
+        if isinstance(estimator, Pipeline):
+            _refuse_noise(estimator, "make_psnr_scorer")
         clean = y if is_images(y) else X
         images = as_images(check_numbers(clean), image_shape=(1, -1))
-        noisy = add_noise(images, self.noise_std, self.seed)
-        if hasattr(clean, "columns"):
-            noisy = type(clean)(noisy, index=clean.index, columns=clean.columns)
-        return estimator.score(noisy, clean)
+        return estimator.score(
+            _add_noise_to(clean, images, self.noise_std, self.seed), clean
+        )

@@ -6,8 +6,9 @@ import pytest
 from sklearn.exceptions import NotFittedError
 
 from sklearn_gahb import JacobianBasis, WaveletThresholdDenoiser
-from sklearn_gahb.displays import JacobianBasisDisplay
+from sklearn_gahb.displays import JacobianBasisDisplay, PSNRCurveDisplay
 from sklearn_gahb.displays._jacobian_basis import spread_components
+from sklearn_gahb.metrics import psnr_curve
 
 X = np.random.RandomState(0).rand(3, 16, 16)
 
@@ -81,6 +82,28 @@ def test_components_that_are_not_there():
         ValueError, match=r"ks=\[5\] must count components, from 1 to 4"
     ):
         JacobianBasisDisplay.from_estimator(basis, ks=[5])
+
+
+def test_psnr_curves():
+    denoiser = WaveletThresholdDenoiser().fit(X)
+    curves = {
+        "wavelets": psnr_curve(denoiser, X, [0.03, 0.3, 0.1], random_state=0),
+        "one level": psnr_curve(denoiser, X[:1], 0.1, random_state=0),
+    }
+    ax = plt.figure().add_subplot()
+    display = PSNRCurveDisplay.from_curves(curves, slopes={"theory": 0.5}, ax=ax)
+    assert display.ax_ is ax
+    order = [1, 2, 0]
+    x, y = display.lines_["wavelets"].get_data()
+    np.testing.assert_allclose(x, curves["wavelets"].input_psnr[order])
+    np.testing.assert_allclose(y, curves["wavelets"].output_psnr[order])
+    x, y = display.slope_lines_["theory"].get_data()
+    assert (y[1] - y[0]) / (x[1] - x[0]) == pytest.approx(0.5)
+    middle = np.interp(20, x, y)
+    assert middle == pytest.approx(curves["wavelets"].output_psnr[2])
+    display.figure_.canvas.draw()
+    with pytest.raises(ValueError, match="curves is empty"):
+        PSNRCurveDisplay.from_curves({})
 
 
 @pytest.mark.parametrize("n_components", [1, 5, 16, 17, 64, 6400])

@@ -7,7 +7,9 @@ from sklearn.utils.estimator_checks import (
 )
 
 from sklearn_gahb import (
+    BandletOracle,
     DNNDenoiser,
+    EmpiricalDenoiser,
     GaussianNoise,
     WaveletThresholdDenoiser,
     WienerDenoiser,
@@ -21,6 +23,9 @@ ESTIMATORS = [
         "haar", threshold="bayes", n_shifts=4, noise_std=0.1, image_shape=ROWS
     ),
     WienerDenoiser(noise_std=0.1, image_shape=ROWS),
+    WienerDenoiser(shrinkage="low_pass", noise_std=0.1, image_shape=ROWS),
+    BandletOracle(geometry="noisy", noise_std=0.1, image_shape=ROWS),
+    EmpiricalDenoiser(noise_std=0.1, image_shape=ROWS),
     DNNDenoiser(width=4, depth=1, max_steps=5, batch_size=8, image_shape=ROWS),
     DNNDenoiser(
         "bf_cnn", width=4, depth=3, max_steps=5, batch_size=8, image_shape=ROWS

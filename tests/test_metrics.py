@@ -3,8 +3,11 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from scipy.stats import linregress
 from skimage.metrics import peak_signal_noise_ratio
+from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import make_scorer
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from sklearn_gahb import GaussianNoise, WaveletThresholdDenoiser
@@ -106,5 +109,65 @@ def test_sklearn_make_scorer_takes_psnr():
 def test_curve_falls_with_noise_and_equals_the_scorer():
     denoiser = WaveletThresholdDenoiser().fit(X)
     curve = psnr_curve(denoiser, X, [0.01, 0.1, 1.0], random_state=0)
-    assert (np.diff(curve) < 0).all()
-    assert curve[1] == psnr_curve(denoiser, X, 0.1, random_state=0)[0]
+    assert (np.diff(curve.output_psnr) < 0).all()
+    alone = psnr_curve(denoiser, X, 0.1, random_state=0)
+    np.testing.assert_array_equal(curve.psnr[1], alone.psnr[0])
+    assert curve.output_psnr[1] == make_psnr_scorer(0.1, 0)(denoiser, X)
+    assert np.isnan(alone.slope)
+
+
+class Halve:
+    """Leaves a quarter of the squared error of flat images of intensity 0."""
+
+    def transform(self, X):
+        return X / 2
+
+
+def test_curve_of_a_linear_map():
+    zeros = np.zeros((30, 16, 16))
+    levels = 10 ** (-np.array([5.0, 10, 20, 30, 40]) / 20)
+    curve = psnr_curve(Halve(), zeros, levels, random_state=0)
+    np.testing.assert_allclose(curve.input_psnr, [5, 10, 20, 30, 40])
+    gain = curve.output_psnr - curve.input_psnr
+    np.testing.assert_allclose(gain, 20 * np.log10(2), atol=0.1)
+    assert curve.slope == pytest.approx(1, abs=1e-6)
+    expected = curve.psnr[0].std(ddof=1) / np.sqrt(30)
+    assert curve.output_psnr_std_err[0] == pytest.approx(expected)
+    assert curve.slope_range == (10.0, 30.0)
+
+
+def test_slope_is_that_of_least_squares_over_the_range():
+    denoiser = WaveletThresholdDenoiser().fit(X)
+    levels = [1.0, 0.3, 0.1, 0.05, 0.01]
+    curve = psnr_curve(denoiser, X, levels, slope_range=(10, 27), random_state=0)
+    inside = (curve.input_psnr > 10) & (curve.input_psnr < 27)
+    fits = [linregress(curve.input_psnr[inside], one[inside]) for one in curve.psnr.T]
+    slopes = [fit.slope for fit in fits]
+    assert curve.slope == pytest.approx(np.mean(slopes))
+    assert curve.slope_std_err == pytest.approx(
+        np.std(slopes, ddof=1) / np.sqrt(len(X))
+    )
+
+
+def test_curve_takes_wrappers():
+    denoiser = WaveletThresholdDenoiser().fit(X)
+    expected = psnr_curve(denoiser, X, 0.1, random_state=0).psnr
+    search = GridSearchCV(
+        WaveletThresholdDenoiser(),
+        {"threshold": [3.0]},
+        cv=2,
+        scoring=make_psnr_scorer(0.1),
+    )
+    for wrapped in (
+        FrozenEstimator(denoiser),
+        make_pipeline(WaveletThresholdDenoiser()).fit(X),
+        search.fit(X),
+    ):
+        np.testing.assert_array_equal(
+            psnr_curve(wrapped, X, 0.1, random_state=0).psnr, expected
+        )
+    pipeline = make_pipeline(GaussianNoise(0.1), WaveletThresholdDenoiser()).fit(X, X)
+    with pytest.raises(ValueError, match="adds noise itself"):
+        psnr_curve(pipeline, X, 0.1)
+    with pytest.raises(ValueError, match="must be positive"):
+        psnr_curve(denoiser, X, [0.1, -0.1])

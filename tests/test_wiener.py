@@ -1,10 +1,17 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
+from sklearn.utils import Bunch
 
-from sklearn_gahb import GaussianNoise, WienerDenoiser, as_denoise
-from sklearn_gahb.datasets import make_gaussian_textures
-from sklearn_gahb.metrics import mse
+from sklearn_gahb import (
+    GaussianNoise,
+    WaveletThresholdDenoiser,
+    WienerDenoiser,
+    as_denoise,
+)
+from sklearn_gahb.datasets import make_c_alpha_backgrounds, make_gaussian_textures
+from sklearn_gahb.metrics import mse, psnr_curve
 
 TEXTURES, SPECTRUM = make_gaussian_textures(
     400, 32, exponent=2.0, return_power_spectrum=True, random_state=0
@@ -104,6 +111,87 @@ def test_bad_input():
         WienerDenoiser(np.ones((8, 8))).fit(TEXTURES)
     with pytest.raises(ValueError, match="not negative"):
         WienerDenoiser(-SPECTRUM).fit(TEXTURES)
+
+
+@pytest.mark.parametrize("sigma", [0.02, 0.1, 0.5])
+def test_low_pass_is_the_best_disk_of_frequencies(sigma):
+    """Brute force over all radii, of the error with the spectrum that is known."""
+    denoiser = WienerDenoiser(SPECTRUM, shrinkage="low_pass", noise_std=sigma)
+    denoiser.fit(TEXTURES)
+    gain = denoiser._gain(torch.zeros(1, 1, 32, 32).double(), sigma)[0, 0].numpy()
+    frequencies = np.fft.fftfreq(32)
+    radius = np.hypot(frequencies[:, None], frequencies)
+
+    def expected_error(kept):
+        return (SPECTRUM * ~kept + sigma**2 * kept).mean()
+
+    errors = [expected_error(radius <= r + 1e-9) for r in np.unique(radius)]
+    assert expected_error(gain == 1) == pytest.approx(min(errors))
+    assert set(np.unique(gain)) == {0.0, 1.0}
+    noisy = GaussianNoise(sigma, random_state=0).transform(TEXTURES)
+    low_pass = mse(TEXTURES, denoiser.transform(noisy))
+    assert low_pass == pytest.approx(min(errors), rel=0.03)
+    wiener = WienerDenoiser(SPECTRUM, noise_std=sigma).fit(TEXTURES)
+    assert mse(TEXTURES, wiener.transform(noisy)) < low_pass < 2 * min(errors)
+
+
+@pytest.mark.parametrize("shrinkage", ["wiener", "low_pass"])
+@pytest.mark.parametrize(
+    ("exponent", "low", "high"), [(2, 0.48, 0.53), (3, 0.647, 0.687), (4, 0.73, 0.77)]
+)
+def test_slopes_on_gaussian_textures(exponent, low, high, shrinkage):
+    """(b - 1) / b: 0.50 to 0.51, 0.667 and 0.750."""
+    X, spectrum = make_gaussian_textures(
+        40,
+        128,
+        exponent=exponent,
+        return_power_spectrum=True,
+        random_state=0,
+    )
+    levels = 10 ** (-np.arange(10, 31, 5) / 20)
+    denoiser = WienerDenoiser(spectrum, shrinkage=shrinkage)
+    slope = wiener_curve(denoiser, X, levels).slope
+    assert low < slope < high
+
+
+def wiener_curve(denoiser, X, levels):
+    """Each level is told, not estimated."""
+    curves = [
+        psnr_curve(
+            clone(denoiser).set_params(noise_std=level).fit(X), X, level, random_state=0
+        )
+        for level in levels
+    ]
+    outputs = np.concatenate([curve.output_psnr for curve in curves])
+    slope = np.polyfit(-20 * np.log10(levels), outputs, 1)[0]
+    return Bunch(output_psnr=outputs, slope=slope)
+
+
+def test_no_linear_or_learned_denoiser_beats_it_on_textures():
+    """Learned from 200 images: less than 1 percent above the true spectrum."""
+    X, spectrum = make_gaussian_textures(
+        300, 64, exponent=2.0, return_power_spectrum=True, random_state=0
+    )
+    train, test = X[:200], X[200:]
+    noisy = GaussianNoise(SIGMA, random_state=0).transform(test)
+    optimum = WienerDenoiser(spectrum, noise_std=SIGMA).fit(train)
+    best = mse(test, optimum.transform(noisy))
+    learned = WienerDenoiser(noise_std=SIGMA).fit(train)
+    assert mse(test, learned.transform(noisy)) < 1.01 * best
+    for other in (
+        WienerDenoiser(shrinkage="low_pass", noise_std=SIGMA),
+        WaveletThresholdDenoiser(n_shifts=16, noise_std=SIGMA),
+        WaveletThresholdDenoiser(threshold="sure", shrinkage="soft", noise_std=SIGMA),
+    ):
+        assert mse(test, other.fit(train).transform(noisy)) > best
+
+
+@pytest.mark.parametrize("alpha", [1, 2, 3])
+def test_slopes_on_regular_backgrounds(alpha):
+    X = make_c_alpha_backgrounds(100, 128, alpha, random_state=0)
+    levels = 10 ** (-np.arange(10, 31, 5) / 20)
+    slope = wiener_curve(WienerDenoiser(), X, levels).slope
+    assert slope == pytest.approx(alpha / (alpha + 1), abs=0.02)
 
 
 def test_no_noise_keeps_the_image_and_no_signal_gives_the_mean():

@@ -27,7 +27,7 @@ def _edge_position(row, column, radius, image_size):
     return np.clip(position, 0, 1, out=position)
 
 
-def _coverage(row, column, radius, image_size):
+def coverage_of_circles(row, column, radius, image_size):
     """Smootherstep t^3 (10 - 15 t + 6 t^2) of the edge position t, in place."""
     t = _edge_position(row, column, radius, image_size)
     coverage = 6 * t
@@ -113,7 +113,7 @@ def disk_coverage(row, column, radius, image_size):
     check_consistent_length(row, column, radius)
     circles = np.column_stack([row, column, radius])
     circles = _check_disks(circles, 3, "row, column, radius")
-    return _coverage(*circles.T, image_size)
+    return coverage_of_circles(*circles.T, image_size)
 
 
 @validate_params(
@@ -161,7 +161,7 @@ def render_disks(parameters, image_size):
     """
     parameters = _check_disks(parameters, 5, "parameters")
     foreground, background = parameters.T[3:, :, None, None]
-    X = _coverage(*parameters.T[:3], image_size)
+    X = coverage_of_circles(*parameters.T[:3], image_size)
     X *= foreground - background
     X += background
     return X
@@ -219,7 +219,7 @@ def disk_tangents(parameters, image_size):
     t = _edge_position(*parameters.T[:3], image_size)
     # Chain rule: d image / d t, times the derivatives of t.
     steepness = 30 * (foreground - background) * t**2 * (1 - t) ** 2 * slope
-    coverage = _coverage(*parameters.T[:3], image_size)
+    coverage = coverage_of_circles(*parameters.T[:3], image_size)
     return np.stack(
         [
             2 * down * steepness,

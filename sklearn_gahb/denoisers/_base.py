@@ -115,6 +115,21 @@ class BaseDenoiser(
             If there is one array and `noise_std` is None or 0, or if an image in `X`
             equals that in `y`.
         """
+        return float(self.score_samples(X, y).mean())
+
+    def score_samples(self, X, y=None):
+        """PSNR of each image in dB.
+
+        Parameters
+        ----------
+        X, y : array-like or list of array-like
+            As in `score`, which is their mean.
+
+        Returns
+        -------
+        psnr : ndarray of shape (n_images,)
+            For a data range of 1.
+        """
         check_is_fitted(self)
         self._validate_params()
         images = self._check_images(X, reset=False)
@@ -123,7 +138,7 @@ class BaseDenoiser(
         denoised = noisy.map(
             lambda y, x: self._bind_clean(x.to(y.device))._transform_batch(y), clean
         )
-        return psnr(clean.data, denoised, image_shape=self.image_shape)
+        return psnr(clean.data, denoised, average=False, image_shape=self.image_shape)
 
     def _transform_batch(self, y):
         return self._denoise(y, self.noise_std)
@@ -228,6 +243,26 @@ def noisy_and_clean(estimator, images, clean, noise_std):
         )
     noisy = add_noise(images, noise_std, estimator.random_state)
     return as_images(noisy, estimator.image_shape), images
+
+
+def check_one_size(estimator, images):
+    """The one (height, width) of Images, or a ValueError."""
+    if len(images.sizes) > 1:
+        raise ValueError(
+            f"{type(estimator).__name__} is bound to one size of image, and X has "
+            f"images of {len(images.sizes)} sizes, among them "
+            f"{sorted(images.sizes)[:3]}."
+        )
+    return next(iter(images.sizes))
+
+
+def check_size(estimator, y, size):
+    """Raise a ValueError unless a tensor (n, c, h, w) has the (height, width)."""
+    if tuple(y.shape[2:]) != tuple(size):
+        raise ValueError(
+            f"X has images of {y.shape[2]}x{y.shape[3]} pixels, but "
+            f"{type(estimator).__name__} was fitted on images of {size[0]}x{size[1]}."
+        )
 
 
 @contextmanager

@@ -5,11 +5,11 @@ from numbers import Real
 
 import numpy as np
 import torch
-from sklearn.utils._param_validation import Interval
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from .._images import to_tensor
 from ..noise import median_noise_std
-from ._base import BaseDenoiser
+from ._base import BaseDenoiser, check_one_size, check_size
 from ._linearize import Linearization
 
 
@@ -32,6 +32,10 @@ class WienerDenoiser(BaseDenoiser):
     power_spectrum : array-like of shape (height, width[, channels]), default=None
         Power spectrum S in the layout of :func:`numpy.fft.fft2`, not negative. None
         learns it in `fit`.
+    shrinkage : {"wiener", "low_pass"}, default="wiener"
+        "wiener" is the optimum above. "low_pass" keeps the frequencies up to the radial
+        one at which the expected error is smallest, and none beyond: the ideal low-pass
+        filter, which has the same rate in :math:`\sigma` [2]_.
     zero_mean : bool, default=False
         Whether images have mean 0. With True nothing is subtracted, and the denoiser is
         linear.
@@ -67,6 +71,8 @@ class WienerDenoiser(BaseDenoiser):
     ----------
     .. [1] S. Mallat, "A Wavelet Tour of Signal Processing", 3rd edition, section
        11.1.2, Academic Press, 2009. :doi:`10.1016/B978-0-12-374370-1.X0001-8`
+    .. [2] J.-E. Campagne, review of the generalisation of denoisers, 2024.
+       :arxiv:`2404.16617`
 
     Examples
     --------
@@ -80,6 +86,7 @@ class WienerDenoiser(BaseDenoiser):
 
     _parameter_constraints: dict = {
         "power_spectrum": ["array-like", None],
+        "shrinkage": [StrOptions({"wiener", "low_pass"})],
         "zero_mean": ["boolean"],
         "noise_std": [Interval(Real, 0, None, closed="left"), None],
         "image_shape": [tuple, list, None],
@@ -90,19 +97,21 @@ class WienerDenoiser(BaseDenoiser):
         self,
         power_spectrum=None,
         *,
+        shrinkage="wiener",
         zero_mean=False,
         noise_std=None,
         image_shape=None,
         random_state=None,
     ):
         self.power_spectrum = power_spectrum
+        self.shrinkage = shrinkage
         self.zero_mean = zero_mean
         self.noise_std = noise_std
         self.image_shape = image_shape
         self.random_state = random_state
 
     def _fit(self, clean, noisy):
-        size = _one_size(clean)
+        size = check_one_size(self, clean)
         channels = clean.n_channels
         mean = np.zeros(channels) if self.zero_mean else mean_intensity(clean)
         if self.power_spectrum is None:
@@ -137,18 +146,15 @@ class WienerDenoiser(BaseDenoiser):
 
     def _gain(self, y, noise_std):
         """Gains of the frequencies, of shape (n or 1, channels, height, width)."""
-        if tuple(y.shape[2:]) != self.power_spectrum_.shape[:2]:
-            raise ValueError(
-                "X has images of {}x{} pixels, but WienerDenoiser was fitted on images "
-                "of {}x{}.".format(*y.shape[2:], *self.power_spectrum_.shape[:2])
-            )
+        check_size(self, y, self.power_spectrum_.shape[:2])
         if noise_std is None:
             noise_std = median_noise_std(y.detach().cpu().numpy())
         variance = torch.as_tensor(noise_std, dtype=y.dtype, device=y.device) ** 2
         spectrum = torch.as_tensor(
             self.power_spectrum_, dtype=y.dtype, device=y.device
         ).permute(2, 0, 1)
-        return wiener_gain(spectrum, variance.reshape(-1, 1, 1, 1))
+        gain = low_pass_gain if self.shrinkage == "low_pass" else wiener_gain
+        return gain(spectrum, variance.reshape(-1, 1, 1, 1))
 
 
 def filter_frequencies(y, gain):
@@ -178,10 +184,7 @@ def fourier_eigenbasis(gain, n):
     columns = torch.arange(width, device=gain.device)
     opposite = gain[:, -rows % height][:, :, -columns % width]
     gain = (gain + opposite) / 2
-    radius = (
-        torch.fft.fftfreq(height, device=gain.device)[:, None] ** 2
-        + torch.fft.fftfreq(width, device=gain.device) ** 2
-    ).expand_as(gain)
+    radius = radial_frequency(height, width, gain.device).expand_as(gain)
     by_radius = radius.flatten().argsort(stable=True)
     order = by_radius[gain.flatten()[by_radius].argsort(descending=True, stable=True)]
 
@@ -208,6 +211,39 @@ def wiener_gain(power_spectrum, noise_variance):
     """S / (S + sigma^2), and 1 where both vanish."""
     total = power_spectrum + noise_variance
     return torch.where(total > 0, power_spectrum / total, 1.0)
+
+
+def low_pass_gain(power_spectrum, noise_variance):
+    """1 up to the radial frequency that minimises the mean squared error, 0 beyond.
+
+    Parameters
+    ----------
+    power_spectrum : Tensor of shape (channels, height, width)
+    noise_variance : Tensor of shape (n, 1, 1, 1)
+
+    Returns
+    -------
+    gain : Tensor of shape (n, channels, height, width)
+    """
+    channels, height, width = power_spectrum.shape
+    radius = radial_frequency(height, width, power_spectrum.device).flatten()
+    # Rings of equal radius, from the inside.
+    _, ring = radius.unique(return_inverse=True)
+    n_rings = int(ring.max()) + 1
+    power = power_spectrum.new_zeros(channels, n_rings)
+    power.index_add_(1, ring, power_spectrum.flatten(1))
+    # What keeping a ring adds to the error: its noise, minus its signal.
+    cost = noise_variance[:, :, 0] * torch.bincount(ring, minlength=n_rings) - power
+    cost = torch.cat([torch.zeros_like(cost[..., :1]), cost.cumsum(dim=-1)], dim=-1)
+    n_kept = cost.argmin(dim=-1, keepdim=True)
+    return (ring < n_kept).to(power).unflatten(-1, (height, width))
+
+
+def radial_frequency(height, width, device):
+    """Squared radial frequencies of a transform, in cycles a pixel, (height, width)."""
+    rows = torch.fft.fftfreq(height, dtype=torch.float64, device=device)
+    columns = torch.fft.fftfreq(width, dtype=torch.float64, device=device)
+    return rows[:, None] ** 2 + columns**2
 
 
 def mean_intensity(images):
@@ -239,15 +275,6 @@ def correct_zero_frequency(power_spectrum, n_images):
         power_spectrum[0, 0] *= n_images / (n_images - 1)
     else:
         power_spectrum[0, 0] = power_spectrum.max(axis=(0, 1))
-
-
-def _one_size(images):
-    if len(images.sizes) > 1:
-        raise ValueError(
-            "WienerDenoiser is bound to one size of image, and X has images of "
-            f"{len(images.sizes)} sizes, among them {sorted(images.sizes)[:3]}."
-        )
-    return next(iter(images.sizes))
 
 
 def _check_power_spectrum(power_spectrum, shape):

@@ -1,5 +1,6 @@
 """The figures: one Display class a kind of figure, arrays in, axes out."""
 
 from ._jacobian_basis import JacobianBasisDisplay
+from ._psnr_curve import PSNRCurveDisplay
 
-__all__ = ["JacobianBasisDisplay"]
+__all__ = ["JacobianBasisDisplay", "PSNRCurveDisplay"]

@@ -1,0 +1,276 @@
+"""Orthogonal bandlets: the best basis of directed squares of wavelet coefficients.
+
+Bands are tensors (n, h, w) of wavelet coefficients, n counting images and channels. A
+geometry says, for each size of square, what is done with each square of each band:
+``{size: [choices of band, ...]}`` with choices of shape (n, h // size, w // size), an
+index of a direction, `AS_IT_IS`, or `NOT_A_LEAF` where smaller squares or the one
+around decide. Coefficients that no square covers stay as they are.
+"""
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pywt
+import torch
+
+from ._thresholding import analyse, largest_factors, synthesise
+
+AS_IT_IS, NOT_A_LEAF = -1, -2
+
+
+@dataclass(frozen=True)
+class BandletFrame:
+    """Bandlets of images of one size; images are arrays (n, channels, height, width).
+
+    Attributes
+    ----------
+    wavelet : pywt.Wavelet
+    levels : int
+    axes : list of int
+        Axes that are transformed, at most 2 and 3.
+    dictionary : dict of int to Tensor of shape (n_directions, size**2, size**2)
+        Transforms by size of the squares, each size twice the one before.
+    """
+
+    wavelet: pywt.Wavelet
+    levels: int
+    axes: list
+    dictionary: dict
+
+    def analyse(self, images):
+        """Coarse band (n, channels, h, w), and wavelet bands (n * channels, h, w)."""
+        coarse, details = analyse(images, self.wavelet, self.levels, self.axes)
+        device = next(iter(self.dictionary.values())).device
+        bands = [
+            torch.from_numpy(band.reshape(-1, *band.shape[2:])).to(device)
+            for level in details
+            for band in level.values()
+        ]
+        return coarse, bands
+
+    def synthesise(self, coarse, bands):
+        """Images with these bands; inverse of `analyse`."""
+        keys = ["ad", "da", "dd"] if len(self.axes) == 2 else ["d"]
+        parts = iter(bands)
+        details = [
+            {
+                key: band.cpu().numpy().reshape(*coarse.shape[:2], *band.shape[1:])
+                for key, band in zip(keys, parts, strict=False)
+            }
+            for _ in range(self.levels)
+        ]
+        return synthesise(coarse, details, self.wavelet, self.axes)
+
+    def choose_geometry(self, bands, T, penalty):
+        """Best basis of bands at thresholds T (n, 1, 1); see `choose_geometry`."""
+        scale = torch.where(T > 0, 1 / T, 0)
+        return choose_geometry([scale * b for b in bands], self.dictionary, penalty)
+
+    def to_bandlets(self, bands, geometry):
+        """Bandlet coefficients of wavelet bands, in their places."""
+        return transform_leaves(bands, geometry, self.dictionary, inverse=False)
+
+    def from_bandlets(self, bands, geometry):
+        """Inverse, and transpose, of `to_bandlets`."""
+        return transform_leaves(bands, geometry, self.dictionary, inverse=True)
+
+    def multiply(self, images, geometry, factors):
+        """Multiply coefficients in the geometry of one image: G^T diag(factors) G."""
+        coarse, bands = self.analyse(images)
+        geometry = repeat_geometry(geometry, len(images))
+        bands = [
+            (factor * band.unflatten(0, (-1, len(factor)))).flatten(0, 1)
+            for factor, band in zip(
+                factors, self.to_bandlets(bands, geometry), strict=True
+            )
+        ]
+        return self.synthesise(coarse, self.from_bandlets(bands, geometry))
+
+    def eigenbasis(self, image, geometry, factors, n):
+        """Factors in descending order, and the bandlets of the first `n`.
+
+        Parameters
+        ----------
+        image : ndarray of shape (1, channels, height, width)
+            Its larger coefficients come first where factors are equal.
+        geometry, factors
+            Of this image.
+
+        Returns
+        -------
+        factors : ndarray of shape (d,)
+            The coarse band has factors of 1.
+        atoms : ndarray of shape (n, channels, height, width)
+        """
+        coarse, bands = self.analyse(image)
+        bands = self.to_bandlets(bands, geometry)
+        sorted_factors, units = largest_factors(
+            [coarse, *(band[None].cpu().numpy() for band in bands)],
+            [np.ones_like(coarse), *(one[None].cpu().numpy() for one in factors)],
+            n,
+        )
+        coarse, *units = units
+        units = [
+            torch.from_numpy(unit).to(band).flatten(0, 1)
+            for unit, band in zip(units, bands, strict=True)
+        ]
+        units = self.from_bandlets(units, repeat_geometry(geometry, n))
+        return sorted_factors, self.synthesise(coarse, units)
+
+
+def bandlet_factors(coefficients, clean, sigma, threshold, shrinkage):
+    """Factors of coefficients, as `BandletOracle` defines them.
+
+    Parameters
+    ----------
+    coefficients, clean : list of Tensor of shape (n, h, w)
+        Bandlet coefficients of noisy and of clean images.
+    sigma : Tensor of shape (n, 1, 1)
+        Where it is 0, all factors are 1.
+    threshold : float
+    shrinkage : {"hard", "projection", "attenuation"}
+    """
+    if shrinkage == "hard":
+        kept = [c.abs() > threshold * sigma for c in coefficients]
+        return [mask.to(c) for mask, c in zip(kept, coefficients, strict=True)]
+    if shrinkage == "projection":
+        return [((c.abs() > sigma) | (sigma == 0)).to(c) for c in clean]
+    return [torch.where(sigma == 0, 1.0, c**2 / (c**2 + sigma**2)) for c in clean]
+
+
+def choose_geometry(bands, dictionary, penalty):
+    r"""Best basis of squares, for a threshold of 1.
+
+    The cost of a leaf of the quadtree is :math:`\sum \min(c^2, 1)` plus `penalty`
+    times its bits: the logarithm to base 2 of the number of directions, or 1 if the
+    coefficients are left as they are. A split costs 1 bit. Four squares are merged
+    where the one around costs no more.
+
+    Parameters
+    ----------
+    bands : list of Tensor of shape (n, h, w)
+        Wavelet coefficients, divided by the threshold.
+    dictionary : dict of int to Tensor of shape (n_directions, size**2, size**2)
+        Transforms by size of the squares, each size twice the one before.
+    penalty : float
+        Cost of a bit.
+
+    Returns
+    -------
+    geometry : dict of int to list of Tensor of shape (n, h // size, w // size)
+    """
+    if not bands:
+        return {size: [] for size in dictionary}
+    geometry, costs = {}, None
+    for size, matrices in dictionary.items():
+        squares, shapes = _cut(bands, size)
+        best = squares.clamp(-1, 1).square().sum(dim=1) + penalty
+        choices = torch.full(best.shape, AS_IT_IS, device=best.device)
+        if costs is not None:
+            split = _sum_of_children(costs, shapes) + penalty
+            choices[split < best] = NOT_A_LEAF
+            best = torch.minimum(best, split)
+        bits = penalty * math.log2(len(matrices))
+        # At best the energy of a square goes to one coefficient.
+        bound = squares.square().sum(dim=1).clamp(max=1) + bits
+        (promising,) = torch.nonzero(bound < best, as_tuple=True)
+        if len(promising):
+            directed, direction = _directed_costs(squares[promising], matrices).min(0)
+            gains = directed + bits < best[promising]
+            choices[promising[gains]] = direction[gains]
+            best[promising[gains]] = directed[gains] + bits
+        geometry[size] = _paste_numbers(choices, shapes)
+        costs = _paste_numbers(best, shapes)
+    return _mark_covered(geometry)
+
+
+def _directed_costs(squares, matrices):
+    """Sums of min(c^2, 1) along each direction, of shape (n_directions, n_squares)."""
+    costs = squares.new_empty(len(matrices), len(squares))
+    for cost, matrix in zip(costs, matrices, strict=True):
+        coefficients = (squares @ matrix.T).clamp_(-1, 1)
+        torch.linalg.vector_norm(coefficients, dim=1, out=cost)
+    return costs.square_()
+
+
+def _sum_of_children(costs, shapes):
+    sums = []
+    for cost, (n, rows, columns) in zip(costs, shapes, strict=True):
+        inner = cost[:, : 2 * rows, : 2 * columns]
+        sums.append(inner.reshape(n, rows, 2, columns, 2).sum((2, 4)).flatten())
+    return torch.cat(sums)
+
+
+def _mark_covered(geometry):
+    """Squares within a leaf are no leaves."""
+    sizes = sorted(geometry, reverse=True)
+    covered = [torch.zeros_like(one, dtype=torch.bool) for one in geometry[sizes[0]]]
+    for size, smaller in pairwise(sizes):
+        inner = []
+        for i, choices in enumerate(geometry[size]):
+            closed = (choices != NOT_A_LEAF) | covered[i]
+            closed = closed.repeat_interleave(2, 1).repeat_interleave(2, 2)
+            children = geometry[smaller][i]
+            mask = torch.zeros_like(children, dtype=torch.bool)
+            mask[:, : closed.shape[1], : closed.shape[2]] = closed
+            children[mask] = NOT_A_LEAF
+            inner.append(mask)
+        covered = inner
+    return geometry
+
+
+def transform_leaves(bands, geometry, dictionary, *, inverse):
+    """Bandlet coefficients of wavelet bands, in their places; or the inverse."""
+    bands = [band.clone() for band in bands]
+    for size, matrices in dictionary.items() if bands else ():
+        choices = torch.cat([choices.flatten() for choices in geometry[size]])
+        n_squares = torch.bincount(choices.clamp(min=-1) + 1)[1:].tolist()
+        if not n_squares:
+            continue
+        squares, shapes = _cut(bands, size)
+        order = choices.argsort()[-sum(n_squares) :]
+        for matrix, leaves in zip(matrices, order.split(n_squares), strict=False):
+            if len(leaves):
+                squares[leaves] = squares[leaves] @ (matrix if inverse else matrix.T)
+        _paste(squares, shapes, bands, size)
+    return bands
+
+
+def repeat_geometry(geometry, n_times):
+    """Geometry of copies of one image."""
+    return {
+        size: [one.repeat(n_times, 1, 1) for one in choices]
+        for size, choices in geometry.items()
+    }
+
+
+def _cut(bands, size):
+    """Flattened squares (n_squares, size**2) of all bands, and (n, rows, columns)."""
+    shapes = [(len(b), b.shape[1] // size, b.shape[2] // size) for b in bands]
+    squares = [
+        _view_of_squares(band, size).permute(0, 1, 3, 2, 4).reshape(-1, size**2)
+        for band in bands
+    ]
+    return torch.cat(squares), shapes
+
+
+def _paste(squares, shapes, bands, size):
+    """Inverse of `_cut`, in place."""
+    parts = squares.split([math.prod(shape) for shape in shapes])
+    for part, shape, band in zip(parts, shapes, bands, strict=True):
+        view = _view_of_squares(band, size)
+        view.copy_(part.reshape(*shape, size, size).permute(0, 1, 3, 2, 4))
+
+
+def _paste_numbers(numbers, shapes):
+    parts = numbers.split([math.prod(shape) for shape in shapes])
+    return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+
+
+def _view_of_squares(band, size):
+    """View (n, rows, size, columns, size) of what whole squares cover."""
+    rows, columns = band.shape[1] // size, band.shape[2] // size
+    covered = band[:, : rows * size, : columns * size]
+    return covered.unflatten(2, (columns, size)).unflatten(1, (rows, size))

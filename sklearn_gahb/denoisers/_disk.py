@@ -1,0 +1,205 @@
+"""The best possible denoiser of disks."""
+
+import warnings
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_is_fitted
+
+from .._images import to_tensor
+from ..datasets._disks import EDGE_HALF_WIDTH
+from ..datasets._generators import check_range
+from ._base import BaseDenoiser, check_one_size, check_size
+from ._disk_posterior import DiskPrior, sample_disk_posterior
+from ._linearize import Linearization
+from ._thresholding import noise_levels
+
+# Fewer effective draws come with a warning.
+ENOUGH = 100
+# Noise below this is taken for it: the posterior is narrower than rounding.
+SMALLEST_NOISE = 1e-4
+
+
+class DiskPosteriorDenoiser(BaseDenoiser):
+    r"""Posterior mean of the images of `make_disk_images`, the optimum for them.
+
+    .. math:: \hat x(y) = E[x | y]
+              = \frac{\int x(g, a)\, e^{-\|y - x(g, a)\|^2 / 2 \sigma^2}\, dg\, da}
+                     {\int e^{-\|y - x(g, a)\|^2 / 2 \sigma^2}\, dg\, da}
+
+    over the prior of the geometry g (centre and radius) and of the intensities a of
+    foreground and background. No denoiser has a lower mean squared error on such
+    images; it tends to :math:`5 \sigma^2 / d` in d pixels for vanishing noise. The
+    integral over the intensities is done by quadrature, that over the geometry by
+    adaptive importance sampling, about 0.02 s an image of 32x32.
+
+    Parameters
+    ----------
+    radius_range : tuple of (float, float), default=None
+        Smallest and largest radius in pixels, as of `make_disk_images`; positive, and
+        at most ``image_size / 2 - 1``. None means
+        ``(max(2, image_size / 8), 3 * image_size / 8)``.
+    n_draws : int, default=1500
+        Number of geometries that are drawn for each image.
+    noise_std : float, default=None
+        Standard deviation of the noise, in the units of the images, which for unsigned
+        integers are fractions of the largest value: 25 of 255 is ``25 / 255``. None
+        estimates it for each image by `estimate_noise_std`. Less than 0.0001 is taken
+        for that.
+    image_shape : tuple of int, default=None
+        (height, width) of the rows of 2-D arrays.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the draws, which are the same for every image, and the noise that
+        ``score(X)`` adds.
+
+    Attributes
+    ----------
+    image_size_ : int
+        Height and width of the images.
+    radius_range_ : tuple of (float, float)
+        Radii in use.
+    n_channels_in_ : int
+        Number of channels seen during :term:`fit`: 1.
+    n_features_in_ : int
+        Number of values of an image seen during :term:`fit`. Not defined for lists.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of features seen during :term:`fit`. Defined only when `X` has feature
+        names that are all strings.
+
+    See Also
+    --------
+    sklearn_gahb.datasets.make_disk_images : The images.
+    EmpiricalDenoiser : The optimum for a finite set of images.
+
+    Notes
+    -----
+    A warning tells where the draws are too few: an image whose weights are worth fewer
+    than 100 equal ones, their effective sample size, because of a posterior with many
+    modes, or because the image is no disk.
+
+    References
+    ----------
+    .. [1] Z. Kadkhodaie, F. Guth, E. P. Simoncelli, S. Mallat, "Generalization in
+       diffusion models arises from geometry-adaptive harmonic representations",
+       ICLR 2024. :arxiv:`2310.02557`
+
+    Examples
+    --------
+    >>> from sklearn_gahb import DiskPosteriorDenoiser, WaveletThresholdDenoiser
+    >>> from sklearn_gahb.datasets import make_disk_images
+    >>> X = make_disk_images(10, 32, random_state=0)
+    >>> optimum = DiskPosteriorDenoiser(noise_std=0.1, random_state=0).fit(X)
+    >>> wavelets = WaveletThresholdDenoiser(noise_std=0.1, random_state=0).fit(X)
+    >>> optimum.score(X) - wavelets.score(X) > 10
+    True
+    """
+
+    _parameter_constraints: dict = {
+        "radius_range": [tuple, list, np.ndarray, None],
+        "n_draws": [Interval(Integral, 100, None, closed="left")],
+        "noise_std": [Interval(Real, 0, None, closed="left"), None],
+        "image_shape": [tuple, list, None],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        radius_range=None,
+        *,
+        n_draws=1500,
+        noise_std=None,
+        image_shape=None,
+        random_state=None,
+    ):
+        self.radius_range = radius_range
+        self.n_draws = n_draws
+        self.noise_std = noise_std
+        self.image_shape = image_shape
+        self.random_state = random_state
+
+    def _fit(self, clean, noisy):
+        height, width = check_one_size(self, clean)
+        if height != width or height < 8 or clean.n_channels != 1:
+            raise ValueError(
+                "Images of disks are grey and square, of at least 8x8 pixels; X has "
+                f"images of {height}x{width} pixels and {clean.n_channels} channels."
+            )
+        radius_range = self.radius_range
+        if radius_range is None:
+            radius_range = max(2, height / 8), 3 * height / 8
+        self.radius_range_ = check_range(
+            "radius_range", radius_range, 1e-3, height / 2 - EDGE_HALF_WIDTH
+        )
+        self.image_size_ = height
+
+    def effective_sample_size(self, X):
+        """Count the equal weights that the draws for each image are worth.
+
+        Parameters
+        ----------
+        X : array-like or list of array-like
+            Noisy images, in a layout that `fit` accepts.
+
+        Returns
+        -------
+        sizes : ndarray of shape (n_images,)
+            From 1 to `n_draws`. The error of the posterior mean, relative to the spread
+            of the posterior, is about one over the root.
+        """
+        check_is_fitted(self)
+        images = self._check_images(X, reset=False)
+        sizes = []
+        for number, batch in images.batches():
+            y = to_tensor(images.stacks[number][batch])
+            posteriors = self._posteriors(y, self.noise_std)
+            sizes += [posterior.effective_sample_size for posterior in posteriors]
+        return np.array(sizes)
+
+    def _denoise(self, y, noise_std):
+        means, sizes = [], []
+        for posterior in self._posteriors(y, noise_std):
+            means.append(posterior.mean())
+            sizes.append(posterior.effective_sample_size)
+        n_few = sum(size < ENOUGH for size in sizes)
+        if n_few:
+            warnings.warn(
+                f"The effective sample size is under {ENOUGH} for {n_few} of "
+                f"{len(sizes)} images, and {min(sizes):.0f} at the least: increase "
+                f"n_draws={self.n_draws}, or check noise_std.",
+                stacklevel=2,
+            )
+        return y.new_tensor(np.array(means)).reshape(y.shape)
+
+    def _linearize(self, y, noise_std):
+        (posterior,) = self._posteriors(y, noise_std)
+        sigma = max(
+            noise_levels(y.detach().cpu().numpy(), noise_std).item(), SMALLEST_NOISE
+        )
+        factors = y.new_tensor(posterior.covariance_factors() / sigma)
+
+        def multiply(v):
+            # The posterior covariance over sigma^2, which is symmetric.
+            return (v.flatten(1) @ factors.T @ factors).reshape(v.shape)
+
+        x_hat = y.new_tensor(posterior.mean()).reshape(y.shape)
+        return Linearization(x_hat, multiply, multiply)
+
+    def _posteriors(self, y, noise_std):
+        """Yield the posterior of each image of a tensor (n, 1, h, w)."""
+        check_size(self, y, (self.image_size_,) * 2)
+        prior = DiskPrior(self.image_size_, *self.radius_range_)
+        images = y.detach().cpu().numpy().astype(np.float64)
+        sigmas = np.broadcast_to(
+            noise_levels(images, noise_std), (len(images), 1, 1, 1)
+        ).ravel()
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        for image, sigma in zip(images, sigmas, strict=True):
+            yield sample_disk_posterior(
+                image.ravel(),
+                max(sigma, SMALLEST_NOISE),
+                prior,
+                self.n_draws,
+                np.random.default_rng(seed),
+            )

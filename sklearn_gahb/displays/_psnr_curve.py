@@ -1,0 +1,153 @@
+"""Output PSNR against input PSNR."""
+
+import numpy as np
+
+from .._optional import import_optional
+
+
+class PSNRCurveDisplay:
+    r"""Draw the PSNR of denoised images against that of the noisy ones.
+
+    One line with error bars a denoiser, and lines of given slopes to compare with: for
+    images of regularity :math:`\alpha` the optimum has the slope
+    :math:`\alpha / (\alpha + 1)` [1]_. It is recommended to use `from_curves`.
+
+    Parameters
+    ----------
+    curves : dict of str to :class:`~sklearn.utils.Bunch`
+        Names, and what :func:`~sklearn_gahb.metrics.psnr_curve` returned.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes that were drawn into.
+    figure_ : matplotlib Figure
+        Their figure.
+    lines_ : dict of str to matplotlib Line2D
+        The line of each denoiser.
+    slope_lines_ : dict of str to matplotlib Line2D
+        The lines of given slopes.
+
+    See Also
+    --------
+    sklearn_gahb.metrics.psnr_curve : Measures the curves.
+
+    References
+    ----------
+    .. [1] A. P. Korostelev, A. B. Tsybakov, "Minimax Theory of Image Reconstruction",
+       Lecture Notes in Statistics 82, Springer, 1993.
+       :doi:`10.1007/978-1-4612-2712-0`
+
+    Examples
+    --------
+    >>> from sklearn_gahb import WienerDenoiser
+    >>> from sklearn_gahb.datasets import make_gaussian_textures
+    >>> from sklearn_gahb.displays import PSNRCurveDisplay
+    >>> from sklearn_gahb.metrics import psnr_curve
+    >>> X = make_gaussian_textures(50, 32, exponent=2, random_state=0)
+    >>> curve = psnr_curve(WienerDenoiser().fit(X), X, [0.3, 0.1, 0.03])
+    >>> display = PSNRCurveDisplay.from_curves(
+    ...     {"Wiener": curve}, slopes={"optimal rate": 1 / 2}
+    ... )
+    >>> list(display.lines_), list(display.slope_lines_)
+    (['Wiener'], ['optimal rate'])
+    """
+
+    def __init__(self, *, curves):
+        self.curves = curves
+
+    @classmethod
+    def from_curves(cls, curves, *, slopes=None, ax=None):
+        """Draw measured curves.
+
+        Parameters
+        ----------
+        curves : dict of str to :class:`~sklearn.utils.Bunch`
+            Names, and what :func:`~sklearn_gahb.metrics.psnr_curve` returned.
+        slopes : dict of str to float, default=None
+            Names and slopes of lines to compare with, such as
+            ``{"optimal rate": alpha / (alpha + 1)}``.
+        ax : matplotlib Axes, default=None
+            Where to draw. None makes a new figure.
+
+        Returns
+        -------
+        display : PSNRCurveDisplay
+            That was drawn.
+        """
+        return cls(curves=curves).plot(slopes=slopes, ax=ax)
+
+    def plot(self, *, slopes=None, ax=None):
+        """Draw the figure.
+
+        Parameters
+        ----------
+        slopes : dict of str to float, default=None
+            Names and slopes of lines to compare with. They pass through the highest
+            curve in the middle of the range that slopes were fitted to.
+        ax : matplotlib Axes, default=None
+            Where to draw. None makes a new figure.
+
+        Returns
+        -------
+        display : PSNRCurveDisplay
+            Itself, with `ax_`, `figure_`, `lines_` and `slope_lines_`.
+
+        Raises
+        ------
+        ImportError
+            If Matplotlib is not installed.
+        ValueError
+            If there are no curves.
+        """
+        plt = import_optional("matplotlib.pyplot", "plot")
+        if not self.curves:
+            raise ValueError("curves is empty; at least one is needed.")
+        if ax is None:
+            _, ax = plt.subplots(layout="constrained")
+        self.ax_, self.figure_ = ax, ax.figure
+        self.lines_ = {name: self._plot_curve(name) for name in self.curves}
+        self.slope_lines_ = {
+            name: self._plot_slope(name, slope)
+            for name, slope in (slopes or {}).items()
+        }
+        low, high = self._input_range()
+        ax.plot([low, high], [low, high], color="0.8", linewidth=0.8, zorder=0)
+        ax.set(xlabel="input PSNR (dB)", ylabel="output PSNR (dB)")
+        ax.legend()
+        return self
+
+    def _plot_curve(self, name):
+        curve = self.curves[name]
+        order = np.argsort(curve.input_psnr)
+        label = name
+        if np.isfinite(curve.slope):
+            label = f"{name}, slope {curve.slope:.2f}"
+        bars = self.ax_.errorbar(
+            curve.input_psnr[order],
+            curve.output_psnr[order],
+            yerr=np.nan_to_num(curve.output_psnr_std_err[order]),
+            marker=".",
+            label=label,
+        )
+        return bars.lines[0]
+
+    def _plot_slope(self, name, slope):
+        best = max(self.curves.values(), key=lambda curve: curve.output_psnr.max())
+        order = np.argsort(best.input_psnr)
+        low, high = self._input_range()
+        middle = np.clip(np.mean(best.slope_range), low, high)
+        height = np.interp(middle, best.input_psnr[order], best.output_psnr[order])
+        x = np.array([low, high])
+        (line,) = self.ax_.plot(
+            x,
+            height + slope * (x - middle),
+            linestyle="--",
+            color="0.4",
+            label=f"{name}, slope {slope:.2f}",
+        )
+        return line
+
+    def _input_range(self):
+        inputs = np.concatenate([curve.input_psnr for curve in self.curves.values()])
+        return inputs.min(), inputs.max()

@@ -1,0 +1,104 @@
+"""The posterior mean where the density is the training set."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import softmax
+
+from sklearn_gahb import EmpiricalDenoiser, GaussianNoise, as_denoise
+from sklearn_gahb.datasets import make_disk_images
+from sklearn_gahb.denoisers import _empirical
+from sklearn_gahb.jacobian import jacobian_operator
+
+RNG = np.random.RandomState(0)
+TRAIN = RNG.rand(50, 6, 7)
+SIGMAS = [1e-3, 1e-2, 0.1, 0.5, 1.0, 10.0]
+
+
+def brute_force(y, train, sigma):
+    distances = ((y[:, None] - train[None]) ** 2).sum((2, 3))
+    weights = softmax(-distances / (2 * sigma**2), axis=1)
+    return np.einsum("nm,mhw->nhw", weights, train), weights
+
+
+@pytest.mark.parametrize("sigma", SIGMAS)
+@pytest.mark.parametrize("block", [2**22, 42 * 7])
+def test_equals_the_formula(sigma, block, monkeypatch):
+    monkeypatch.setattr(_empirical, "BLOCK", block)
+    y = TRAIN[:20] + sigma * RNG.randn(20, 6, 7)
+    denoised = EmpiricalDenoiser(noise_std=sigma).fit(TRAIN).transform(y)
+    np.testing.assert_allclose(denoised, brute_force(y, TRAIN, sigma)[0], atol=1e-10)
+
+
+def test_offsets_do_not_cost_precision():
+    y = TRAIN[:20] + 0.1 * RNG.randn(20, 6, 7)
+    denoised = EmpiricalDenoiser(noise_std=0.1).fit(TRAIN + 100).transform(y + 100)
+    np.testing.assert_allclose(denoised - 100, brute_force(y, TRAIN, 0.1)[0], atol=1e-8)
+
+
+@pytest.mark.parametrize("sigma", [0.0, 1e-30, 1e-6, 1e-3])
+def test_little_noise_gives_the_closest_training_image(sigma):
+    y = RNG.rand(20, 6, 7)
+    closest = ((y[:, None] - TRAIN[None]) ** 2).sum((2, 3)).argmin(1)
+    denoised = EmpiricalDenoiser(noise_std=sigma).fit(TRAIN).transform(y)
+    np.testing.assert_allclose(denoised, TRAIN[closest], atol=1e-12)
+
+
+@pytest.mark.parametrize("sigma", [0.05, 0.5, 2.0])
+@pytest.mark.parametrize("block", [2**22, 42 * 7])
+def test_jacobian_is_the_posterior_covariance(sigma, block, monkeypatch):
+    monkeypatch.setattr(_empirical, "BLOCK", block)
+    y = TRAIN[0] + sigma * RNG.randn(6, 7)
+    denoiser = EmpiricalDenoiser(noise_std=sigma).fit(TRAIN)
+    mean, weights = brute_force(y[None], TRAIN, sigma)
+    deviations = (TRAIN - mean).reshape(50, -1)
+    covariance = (weights.T * deviations).T @ deviations
+    J = jacobian_operator(denoiser, y)
+    np.testing.assert_allclose(J @ np.eye(42), covariance / sigma**2, atol=1e-8)
+    np.testing.assert_allclose(J.H @ np.eye(42), covariance / sigma**2, atol=1e-8)
+    v = RNG.randn(6, 7)
+    moved = denoiser.transform(np.stack([y + 1e-6 * v, y - 1e-6 * v]))
+    np.testing.assert_allclose(
+        J @ v.ravel(), (moved[0] - moved[1]).ravel() / 2e-6, atol=1e-6
+    )
+
+
+def test_jacobian_vanishes_where_one_image_has_all_the_weight():
+    J = jacobian_operator(EmpiricalDenoiser(noise_std=0.0).fit(TRAIN), TRAIN[0])
+    np.testing.assert_array_equal(J @ np.ones(42), 0)
+
+
+def test_memorises():
+    X = make_disk_images(200, 16, random_state=0)
+    denoiser = EmpiricalDenoiser(noise_std=0.1, random_state=0).fit(X[:100])
+    assert denoiser.score(X[:100]) > 60
+    assert denoiser.score(X[100:]) < 25
+
+
+def test_layouts():
+    colour = RNG.randint(0, 256, (30, 5, 5, 3)).astype(np.uint8)
+    noisy = GaussianNoise(0.1, random_state=0).fit_transform(colour)
+    expected = EmpiricalDenoiser(noise_std=0.1).fit(colour).transform(noisy)
+    as_list = EmpiricalDenoiser(noise_std=0.1).fit(list(colour)).transform(list(noisy))
+    np.testing.assert_array_equal(np.stack(as_list), expected)
+    tensors = EmpiricalDenoiser(noise_std=0.1).fit(list(torch.from_numpy(colour)))
+    np.testing.assert_array_equal(tensors.transform(noisy), expected)
+    np.testing.assert_allclose(expected, colour / np.float32(255), atol=1e-6)
+    y = torch.from_numpy(TRAIN[:2, None])
+    both = as_denoise(EmpiricalDenoiser().fit(TRAIN))(y, torch.tensor([0.0, 1e9]))
+    np.testing.assert_allclose(both[0, 0], TRAIN[0])
+    np.testing.assert_allclose(both[1, 0], TRAIN.mean(0))
+
+
+def test_training_set_is_not_copied(tmp_path):
+    memmap = np.memmap(tmp_path / "X", np.uint8, "w+", shape=(20, 6, 7))
+    denoiser = EmpiricalDenoiser().fit(memmap)
+    assert np.shares_memory(denoiser.train_images_, memmap)
+    assert denoiser.train_images_.dtype == np.uint8
+
+
+def test_bad_input():
+    with pytest.raises(ValueError, match="was fitted on images of 6x7"):
+        EmpiricalDenoiser().fit(TRAIN).transform(np.ones((1, 7, 6)))
+    with pytest.raises(ValueError, match="images of 2 sizes"):
+        EmpiricalDenoiser().fit([np.ones((8, 8)), np.ones((8, 9))])
