@@ -80,7 +80,7 @@ class Images:
         stacks = [_raw_tensor(stack).to(device) for stack in self.stacks]
         return Images(self.data, stacks, self.name)
 
-    def batches(self, max_pixels=2**18):
+    def batches(self, max_pixels=2**19):
         """Yield (stack number, slice) of at most `max_pixels` pixels, or one image."""
         for number, stack in enumerate(self.stacks):
             n_pixels = stack.shape[1] * stack.shape[2]

@@ -224,17 +224,27 @@ def _mark_covered(geometry):
 def transform_leaves(bands, geometry, dictionary, *, inverse):
     """Bandlet coefficients of wavelet bands, in their places; or the inverse."""
     bands = [band.clone() for band in bands]
-    for size, matrices in dictionary.items() if bands else ():
-        choices = torch.cat([choices.flatten() for choices in geometry[size]])
-        n_squares = torch.bincount(choices.clamp(min=-1) + 1)[1:].tolist()
-        if not n_squares:
+    for size, matrices in dictionary.items():
+        # Directed leaves of each band: image, row and column, and the direction.
+        places = [torch.nonzero(one >= 0, as_tuple=True) for one in geometry[size]]
+        views = [_view_of_squares(band, size) for band in bands]
+        counts = [len(place[0]) for place in places]
+        if not sum(counts):
             continue
-        squares, shapes = _cut(bands, size)
-        order = choices.argsort()[-sum(n_squares) :]
-        for matrix, leaves in zip(matrices, order.split(n_squares), strict=False):
+        squares = torch.cat(
+            [view[n, i, :, j] for view, (n, i, j) in zip(views, places, strict=True)]
+        ).flatten(1)
+        choices = torch.cat(
+            [one[place] for one, place in zip(geometry[size], places, strict=True)]
+        )
+        order = choices.argsort()
+        n_leaves = torch.bincount(choices, minlength=len(matrices)).tolist()
+        for matrix, leaves in zip(matrices, order.split(n_leaves), strict=True):
             if len(leaves):
                 squares[leaves] = squares[leaves] @ (matrix if inverse else matrix.T)
-        _paste(squares, shapes, bands, size)
+        parts = squares.unflatten(1, (size, size)).split(counts)
+        for view, (n, i, j), part in zip(views, places, parts, strict=True):
+            view[n, i, :, j] = part
     return bands
 
 
@@ -249,19 +259,12 @@ def repeat_geometry(geometry, n_times):
 def _cut(bands, size):
     """Flattened squares (n_squares, size**2) of all bands, and (n, rows, columns)."""
     shapes = [(len(b), b.shape[1] // size, b.shape[2] // size) for b in bands]
-    squares = [
-        _view_of_squares(band, size).permute(0, 1, 3, 2, 4).reshape(-1, size**2)
-        for band in bands
-    ]
-    return torch.cat(squares), shapes
-
-
-def _paste(squares, shapes, bands, size):
-    """Inverse of `_cut`, in place."""
-    parts = squares.split([math.prod(shape) for shape in shapes])
-    for part, shape, band in zip(parts, shapes, bands, strict=True):
-        view = _view_of_squares(band, size)
-        view.copy_(part.reshape(*shape, size, size).permute(0, 1, 3, 2, 4))
+    counts = [math.prod(shape) for shape in shapes]
+    squares = bands[0].new_empty(sum(counts), size**2)
+    for band, shape, part in zip(bands, shapes, squares.split(counts), strict=True):
+        view = _view_of_squares(band, size).permute(0, 1, 3, 2, 4)
+        part.view(*shape, size, size).copy_(view)
+    return squares, shapes
 
 
 def _paste_numbers(numbers, shapes):
