@@ -1,8 +1,10 @@
 """Distances between images, and scorers."""
 
+import copy
 from numbers import Real
 
 import numpy as np
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
@@ -136,12 +138,21 @@ def _squared_errors(clean, denoised, image_shape):
         "estimator": "no_validation",
         "X": "no_validation",
         "noise_std": ["array-like", Interval(Real, 0, None, closed="neither")],
+        "tell_noise_std": ["boolean"],
         "slope_range": [tuple, list],
         "random_state": ["random_state"],
     },
     prefer_skip_nested_validation=True,
 )
-def psnr_curve(estimator, X, noise_std, *, slope_range=(10.0, 30.0), random_state=None):
+def psnr_curve(
+    estimator,
+    X,
+    noise_std,
+    *,
+    tell_noise_std=True,
+    slope_range=(10.0, 30.0),
+    random_state=None,
+):
     r"""PSNR of a fitted denoiser against that of the noisy images, and its slope.
 
     Where the mean squared error decays like :math:`\sigma^{2 s}`, the output PSNR grows
@@ -158,6 +169,9 @@ def psnr_curve(estimator, X, noise_std, *, slope_range=(10.0, 30.0), random_stat
         Clean images in [0, 1], in a layout that `estimator` accepts.
     noise_std : float or array-like of shape (n_levels,)
         Standard deviations of the noise, in the units of the images. Positive.
+    tell_noise_std : bool, default=True
+        Whether denoisers that use the noise level are told it. Otherwise they take
+        their own `noise_std`, which makes them estimate the level if it is None.
     slope_range : tuple of (float, float), default=(10.0, 30.0)
         Smallest and largest input PSNR, in dB, of the levels that the slope is fitted
         to.
@@ -217,7 +231,12 @@ def psnr_curve(estimator, X, noise_std, *, slope_range=(10.0, 30.0), random_stat
     images = as_images(check_numbers(X), image_shape=(1, -1))
     ratios = np.stack(
         [
-            _psnr_of_images(estimator, _add_noise_to(X, images, level, seed), X)
+            _psnr_of_images(
+                estimator,
+                _add_noise_to(X, images, level, seed),
+                X,
+                level if tell_noise_std else None,
+            )
             for level in levels
         ]
     )
@@ -247,14 +266,19 @@ def _standard_error(values):
     return values.std(axis=-1, ddof=1) / np.sqrt(n)
 
 
-def _psnr_of_images(estimator, noisy, clean):
+def _psnr_of_images(estimator, noisy, clean, noise_std):
+    """PSNR of each image; the level is told unless it is None."""
+    if isinstance(estimator, FrozenEstimator):
+        return _psnr_of_images(estimator.estimator, noisy, clean, noise_std)
     estimator = getattr(estimator, "best_estimator_", estimator)
     if isinstance(estimator, Pipeline):
         _refuse_noise(estimator, "psnr_curve")
         for _, step in estimator.steps[:-1]:
             noisy = step.transform(noisy)
-        return _psnr_of_images(estimator[-1], noisy, clean)
+        return _psnr_of_images(estimator[-1], noisy, clean, noise_std)
     if hasattr(estimator, "score_samples"):
+        if noise_std is not None:
+            estimator = copy.copy(estimator).set_params(noise_std=noise_std)
         return estimator.score_samples(noisy, clean)
     return psnr(clean, estimator.transform(noisy), average=False, image_shape=(1, -1))
 

@@ -112,7 +112,11 @@ def test_curve_falls_with_noise_and_equals_the_scorer():
     assert (np.diff(curve.output_psnr) < 0).all()
     alone = psnr_curve(denoiser, X, 0.1, random_state=0)
     np.testing.assert_array_equal(curve.psnr[1], alone.psnr[0])
-    assert curve.output_psnr[1] == make_psnr_scorer(0.1, 0)(denoiser, X)
+    told = WaveletThresholdDenoiser(noise_std=0.1).fit(X)
+    assert curve.output_psnr[1] == make_psnr_scorer(0.1, 0)(told, X)
+    estimated = psnr_curve(denoiser, X, 0.1, tell_noise_std=False, random_state=0)
+    assert estimated.output_psnr[0] == make_psnr_scorer(0.1, 0)(denoiser, X)
+    assert denoiser.noise_std is None
     assert np.isnan(alone.slope)
 
 

@@ -1,8 +1,6 @@
 import numpy as np
 import pytest
 import torch
-from sklearn.base import clone
-from sklearn.utils import Bunch
 
 from sklearn_gahb import (
     GaussianNoise,
@@ -149,22 +147,8 @@ def test_slopes_on_gaussian_textures(exponent, low, high, shrinkage):
         random_state=0,
     )
     levels = 10 ** (-np.arange(10, 31, 5) / 20)
-    denoiser = WienerDenoiser(spectrum, shrinkage=shrinkage)
-    slope = wiener_curve(denoiser, X, levels).slope
-    assert low < slope < high
-
-
-def wiener_curve(denoiser, X, levels):
-    """Each level is told, not estimated."""
-    curves = [
-        psnr_curve(
-            clone(denoiser).set_params(noise_std=level).fit(X), X, level, random_state=0
-        )
-        for level in levels
-    ]
-    outputs = np.concatenate([curve.output_psnr for curve in curves])
-    slope = np.polyfit(-20 * np.log10(levels), outputs, 1)[0]
-    return Bunch(output_psnr=outputs, slope=slope)
+    denoiser = WienerDenoiser(spectrum, shrinkage=shrinkage).fit(X)
+    assert low < psnr_curve(denoiser, X, levels, random_state=0).slope < high
 
 
 def test_no_linear_or_learned_denoiser_beats_it_on_textures():
@@ -190,8 +174,8 @@ def test_no_linear_or_learned_denoiser_beats_it_on_textures():
 def test_slopes_on_regular_backgrounds(alpha):
     X = make_c_alpha_backgrounds(100, 128, alpha, random_state=0)
     levels = 10 ** (-np.arange(10, 31, 5) / 20)
-    slope = wiener_curve(WienerDenoiser(), X, levels).slope
-    assert slope == pytest.approx(alpha / (alpha + 1), abs=0.02)
+    curve = psnr_curve(WienerDenoiser().fit(X), X, levels, random_state=0)
+    assert curve.slope == pytest.approx(alpha / (alpha + 1), abs=0.02)
 
 
 def test_no_noise_keeps_the_image_and_no_signal_gives_the_mean():
