@@ -102,5 +102,5 @@ curves = measure(
     X[2000:],
 )
 PSNRCurveDisplay.from_curves(curves, slopes={"optimum": 1.0}, ax=axes[2])
-axes[2].set_title("Disks")
+axes[2].set(title="Disks", ylim=(10, 90))
 plt.show()
