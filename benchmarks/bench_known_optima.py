@@ -81,7 +81,7 @@ if "backgrounds" in parts:
 
 if "disks" in parts:
     sigma = 0.01
-    X, parameters = make_disk_images(2000, 32, return_parameters=True, random_state=0)
+    X, parameters = make_disk_images(2200, 32, return_parameters=True, random_state=0)
     X = X[np.abs(parameters[:, 3] - parameters[:, 4]) > 0.3]
     noisy = GaussianNoise(sigma, random_state=0).fit_transform(X)
     denoiser = DiskPosteriorDenoiser(noise_std=sigma, random_state=0).fit(X)

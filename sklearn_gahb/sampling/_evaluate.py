@@ -1,0 +1,71 @@
+"""What all samplers share: checked evaluations in batches, noise, and the record."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from sklearn.utils import gen_batches
+
+# Values that are denoised at a time, if nothing else is asked for.
+VALUES_AT_ONCE = 2**18
+
+
+def evaluate(denoise, y, noise_std, step, batch_size):
+    """Denoise images (n, c, h, w) in batches, and check what comes out.
+
+    Parameters
+    ----------
+    denoise : callable
+    y : Tensor of shape (n, channels, height, width)
+    noise_std : float or Tensor of shape (n,)
+    step : int
+        What error messages call this evaluation.
+    batch_size : int or None
+    """
+    if batch_size is None:
+        batch_size = max(1, VALUES_AT_ONCE // y[0].numel())
+    x_hat = torch.empty_like(y)
+    for batch in gen_batches(len(y), batch_size):
+        level = noise_std[batch] if torch.is_tensor(noise_std) else noise_std
+        output = denoise(y[batch], level)
+        if not torch.is_tensor(output) or output.shape != y[batch].shape:
+            raise ValueError(
+                f"denoise must return a tensor of the shape of its input, "
+                f"{tuple(y[batch].shape)}; at step {step} it returned "
+                f"{tuple(getattr(output, 'shape', ()))}, a {type(output).__name__}."
+            )
+        if not output.isfinite().all():
+            raise ValueError(f"denoise returned NaN or infinity at step {step}.")
+        x_hat[batch] = output
+    return x_hat
+
+
+def draw_noise(y, seed, step):
+    """Standard normal noise like y; of each image, whatever others there are."""
+    rng = np.random.default_rng([seed, step])
+    dtype = np.float64 if y.dtype == torch.float64 else np.float32
+    return torch.from_numpy(rng.standard_normal(y.shape, dtype)).to(y)
+
+
+@dataclass
+class Trajectory:
+    """What happened on the way.
+
+    Attributes
+    ----------
+    images : list of Tensor of shape (n, channels, height, width)
+        Every `keep_every`-th state, the first and the last among them, on the CPU.
+    noise_std : list of ndarray of shape (n,)
+        Noise levels of these.
+    n_evaluations : ndarray of shape (n,)
+        How often each image was denoised.
+    """
+
+    images: list = field(default_factory=list)
+    noise_std: list = field(default_factory=list)
+    n_evaluations: np.ndarray = None
+
+    def keep(self, y, noise_std):
+        self.images.append(y.cpu().clone())
+        levels = torch.as_tensor(noise_std).cpu().expand(len(y))
+        self.noise_std.append(levels.numpy().copy())
