@@ -36,6 +36,7 @@ _SUBMODULES = [
     "metrics",
     "networks",
     "noise",
+    "sampling",
     "training",
 ]
 

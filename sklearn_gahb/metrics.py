@@ -157,7 +157,7 @@ def psnr_curve(
 
     Where the mean squared error decays like :math:`\sigma^{2 s}`, the output PSNR grows
     with the input PSNR, :math:`-20 \log_{10} \sigma`, with the slope s: 1 on smooth
-    manifolds and on memorised images, and :math:`\alpha / (\alpha + 1)` for the optimum
+    manifolds, and :math:`\alpha / (\alpha + 1)` for the optimum
     of images of regularity :math:`\alpha` [1]_.
 
     Parameters
@@ -224,8 +224,11 @@ def psnr_curve(
     ((3,), '0.5')
     """
     levels = np.atleast_1d(np.asarray(noise_std, dtype=np.float64))
-    if levels.ndim != 1 or not (np.isfinite(levels) & (levels > 0)).all():
-        raise ValueError(f"noise_std={noise_std!r} must be positive numbers.")
+    is_valid = levels.ndim == 1 and levels.size and len(set(levels)) == len(levels)
+    if not is_valid or not (np.isfinite(levels) & (levels > 0)).all():
+        raise ValueError(f"noise_std={noise_std!r} must be distinct positive numbers.")
+    if len(slope_range) != 2 or not slope_range[0] < slope_range[1]:
+        raise ValueError(f"slope_range={slope_range!r} must be two increasing numbers.")
     low, high = slope_range
     seed = check_random_state(random_state).randint(2**31 - 1)
     images = as_images(check_numbers(X), image_shape=(1, -1))
@@ -277,7 +280,7 @@ def _psnr_of_images(estimator, noisy, clean, noise_std):
             noisy = step.transform(noisy)
         return _psnr_of_images(estimator[-1], noisy, clean, noise_std)
     if hasattr(estimator, "score_samples"):
-        if noise_std is not None:
+        if noise_std is not None and "noise_std" in estimator.get_params():
             estimator = copy.copy(estimator).set_params(noise_std=noise_std)
         return estimator.score_samples(noisy, clean)
     return psnr(clean, estimator.transform(noisy), average=False, image_shape=(1, -1))

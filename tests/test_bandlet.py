@@ -378,5 +378,7 @@ def test_bad_clean_images():
         oracle.transform(NOISY, clean=CLEAN[:2])
     with pytest.raises(ValueError, match="Input clean contains NaN"):
         oracle.transform(NOISY, clean=np.full_like(NOISY, np.nan))
+    with pytest.raises(ValueError, match="clean must be a float tensor"):
+        as_denoise(oracle, clean=CLEAN)
     with pytest.raises(ValueError, match="y requires gradients"):
         as_denoise(oracle)(torch.zeros(1, 1, 16, 16, requires_grad=True))

@@ -16,6 +16,8 @@ def test_is_the_package():
     denoised = BM3DDenoiser(noise_std=0.2, n_jobs=2).fit(y).transform(y)
     expected = [bm3d.bm3d(one, 0.2) for one in y]
     np.testing.assert_allclose(denoised, expected, atol=1e-6)
+    other = BM3DDenoiser("high", noise_std=0.2).fit(y).transform(y[:1])
+    np.testing.assert_allclose(other[0], bm3d.bm3d(y[0], 0.2, "high"), atol=1e-6)
     colour = RNG.rand(1, 20, 24, 3)
     denoised = BM3DDenoiser(noise_std=0.2).fit(colour).transform(colour)
     np.testing.assert_allclose(denoised[0], bm3d.bm3d_rgb(colour[0], 0.2), atol=1e-6)

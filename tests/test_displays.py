@@ -102,7 +102,7 @@ def test_psnr_curves():
     middle = np.interp(20, x, y)
     assert middle == pytest.approx(curves["wavelets"].output_psnr[2])
     display.figure_.canvas.draw()
-    with pytest.raises(ValueError, match="curves is empty"):
+    with pytest.raises(ValueError, match="curves must be a dict"):
         PSNRCurveDisplay.from_curves({})
 
 

@@ -14,6 +14,7 @@ MODULES = [
     "metrics",
     "networks",
     "noise",
+    "sampling",
 ]
 IGNORED = {
     "ES01",  # an extended summary where the summary says it all
@@ -22,7 +23,17 @@ IGNORED = {
     "SA04",  # its descriptions
     "RT02",  # names of return values
 }
-METHODS = ["fit", "transform", "score", "from_module", "shrink", "inverse_transform"]
+METHODS = [
+    "fit",
+    "transform",
+    "score",
+    "score_samples",
+    "sample",
+    "effective_sample_size",
+    "from_module",
+    "shrink",
+    "inverse_transform",
+]
 
 
 def public_names():

@@ -5,9 +5,15 @@ import pytest
 import torch
 from scipy.special import softmax
 
-from sklearn_gahb import EmpiricalDenoiser, GaussianNoise, as_denoise
+from sklearn_gahb import (
+    EmpiricalDenoiser,
+    GaussianNoise,
+    as_denoise,
+    estimate_noise_std,
+)
 from sklearn_gahb.datasets import make_disk_images
 from sklearn_gahb.denoisers import _empirical
+from sklearn_gahb.denoisers._empirical import log_likelihood
 from sklearn_gahb.jacobian import jacobian_operator
 
 RNG = np.random.RandomState(0)
@@ -34,6 +40,32 @@ def test_offsets_do_not_cost_precision():
     y = TRAIN[:20] + 0.1 * RNG.randn(20, 6, 7)
     denoised = EmpiricalDenoiser(noise_std=0.1).fit(TRAIN + 100).transform(y + 100)
     np.testing.assert_allclose(denoised - 100, brute_force(y, TRAIN, 0.1)[0], atol=1e-8)
+
+
+def test_level_is_estimated():
+    train = np.random.RandomState(1).rand(2, 64, 64)
+    noisy = train.mean(0) + np.array([0.01, 10])[:, None, None] * RNG.randn(2, 64, 64)
+    denoise = as_denoise(EmpiricalDenoiser().fit(train))
+    y = torch.from_numpy(noisy[:, None])
+    told = denoise(y, torch.from_numpy(estimate_noise_std(noisy)))
+    torch.testing.assert_close(denoise(y), told)
+    assert (denoise(y) - denoise(y, 0.1)).abs().max() > 1e-3
+
+
+def test_memory_is_bounded_for_small_images(monkeypatch):
+    """The weights of all images at once would be 20 times the block."""
+    shapes = []
+
+    def spy(y, x, variance):
+        shapes.append((len(y), len(x)))
+        return log_likelihood(y, x, variance)
+
+    monkeypatch.setattr(_empirical, "log_likelihood", spy)
+    monkeypatch.setattr(_empirical, "BLOCK", 2**14)
+    denoiser = EmpiricalDenoiser(noise_std=0.3).fit(RNG.rand(5000, 2, 2))
+    denoiser.transform(RNG.rand(70, 2, 2))
+    assert max(n * m for n, m in shapes) <= 2**14
+    assert sum(n * m for n, m in shapes) == 70 * 5000
 
 
 @pytest.mark.parametrize("sigma", [0.0, 1e-30, 1e-6, 1e-3])

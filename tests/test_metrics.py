@@ -170,8 +170,20 @@ def test_curve_takes_wrappers():
         np.testing.assert_array_equal(
             psnr_curve(wrapped, X, 0.1, random_state=0).psnr, expected
         )
+    twice = make_pipeline(WaveletThresholdDenoiser(noise_std=1.0), denoiser).fit(X)
+    seed = np.random.RandomState(0).randint(2**31 - 1)
+    once = twice[0].transform(GaussianNoise(0.1, random_state=seed).fit_transform(X))
+    told = WaveletThresholdDenoiser(noise_std=0.1).fit(X)
+    np.testing.assert_array_equal(
+        psnr_curve(twice, X, 0.1, random_state=0).psnr[0],
+        psnr(X, told.transform(once), average=False),
+    )
     pipeline = make_pipeline(GaussianNoise(0.1), WaveletThresholdDenoiser()).fit(X, X)
+    with pytest.raises(ValueError, match="slope_range"):
+        psnr_curve(denoiser, X, 0.1, slope_range=(30, 10))
+    with pytest.raises(ValueError, match="distinct"):
+        psnr_curve(denoiser, X, [0.1, 0.1])
     with pytest.raises(ValueError, match="adds noise itself"):
         psnr_curve(pipeline, X, 0.1)
-    with pytest.raises(ValueError, match="must be positive"):
+    with pytest.raises(ValueError, match="distinct positive"):
         psnr_curve(denoiser, X, [0.1, -0.1])

@@ -133,6 +133,20 @@ def test_low_pass_is_the_best_disk_of_frequencies(sigma):
     assert mse(TEXTURES, wiener.transform(noisy)) < low_pass < 2 * min(errors)
 
 
+def test_low_pass_of_levels_and_channels():
+    X = np.stack([TEXTURES, 3 * TEXTURES], axis=-1)
+    denoise = as_denoise(WienerDenoiser(shrinkage="low_pass").fit(X))
+    y = torch.from_numpy(X[:2]).movedim(-1, 1)
+    both = denoise(y, torch.tensor([0.02, 0.5]))
+    for channel in (0, 1):
+        alone = as_denoise(WienerDenoiser(shrinkage="low_pass").fit(X[..., channel]))
+        for i, level in enumerate([0.02, 0.5]):
+            torch.testing.assert_close(
+                both[i, channel], alone(y[i : i + 1, [channel]], level)[0, 0]
+            )
+    torch.testing.assert_close(denoise(y, 0.0), y)
+
+
 @pytest.mark.parametrize("shrinkage", ["wiener", "low_pass"])
 @pytest.mark.parametrize(
     ("exponent", "low", "high"), [(2, 0.48, 0.53), (3, 0.647, 0.687), (4, 0.73, 0.77)]

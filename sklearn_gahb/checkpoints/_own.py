@@ -21,6 +21,7 @@ FORMAT = 1
 # Those of DNNDenoiser, without the network.
 ATTRIBUTES = {
     "feature_names_in_",
+    "image_size_in_",
     "loss_curve_",
     "n_channels_in_",
     "n_features_in_",
@@ -183,6 +184,8 @@ def load(path, architecture=None):
         value = header["attributes"][name]
         if name == "feature_names_in_":
             value = np.array(value, dtype=object)
+        if name == "image_size_in_":
+            value = tuple(value)
         setattr(denoiser, name, value)
     for name in ATTRIBUTES & tensors.keys():
         setattr(denoiser, name, tensors[name].numpy())

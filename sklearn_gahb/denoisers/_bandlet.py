@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._images import as_images, check_numbers, check_same_shapes
 from ._alpert import alpert_dictionary
 from ._bandlets import BandletFrame, bandlet_factors
-from ._base import BaseDenoiser
+from ._base import BaseDenoiser, refuse_gradients
 from ._linearize import Linearization
 from ._thresholding import (
     check_n_shifts,
@@ -118,8 +118,8 @@ class BandletOracle(BaseDenoiser):
     Notes
     -----
     In a :class:`~sklearn.pipeline.Pipeline` the oracle can only be the last step, and
-    clean images travel as metadata: after
-    ``sklearn.set_config(enable_metadata_routing=True)``,
+    clean images travel as metadata: within
+    ``sklearn.config_context(enable_metadata_routing=True)``,
     ``pipeline.transform(X, clean=X)``. It requests them, nothing else has to be set.
 
     The wavelet transform is computed by PyWavelets on the CPU, and the squares by torch
@@ -323,12 +323,7 @@ class BandletOracle(BaseDenoiser):
     def _prepare(self, y, noise_std):
         """Frame, padded noisy and clean images, and noise levels, for a tensor."""
         check_n_shifts(self.n_shifts)
-        if y.requires_grad:
-            raise ValueError(
-                "y requires gradients, and bandlets do not propagate them; pass "
-                "y.detach(), or take derivatives by "
-                "sklearn_gahb.jacobian.jacobian_operator."
-            )
+        refuse_gradients(y, self)
         if self._clean is None and self._needs_clean():
             raise ValueError(
                 f"BandletOracle with geometry={self.geometry!r} and shrinkage="

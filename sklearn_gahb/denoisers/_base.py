@@ -14,6 +14,7 @@ from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from .. import sampling
 from .._images import (
     as_images,
     check_features,
@@ -140,6 +141,81 @@ class BaseDenoiser(
         )
         return psnr(clean.data, denoised, average=False, image_shape=self.image_shape)
 
+    def sample(
+        self,
+        n_samples=1,
+        *,
+        size=None,
+        method="gradient_estimation",
+        n_steps=50,
+        sigma_start=None,
+        sigma_end=0.01,
+        random_state=None,
+    ):
+        """Draw images from the density that the denoiser has learned.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of images.
+        size : tuple of (int, int), default=None
+            Height and width of the images. None takes those of the images of `fit`, if
+            they had one size.
+        method : {"ddpm", "ddim", "gradient_estimation", "coarse_to_fine"}, \
+                default="gradient_estimation"
+            See :func:`~sklearn_gahb.sampling.sample`, which has further options.
+        n_steps : int, default=50
+            Number of evaluations; not used by "coarse_to_fine".
+        sigma_start : float, default=None
+            Noise level to begin with. None takes the highest level that a network was
+            trained for, ten times the spread of the images for denoisers that know it,
+            and else 1.
+        sigma_end : float, default=0.01
+            Noise level to end with, and that is left.
+        random_state : int, RandomState instance or None, default=None
+            Determines the noise.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, height, width), (n_samples, height, width, \
+                channels) or (n_samples, n_pixels)
+            In the layout of the images of `fit`; float32, not clipped.
+
+        Raises
+        ------
+        ValueError
+            If `size` is None and `fit` has seen images of several sizes, or none.
+        """
+        check_is_fitted(self)
+        self._validate_params()
+        if size is None:
+            size = getattr(self, "image_size_in_", None)
+        if size is None:
+            raise ValueError(
+                f"{type(self).__name__} was not fitted on images of one size; pass "
+                "size=(height, width)."
+            )
+        mean, highest = self._prior(size)
+        images = sampling.sample(
+            as_denoise(self),
+            (n_samples, self.n_channels_in_, *size),
+            method=method,
+            n_steps=n_steps,
+            sigma_start=highest if sigma_start is None else sigma_start,
+            sigma_end=sigma_end,
+            mean=mean,
+            device=self._device or "cpu",
+            random_state=random_state,
+        )
+        X = images.permute(0, 2, 3, 1).cpu().numpy()
+        if self.image_shape is not None:
+            return X.reshape(n_samples, -1)
+        return X[..., 0] if self.n_channels_in_ == 1 else X
+
+    def _prior(self, size):
+        """Mean of the images, and a noise level in which they drown."""
+        return 0.5, 1.0
+
     def _transform_batch(self, y):
         return self._denoise(y, self.noise_std)
 
@@ -177,6 +253,9 @@ class BaseDenoiser(
         if reset:
             check_features(self, X, numbers, reset=True)
             self.n_channels_in_ = images.n_channels
+            vars(self).pop("image_size_in_", None)
+            if len(images.sizes) == 1:
+                (self.image_size_in_,) = images.sizes
         elif images.n_channels != self.n_channels_in_:
             raise ValueError(
                 f"X has {images.n_channels} channels, but {type(self).__name__} is "
@@ -245,6 +324,16 @@ def noisy_and_clean(estimator, images, clean, noise_std):
     return as_images(noisy, estimator.image_shape), images
 
 
+def refuse_gradients(y, estimator):
+    """Raise a ValueError if torch would have to differentiate what is not torch."""
+    if y.requires_grad:
+        raise ValueError(
+            f"y requires gradients, and {type(estimator).__name__} does not propagate "
+            "them; pass y.detach(), or take derivatives by "
+            "sklearn_gahb.jacobian.jacobian_operator."
+        )
+
+
 def check_one_size(estimator, images):
     """The one (height, width) of Images, or a ValueError."""
     if len(images.sizes) > 1:
@@ -307,8 +396,9 @@ def as_denoise(estimator, clean=None):
         ``denoise(y, noise_std=None) -> x_hat`` on float tensors of shape
         (n, channels, height, width). `noise_std` is a number, a tensor of shape (n,) or
         None for the estimator's own `noise_std`; `y` is on the device of the denoiser.
-        The result is not detached, so that networks and the Wiener filter can be
-        differentiated; wavelet thresholding refuses a `y` that requires gradients.
+        The result is not detached, so that networks, the Wiener filter and the
+        empirical denoiser can be differentiated; others refuse a `y` that requires
+        gradients.
 
     Raises
     ------
@@ -330,6 +420,12 @@ def as_denoise(estimator, clean=None):
     """
     denoiser = find_denoiser(estimator)
     if clean is not None:
+        if not (is_tensor(clean) and clean.ndim == 4 and clean.is_floating_point()):
+            raise ValueError(
+                "clean must be a float tensor of shape (n, channels, height, width); "
+                f"got {type(clean).__name__} of {getattr(clean, 'dtype', None)} and "
+                f"shape {tuple(getattr(clean, 'shape', ()))}."
+            )
         denoiser = denoiser._bind_clean(clean)
 
     def denoise(y, noise_std=None):
@@ -337,6 +433,10 @@ def as_denoise(estimator, clean=None):
             raise ValueError(
                 "y must be a tensor of shape (n, channels, height, width); got "
                 f"{type(y).__name__} of shape {tuple(getattr(y, 'shape', ()))}."
+            )
+        if is_tensor(noise_std) and noise_std.ndim and len(noise_std) != len(y):
+            raise ValueError(
+                f"noise_std has {len(noise_std)} levels, and y {len(y)} images."
             )
         return denoiser._denoise(
             y, denoiser.noise_std if noise_std is None else noise_std

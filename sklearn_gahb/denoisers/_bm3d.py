@@ -7,7 +7,7 @@ from joblib import Parallel, delayed
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from .._optional import import_optional
-from ._base import BaseDenoiser
+from ._base import BaseDenoiser, refuse_gradients
 from ._thresholding import crop, noise_levels
 
 # The package crashes on sides below 9.
@@ -29,9 +29,8 @@ class BM3DDenoiser(BaseDenoiser):
 
     Parameters
     ----------
-    profile : {"np", "refilter", "vn", "high"}, default="np"
-        Settings of the package: normal, a second Wiener filtering, for very noisy
-        images, or better and slower.
+    profile : {"np", "vn", "high"}, default="np"
+        Settings of the package: normal, for very noisy images, or better and slower.
     noise_std : float, default=None
         Standard deviation of the noise, in the units of the images, which for unsigned
         integers are fractions of the largest value: 25 of 255 is ``25 / 255``. None
@@ -82,7 +81,7 @@ class BM3DDenoiser(BaseDenoiser):
     """
 
     _parameter_constraints: dict = {
-        "profile": [StrOptions({"np", "refilter", "vn", "high"})],
+        "profile": [StrOptions({"np", "vn", "high"})],
         "noise_std": [Interval(Real, 0, None, closed="left"), None],
         "n_jobs": [Integral, None],
         "image_shape": [tuple, list, None],
@@ -108,6 +107,7 @@ class BM3DDenoiser(BaseDenoiser):
         import_optional("bm3d", "bm3d")
 
     def _denoise(self, y, noise_std):
+        refuse_gradients(y, self)
         images = y.detach().cpu().numpy()
         sigmas = np.broadcast_to(
             noise_levels(images, noise_std), (len(images), 1, 1, 1)

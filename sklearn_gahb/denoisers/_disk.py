@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._images import to_tensor
 from ..datasets._disks import EDGE_HALF_WIDTH
 from ..datasets._generators import check_range
-from ._base import BaseDenoiser, check_one_size, check_size
+from ._base import BaseDenoiser, check_one_size, check_size, refuse_gradients
 from ._disk_posterior import DiskPrior, sample_disk_posterior
 from ._linearize import Linearization
 from ._thresholding import noise_levels
@@ -33,12 +33,13 @@ class DiskPosteriorDenoiser(BaseDenoiser):
     foreground and background. No denoiser has a lower mean squared error on such
     images; it tends to :math:`5 \sigma^2 / d` in d pixels for vanishing noise. The
     integral over the intensities is done by quadrature, that over the geometry by
-    adaptive importance sampling, about 0.02 s an image of 32x32.
+    adaptive importance sampling, about 0.02 s an image of 32x32. `fit` takes nothing
+    from its images but their size; the prior is that of `radius_range`.
 
     Parameters
     ----------
     radius_range : tuple of (float, float), default=None
-        Smallest and largest radius in pixels, as of `make_disk_images`; positive, and
+        Smallest and largest radius in pixels, as of `make_disk_images`; at least 1, and
         at most ``image_size / 2 - 1``. None means
         ``(max(2, image_size / 8), 3 * image_size / 8)``.
     n_draws : int, default=1500
@@ -77,7 +78,8 @@ class DiskPosteriorDenoiser(BaseDenoiser):
     -----
     A warning tells where the draws are too few: an image whose weights are worth fewer
     than 100 equal ones, their effective sample size, because of a posterior with many
-    modes, or because the image is no disk.
+    modes, or because the image is no disk. A grid of 4356 disks is kept in memory, 18
+    MB for images of 32x32 and in proportion to their pixels.
 
     References
     ----------
@@ -130,7 +132,7 @@ class DiskPosteriorDenoiser(BaseDenoiser):
         if radius_range is None:
             radius_range = max(2, height / 8), 3 * height / 8
         self.radius_range_ = check_range(
-            "radius_range", radius_range, 1e-3, height / 2 - EDGE_HALF_WIDTH
+            "radius_range", radius_range, EDGE_HALF_WIDTH, height / 2 - EDGE_HALF_WIDTH
         )
         self.image_size_ = height
 
@@ -149,6 +151,7 @@ class DiskPosteriorDenoiser(BaseDenoiser):
             of the posterior, is about one over the root.
         """
         check_is_fitted(self)
+        self._validate_params()
         images = self._check_images(X, reset=False)
         sizes = []
         for number, batch in images.batches():
@@ -158,6 +161,7 @@ class DiskPosteriorDenoiser(BaseDenoiser):
         return np.array(sizes)
 
     def _denoise(self, y, noise_std):
+        refuse_gradients(y, self)
         means, sizes = [], []
         for posterior in self._posteriors(y, noise_std):
             means.append(posterior.mean())
@@ -185,6 +189,10 @@ class DiskPosteriorDenoiser(BaseDenoiser):
 
         x_hat = y.new_tensor(posterior.mean()).reshape(y.shape)
         return Linearization(x_hat, multiply, multiply)
+
+    def _prior(self, size):
+        # Intensities are uniform on [0, 1].
+        return 0.5, 10 * self.image_size_ / 12**0.5
 
     def _posteriors(self, y, noise_std):
         """Yield the posterior of each image of a tensor (n, 1, h, w)."""

@@ -177,7 +177,8 @@ def importance_weights(draws, proposals, counts):
         for share, proposal in zip(shares, proposals, strict=True)
     ]
     log_weights = draws.log_evidence - logsumexp(densities, axis=0)
-    return np.exp(log_weights - logsumexp(log_weights))
+    weights = np.exp(log_weights - log_weights.max())
+    return weights / weights.sum()
 
 
 def evaluate_disks(u, y, sigma, prior):
@@ -245,6 +246,8 @@ def fit_geometry(y, sigma, prior, starts):
     fits = [_fit_from(start, y, prior) for start in starts]
     mode, _, derivative = min(fits, key=lambda fit: fit[1] @ fit[1])
     precision = derivative.T @ derivative / sigma**2 + PRIOR_PRECISION * np.eye(3)
+    # Of images that are no disks the precision can be beyond all rounding.
+    precision += 1e-10 * np.trace(precision) * np.eye(3)
     return mode, np.linalg.inv(precision)
 
 

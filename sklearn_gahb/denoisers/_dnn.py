@@ -118,6 +118,8 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
     validation_loss_curve_ : ndarray
         Loss on the images set aside, each time that early stopping looked in the last
         `fit`. Only with ``early_stopping=True``.
+    image_size_in_ : tuple of (int, int)
+        Height and width of the images of the last `fit`. Only if they had one size.
     train_indices_ : ndarray of int
         The images of `X` that the last `fit` trained on.
     n_channels_in_ : int
@@ -512,6 +514,9 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         with torch.no_grad():
             x_hat = self._denoise(y, noise_std)
         return linearize_frozen(FrozenNetwork(self.network_, y.float()), y, x_hat)
+
+    def _prior(self, size):
+        return 0.5, training.check_noise_range(self.train_noise_std)[1]
 
     @property
     def _device(self):

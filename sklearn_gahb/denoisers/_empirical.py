@@ -12,8 +12,10 @@ from ..noise import median_noise_std
 from ._base import BaseDenoiser, check_one_size, check_size
 from ._linearize import Linearization
 
-# Values of training images that are held in float64 at a time: 32 MiB.
+# Values in float64 that are held at a time, of training images and of weights: 32 MiB.
 BLOCK = 2**22
+# Of the noise: any two distances that differ at all differ by more.
+SMALLEST_VARIANCE = 1e-30
 
 
 class EmpiricalDenoiser(BaseDenoiser):
@@ -95,17 +97,23 @@ class EmpiricalDenoiser(BaseDenoiser):
 
     def _denoise(self, y, noise_std):
         check_size(self, y, self.train_images_.shape[1:3])
-        rows = y.double().flatten(1)
-        blocks = (block.to(rows) for block in self._blocks())
-        mean = posterior_mean(rows, blocks, _variance(y, noise_std))
-        return mean.reshape(y.shape).to(y.dtype)
+        rows, centre = self._centred_rows(y)
+        variance = _variance(y, noise_std).expand(len(rows), 1)
+        mean = torch.empty_like(rows)
+        for batch in gen_batches(len(rows), max(1, BLOCK // self._n_at_once())):
+            blocks = (block.to(rows) - centre for block in self._blocks())
+            mean[batch] = posterior_mean(rows[batch], blocks, variance[batch])
+        return (mean + centre).reshape(y.shape).to(y.dtype)
 
     def _linearize(self, y, noise_std):
         check_size(self, y, self.train_images_.shape[1:3])
-        rows = y.detach().double().flatten(1)
+        rows, centre = self._centred_rows(y.detach())
         variance = _variance(y, noise_std)
         logits = torch.cat(
-            [log_likelihood(rows, x.to(rows), variance)[0] for x in self._blocks()]
+            [
+                log_likelihood(rows, x.to(rows) - centre, variance)[0]
+                for x in self._blocks()
+            ]
         )
         weights = logits.softmax(dim=0)
         (active,) = torch.nonzero(weights, as_tuple=True)
@@ -118,9 +126,28 @@ class EmpiricalDenoiser(BaseDenoiser):
                 deviations = x - x_hat
                 coefficients = v.double().flatten(1) @ deviations.T
                 product = product + (weights[part] * coefficients) @ deviations
-            return (product / variance.clamp(min=1e-300)).reshape(v.shape).to(v.dtype)
+            return (
+                (product / variance.clamp(min=SMALLEST_VARIANCE))
+                .reshape(v.shape)
+                .to(v.dtype)
+            )
 
         return Linearization(x_hat.reshape(y.shape).to(y.dtype), multiply, multiply)
+
+    def _prior(self, size):
+        n, total, squares = len(self.train_images_), 0.0, 0.0
+        for x in self._blocks():
+            total, squares = total + x.sum(0), squares + x.square().sum()
+        mean = total / n
+        spread = float((squares / n - mean.square().sum()).clamp(min=0).sqrt())
+        mean = mean.reshape(1, self.n_channels_in_, *size).float()
+        return mean.to("cpu"), max(10 * spread, 1.0)
+
+    def _centred_rows(self, y):
+        """Images as rows minus a training image, and that: no cancellation later."""
+        rows = y.double().flatten(1)
+        centre = to_tensor(self.train_images_[:1]).to(rows).flatten(1)
+        return rows - centre, centre
 
     def _blocks(self):
         """Training images as rows (n, d), of the order of `BLOCK` values at a time."""
@@ -135,8 +162,11 @@ class EmpiricalDenoiser(BaseDenoiser):
             yield part, to_tensor(chosen).to(like).flatten(1)
 
     def _batches(self, n):
+        return gen_batches(n, self._n_at_once())
+
+    def _n_at_once(self):
         size = math.prod(self.train_images_.shape[1:])
-        return gen_batches(n, max(1, BLOCK // size))
+        return max(1, min(2**12, BLOCK // size))
 
 
 def posterior_mean(y, blocks, variance):
@@ -170,9 +200,8 @@ def log_likelihood(y, x, variance):
     """-|y - x|^2 / (2 variance) of rows y (n, d) and x (m, d), of shape (n, m)."""
     x_sizes, y_sizes = x.square().sum(1), y.square().sum(1, keepdim=True)
     distances = (y_sizes + x_sizes - 2 * (y @ x.T)).clamp_(min=0)
-    # No noise: so little that the closest point takes all the weight.
-    smallest = 1e-30 * (y_sizes.max() + x_sizes.max()) + 1e-300
-    return distances / (-2 * torch.maximum(variance, smallest))
+    # Without noise the closest point takes all the weight.
+    return distances / (-2 * variance.clamp(min=SMALLEST_VARIANCE))
 
 
 def _variance(y, noise_std):

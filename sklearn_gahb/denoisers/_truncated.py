@@ -7,6 +7,8 @@ from scipy.special import log_ndtr
 # Of the integral over the first variable: half its width in standard deviations.
 N_DEVIATIONS = 6.5
 NODES, NODE_WEIGHTS = leggauss(32)
+# Standard deviations beyond which a tail is an exponential function.
+FAR = 100.0
 LOG_SQRT_2_PI = 0.5 * np.log(2 * np.pi)
 
 
@@ -56,7 +58,7 @@ def _integrate(means, covariances):
     a = (low + high) / 2 + (high - low) / 2 * NODES
 
     given_a = b_mean + slope * (a - a_mean)
-    log_b, b = _truncated_normal(given_a, b_std)
+    log_b, b, b_variance = _truncated_normal(given_a, b_std)
     log_weights = (
         np.log(NODE_WEIGHTS * (high - low) / (2 * a_std))
         - 0.5 * ((a - a_mean) / a_std) ** 2
@@ -71,30 +73,35 @@ def _integrate(means, covariances):
 
     a_centre = (weights * a).sum(axis=1, keepdims=True)
     b_centre = (weights * b).sum(axis=1, keepdims=True)
-    # E b^2 = b_std^2 + E b mu + b_std (edge terms); the variance within a node.
-    inner = _variance_within(given_a, b_std, b)
     aa = (weights * (a - a_centre) ** 2).sum(axis=1)
     ab = (weights * (a - a_centre) * (b - b_centre)).sum(axis=1)
-    bb = (weights * ((b - b_centre) ** 2 + inner)).sum(axis=1)
+    bb = (weights * ((b - b_centre) ** 2 + b_variance)).sum(axis=1)
     covariance = np.array([[aa, ab], [ab, bb]]).transpose(2, 0, 1)
     return log_mass, np.concatenate([a_centre, b_centre], axis=1), covariance
 
 
 def _truncated_normal(mean, std):
-    """Logarithm of the mass of a normal variable in [0, 1], and its mean there."""
+    """A normal variable in [0, 1]: logarithm of its mass, its mean and variance there.
+
+    Where the mass is far out in a tail, in a layer of exponential decay at the border.
+    """
     low, high = -mean / std, (1 - mean) / std
     log_mass = _log_difference(low, high)
-    shift = _normal_ratio(low, log_mass) - _normal_ratio(high, log_mass)
-    return log_mass, (mean + std * shift).clip(0, 1)
-
-
-def _variance_within(mean, std, truncated_mean):
-    """Variance of a normal variable that is truncated to [0, 1]."""
-    low, high = -mean / std, (1 - mean) / std
-    log_mass = _log_difference(low, high)
-    edges = low * _normal_ratio(low, log_mass) - high * _normal_ratio(high, log_mass)
-    shift = (truncated_mean - mean) / std
-    return std**2 * (1 + edges - shift**2).clip(1e-12, 1)
+    distance = np.maximum(low, -high)
+    is_layer = distance > FAR
+    at_low, at_high = (
+        np.exp(np.where(is_layer, -np.inf, -0.5 * t**2 - LOG_SQRT_2_PI - log_mass))
+        for t in (low, high)
+    )
+    shift = at_low - at_high
+    variance = std**2 * (1 + low * at_low - high * at_high - shift**2).clip(1e-12, 1)
+    thickness = std / np.maximum(distance, FAR)
+    layer = np.where(low > 0, thickness, 1 - thickness)
+    return (
+        log_mass,
+        np.where(is_layer, layer, mean + std * shift).clip(0, 1),
+        np.where(is_layer, thickness**2, variance),
+    )
 
 
 def _log_difference(low, high):
@@ -103,8 +110,3 @@ def _log_difference(low, high):
     low, high = np.where(flip, -high, low), np.where(flip, -low, high)
     log_high = log_ndtr(high)
     return log_high + np.log1p(-np.exp(log_ndtr(low) - log_high))
-
-
-def _normal_ratio(t, log_mass):
-    """Normal density at t, divided by a mass."""
-    return np.exp(-0.5 * t**2 - LOG_SQRT_2_PI - log_mass)

@@ -6,7 +6,7 @@ import pywt
 import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from ._base import BaseDenoiser
+from ._base import BaseDenoiser, refuse_gradients
 from ._linearize import Linearization
 from ._thresholding import (
     check_n_shifts,
@@ -148,12 +148,7 @@ class WaveletThresholdDenoiser(BaseDenoiser):
 
     def _denoise(self, y, noise_std):
         _check_thresholding(self.threshold, self.shrinkage, self.n_shifts)
-        if y.requires_grad:
-            raise ValueError(
-                "y requires gradients, and wavelets are computed by PyWavelets, which "
-                "does not propagate them; pass y.detach(), or take derivatives by "
-                "sklearn_gahb.jacobian.jacobian_operator."
-            )
+        refuse_gradients(y, self)
         images = y.cpu().numpy()
         denoised = threshold_wavelets(
             images,

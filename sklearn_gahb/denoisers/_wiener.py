@@ -144,6 +144,10 @@ class WienerDenoiser(BaseDenoiser):
             lambda n: fourier_eigenbasis(gain[0], n),
         )
 
+    def _prior(self, size):
+        mean = torch.tensor(self.mean_, dtype=torch.float32).view(1, -1, 1, 1)
+        return mean, 10 * float(np.sqrt(self.power_spectrum_.sum()))
+
     def _gain(self, y, noise_std):
         """Gains of the frequencies, of shape (n or 1, channels, height, width)."""
         check_size(self, y, self.power_spectrum_.shape[:2])
@@ -226,17 +230,19 @@ def low_pass_gain(power_spectrum, noise_variance):
     gain : Tensor of shape (n, channels, height, width)
     """
     channels, height, width = power_spectrum.shape
+    spectrum, noise_variance = power_spectrum.double(), noise_variance.double()
     radius = radial_frequency(height, width, power_spectrum.device).flatten()
     # Rings of equal radius, from the inside.
     _, ring = radius.unique(return_inverse=True)
     n_rings = int(ring.max()) + 1
-    power = power_spectrum.new_zeros(channels, n_rings)
-    power.index_add_(1, ring, power_spectrum.flatten(1))
+    power = spectrum.new_zeros(channels, n_rings)
+    power.index_add_(1, ring, spectrum.flatten(1))
     # What keeping a ring adds to the error: its noise, minus its signal.
     cost = noise_variance[:, :, 0] * torch.bincount(ring, minlength=n_rings) - power
     cost = torch.cat([torch.zeros_like(cost[..., :1]), cost.cumsum(dim=-1)], dim=-1)
-    n_kept = cost.argmin(dim=-1, keepdim=True)
-    return (ring < n_kept).to(power).unflatten(-1, (height, width))
+    # The last of equal ones: without noise everything is kept.
+    n_kept = n_rings - cost.flip(-1).argmin(dim=-1, keepdim=True)
+    return (ring < n_kept).to(power_spectrum).unflatten(-1, (height, width))
 
 
 def radial_frequency(height, width, device):

@@ -2,5 +2,11 @@
 
 from ._jacobian_basis import JacobianBasisDisplay
 from ._psnr_curve import PSNRCurveDisplay
+from ._sampling import InverseProblemDisplay, TrajectoryDisplay
 
-__all__ = ["JacobianBasisDisplay", "PSNRCurveDisplay"]
+__all__ = [
+    "InverseProblemDisplay",
+    "JacobianBasisDisplay",
+    "PSNRCurveDisplay",
+    "TrajectoryDisplay",
+]

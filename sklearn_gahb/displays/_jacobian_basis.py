@@ -7,6 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._images import to_array
 from .._optional import import_optional
+from ._grids import grey_or_rgb
 
 # Vectors of the basis in a row of the figure.
 N_COLUMNS = 8
@@ -207,13 +208,6 @@ class JacobianBasisDisplay:
             ax.set(xticks=[], yticks=[])
             ax.set_title(f"k = {k}\n{self.eigenvalues[k - 1]:.2f}", fontsize="small")
         return axes
-
-
-def grey_or_rgb(image):
-    """Image (h, w) or (h, w, c) as (h, w) or (h, w, 3); the mean of 2 or 4 channels."""
-    if image.ndim == 3 and image.shape[-1] != 3:
-        return image.mean(axis=-1)
-    return image
 
 
 def spread_components(n_components, n_shown=16):

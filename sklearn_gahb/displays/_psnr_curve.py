@@ -101,8 +101,13 @@ class PSNRCurveDisplay:
             If there are no curves.
         """
         plt = import_optional("matplotlib.pyplot", "plot")
-        if not self.curves:
-            raise ValueError("curves is empty; at least one is needed.")
+        if not self.curves or not all(
+            hasattr(curve, "input_psnr") for curve in self.curves.values()
+        ):
+            raise ValueError(
+                "curves must be a dict of names and results of psnr_curve, and hold at "
+                f"least one; got {self.curves!r}."
+            )
         if ax is None:
             _, ax = plt.subplots(layout="constrained")
         self.ax_, self.figure_ = ax, ax.figure

@@ -31,7 +31,8 @@ def coarse_to_fine(
     .. math:: \sigma^2 = \|r\|^2 / d, \qquad y \leftarrow y + h r + \gamma z, \qquad
               \gamma^2 = \left((1 - \beta h)^2 - (1 - h)^2\right) \sigma^2
 
-    until :math:`\sigma \le` `sigma_end`, for each image by itself.
+    until :math:`\sigma \le` `sigma_end`, for each image by itself; then
+    :math:`y \leftarrow y + r`.
 
     Parameters
     ----------
@@ -77,7 +78,8 @@ def coarse_to_fine(
         noise = draw_noise(y, seed, step)[active]
         moving = level > sigma_end
         change = h * r + amplitude.view(-1, 1, 1, 1) * noise
-        y[active[moving]] += change[moving]
+        # The last step is a whole one: what noise is left goes, measurements are met.
+        y[active] += torch.where(moving.view(-1, 1, 1, 1), change, r)
         sigma[active] = torch.where(moving, (1 - beta * h) * level, level)
         active = active[moving]
         follow(step, y, sigma)

@@ -66,7 +66,7 @@ def density_gap(mse, mse_optimal, noise_std, *, n_values=1):
     >>> optimal = sigma**2 / (1 + sigma**2)
     >>> never = np.minimum(1.0, sigma**2)
     >>> f"{density_gap(never, optimal, sigma).gap:.3f}"
-    '0.693'
+    '0.500'
     """
     sigma = np.asarray(noise_std, dtype=np.float64)
     theirs, best = (np.asarray(one, dtype=np.float64) for one in (mse, mse_optimal))

@@ -49,9 +49,9 @@ def draw_noise(y, seed, step):
 
 @dataclass
 class Trajectory:
-    """What happened on the way.
+    """What happened on the way of samples.
 
-    Attributes
+    Parameters
     ----------
     images : list of Tensor of shape (n, channels, height, width)
         Every `keep_every`-th state, the first and the last among them, on the CPU.
@@ -59,6 +59,15 @@ class Trajectory:
         Noise levels of these.
     n_evaluations : ndarray of shape (n,)
         How often each image was denoised.
+
+    Examples
+    --------
+    >>> from sklearn_gahb.sampling import sample
+    >>> _, trajectory = sample(
+    ...     lambda y, noise_std: y / 2, (3, 1, 8, 8), n_steps=4, return_trajectory=True
+    ... )
+    >>> len(trajectory.images), trajectory.n_evaluations
+    (5, array([4, 4, 4]))
     """
 
     images: list = field(default_factory=list)

@@ -110,7 +110,7 @@ def sample(
         more: on a Gaussian, in 100 steps from 10 to 0.01, the flow map is met within
         0.1 percent, where 2 and "ddim" are within 3 percent.
     step_size : float, default=0.05
-        h of "coarse_to_fine".
+        The h of "coarse_to_fine".
     step_schedule : {"constant", "published"}, default="constant"
         "constant" keeps h. "published" is :math:`h_t = h_0 t / (1 + h_0 (t - 1))` [4]_
         with `step_size` as :math:`h_0`: it grows to 1. With the published values, 0.01

@@ -75,10 +75,7 @@ def noise_schedule(n_steps, sigma_start=1.0, sigma_end=0.01, kind="log_linear"):
     >>> noise_schedule(2, 1.0, 0.01)
     array([1.  , 0.1 , 0.01])
     """
-    if sigma_end >= sigma_start:
-        raise ValueError(
-            f"sigma_end={sigma_end} must be below sigma_start={sigma_start}."
-        )
+    check_ends(sigma_start, sigma_end)
     if kind == "log_linear":
         return np.geomspace(sigma_start, sigma_end, n_steps + 1)
     levels = ddpm_levels() if kind == "ddpm" else cosine_levels()
@@ -91,6 +88,14 @@ def noise_schedule(n_steps, sigma_start=1.0, sigma_end=0.01, kind="log_linear"):
     sigmas = np.interp(np.linspace(*ends, n_steps + 1), TIMES, levels)
     sigmas[[0, -1]] = sigma_start, sigma_end
     return sigmas
+
+
+def check_ends(sigma_start, sigma_end):
+    """Raise a ValueError unless noise gets less."""
+    if sigma_end >= sigma_start:
+        raise ValueError(
+            f"sigma_end={sigma_end} must be below sigma_start={sigma_start}."
+        )
 
 
 def check_schedule(sigmas):

@@ -1,0 +1,191 @@
+"""Measurements of images, and images from measurements."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.sparse.linalg import LinearOperator, aslinearoperator
+
+from sklearn_gahb.sampling import (
+    block_averages,
+    low_frequencies,
+    observed_pixels,
+    random_pixels,
+    random_projections,
+    solve_inverse,
+)
+
+RNG = np.random.RandomState(0)
+
+
+def operators(shape):
+    observed = np.random.RandomState(1).rand(*shape) < 0.7
+    return [
+        observed_pixels(observed),
+        random_pixels(shape, 0.3, random_state=0),
+        block_averages(shape, 2),
+        low_frequencies(shape, 0.4),
+        random_projections(shape, 0.25, random_state=0),
+    ]
+
+
+@pytest.mark.parametrize("number", range(5))
+@pytest.mark.parametrize("shape", [(8, 8), (6, 10), (4, 6, 3)])
+def test_rows_are_orthonormal(number, shape):
+    operator = operators(shape)[number]
+    assert isinstance(operator, LinearOperator)
+    size = int(np.prod(shape))
+    M = operator @ np.eye(size)
+    assert M.shape == operator.shape
+    np.testing.assert_allclose(M @ M.T, np.eye(len(M)), atol=1e-12)
+    np.testing.assert_allclose(operator.H @ np.eye(len(M)), M.T, atol=1e-12)
+    v = RNG.randn(size)
+    np.testing.assert_allclose(operator.matvec(v), M @ v, atol=1e-12)
+    np.testing.assert_allclose(operator.rmatvec(M @ v), M.T @ (M @ v), atol=1e-12)
+
+
+def test_what_is_measured():
+    image = RNG.rand(8, 8)
+    observed = RNG.rand(8, 8) < 0.5
+    np.testing.assert_array_equal(
+        observed_pixels(observed) @ image.ravel(), image[observed]
+    )
+    np.testing.assert_allclose(
+        block_averages((8, 8), 4) @ image.ravel() / 4,
+        [image[i : i + 4, j : j + 4].mean() for i in (0, 4) for j in (0, 4)],
+    )
+    operator = low_frequencies((8, 8), 0.5)
+    low = (operator.H @ (operator @ image.ravel())).reshape(8, 8)
+    frequencies = np.abs(np.fft.fftfreq(8)) <= 0.25
+    expected = np.fft.fft2(image) * np.outer(frequencies, frequencies)
+    np.testing.assert_allclose(low, np.fft.ifft2(expected).real, atol=1e-12)
+    operator = random_projections((256, 256), 0.1, random_state=0)
+    impulse = np.zeros(256 * 256)
+    impulse[1000] = 1
+    spread = operator.H @ (operator @ impulse)
+    assert np.sort(np.abs(spread))[-2] < 0.05
+    assert len(random_pixels((8, 8, 3), 0.5) @ np.ones(192)) == 96
+
+
+def linear_gaussian(size=16, rank=6):
+    basis = torch.linalg.qr(
+        torch.randn(size, rank, generator=torch.Generator().manual_seed(0))
+    )[0]
+    spectrum = torch.linspace(0.5, 1.0, rank)
+
+    def denoise(y, noise_std):
+        variance = torch.as_tensor(noise_std).reshape(-1, 1) ** 2
+        gain = spectrum / (spectrum + variance)
+        return ((gain * (y.flatten(1) @ basis)) @ basis.T).reshape(y.shape)
+
+    return denoise, basis.numpy(), spectrum.numpy()
+
+
+@pytest.mark.parametrize("name", ["pixels", "spectrum", "matrix", "operator"])
+def test_recovers_what_measurements_determine(name):
+    """8 measurements of images in 6 dimensions."""
+    denoise, basis, spectrum = linear_gaussian()
+    X = (RNG.randn(5, 6) * np.sqrt(spectrum)) @ basis.T
+    Q = np.linalg.qr(RNG.randn(16, 8))[0].T
+    operator, shape = {
+        "pixels": (random_pixels((4, 4), 0.5, random_state=1), None),
+        "spectrum": (random_projections((4, 4), 0.5, random_state=1), None),
+        "matrix": (Q, (4, 4)),
+        "operator": (aslinearoperator(Q), (4, 4)),
+    }[name]
+    measurements = (aslinearoperator(operator) @ X.T).T
+    solution = solve_inverse(
+        denoise,
+        measurements,
+        operator,
+        image_shape=shape,
+        mean=0.0,
+        sigma_end=1e-3,
+        beta=0.05,
+        random_state=0,
+    )
+    assert solution.mean.shape == (5, 4, 4)
+    assert solution.draws.shape == (4, 5, 4, 4)
+    errors = np.linalg.norm(solution.mean.reshape(5, -1) - X, axis=1)
+    assert (errors < 0.05 * np.linalg.norm(X, axis=1)).all()
+    assert (solution.deviation < 1e-2).all()
+    single = solve_inverse(
+        denoise,
+        measurements[0],
+        operator,
+        image_shape=shape,
+        n_draws=1,
+    )
+    assert single.mean.shape == (4, 4)
+    assert single.draws.shape == (1, 4, 4)
+    assert single.deviation.shape == (1,)
+
+
+def test_draws_spread_where_nothing_is_measured():
+    """Nearly the posterior of a Gaussian given two of six coordinates."""
+    denoise, basis, spectrum = linear_gaussian(size=256)
+    operator = basis[:, :2].T.copy()
+    x = basis @ (np.sqrt(spectrum) * RNG.randn(6))
+    solution = solve_inverse(
+        denoise,
+        operator @ x,
+        operator,
+        image_shape=(16, 16),
+        n_draws=2000,
+        sigma_start=10.0,
+        step_size=0.05,
+        step_schedule="constant",
+        beta=0.5,
+        mean=0.0,
+        random_state=0,
+    )
+    z = solution.draws.reshape(2000, 256) @ basis
+    np.testing.assert_allclose(
+        z[:, :2], np.tile(x @ basis[:, :2], (2000, 1)), atol=0.01
+    )
+    np.testing.assert_allclose(z[:, 2:].mean(0), 0, atol=0.1)
+    np.testing.assert_allclose(z[:, 2:].var(0), spectrum[2:], rtol=0.2)
+
+
+def test_colour_and_trajectory():
+    shape = (4, 6, 3)
+    operator = random_pixels(shape, 0.5, random_state=0)
+    x = np.full(72, 0.25)
+    solution = solve_inverse(
+        lambda y, _: y.mean((2, 3), keepdim=True).expand_as(y).clone(),
+        operator @ x,
+        operator,
+        n_draws=2,
+        return_trajectory=True,
+        random_state=0,
+    )
+    assert solution.mean.shape == shape
+    np.testing.assert_allclose(solution.mean, 0.25, atol=0.05)
+    assert solution.trajectory.images[0].shape == (2, 3, 4, 6)
+    assert (solution.trajectory.n_evaluations == solution.n_evaluations).all()
+
+
+def test_bad_input():
+    denoise, _, _ = linear_gaussian()
+    good = random_pixels((4, 4), 0.5)
+    with pytest.raises(ValueError, match=r"orthonormal rows, .* = 3"):
+        solve_inverse(denoise, np.ones(4), 2 * np.eye(16)[:4], image_shape=(4, 4))
+    with pytest.raises(ValueError, match="image_shape=None"):
+        solve_inverse(denoise, np.ones(4), np.eye(16)[:4])
+    with pytest.raises(ValueError, match="and the images have 25"):
+        solve_inverse(denoise, np.ones(8), good, image_shape=(5, 5))
+    with pytest.raises(ValueError, match=r"measurements has shape \(7,\); \(8,\)"):
+        solve_inverse(denoise, np.ones(7), good)
+    with pytest.raises(ValueError, match="NaN"):
+        solve_inverse(denoise, np.full(8, np.nan), good)
+    with pytest.raises(ValueError, match="'n_draws' parameter"):
+        solve_inverse(denoise, np.ones(8), good, n_draws=0)
+    with pytest.raises(ValueError, match="sigma_end=2 must be below"):
+        solve_inverse(denoise, np.ones(8), good, sigma_end=2)
+    with pytest.raises(ValueError, match="NaN or infinity at step 1"):
+        solve_inverse(lambda y, _: y * np.nan, np.ones(8), good)
+    with pytest.raises(ValueError, match="factor=3 must divide"):
+        block_averages((8, 8), 3)
+    with pytest.raises(ValueError, match="at least one True"):
+        observed_pixels(np.zeros((3, 3), dtype=bool))
+    with pytest.raises(ValueError, match="image_shape"):
+        random_pixels((8,), 0.5)
