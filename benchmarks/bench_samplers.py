@@ -5,7 +5,7 @@
 Relative distance of the end points of DDIM and of gradient estimation, from the same
 noise, to the exact map of the flow of a Gaussian in 16 dimensions with variances from
 0.1 to 1 (levels from 10 to 0.01), and to the end points of DDIM with 1,000 evaluations
-for a network: a UNet that is trained on disks here, in a minute (levels from 1 to 0.01).
+for a network: a UNet that is trained on disks here, in a minute (levels from 1 on).
 And the covariance that coarse-to-fine ascent gives on a Gaussian of rank 16 in 256
 dimensions, from 20,000 samples.
 """

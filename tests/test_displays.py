@@ -5,10 +5,21 @@ import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
 
-from sklearn_gahb import JacobianBasis, WaveletThresholdDenoiser
-from sklearn_gahb.displays import JacobianBasisDisplay, PSNRCurveDisplay
+from sklearn_gahb import (
+    JacobianBasis,
+    WaveletThresholdDenoiser,
+    WienerDenoiser,
+    as_denoise,
+)
+from sklearn_gahb.displays import (
+    InverseProblemDisplay,
+    JacobianBasisDisplay,
+    PSNRCurveDisplay,
+    TrajectoryDisplay,
+)
 from sklearn_gahb.displays._jacobian_basis import spread_components
 from sklearn_gahb.metrics import psnr_curve
+from sklearn_gahb.sampling import sample, solve_inverse
 
 X = np.random.RandomState(0).rand(3, 16, 16)
 
@@ -82,6 +93,36 @@ def test_components_that_are_not_there():
         ValueError, match=r"ks=\[5\] must count components, from 1 to 4"
     ):
         JacobianBasisDisplay.from_estimator(basis, ks=[5])
+
+
+def test_samples_and_solutions():
+    denoise = as_denoise(WienerDenoiser().fit(X))
+    _, trajectory = sample(
+        denoise, (3, 1, 16, 16), n_steps=20, return_trajectory=True, random_state=0
+    )
+    display = TrajectoryDisplay.from_trajectory(trajectory, n_columns=4)
+    assert display.axes_.shape == (3, 4)
+    shown = display.axes_[1, 3].images[0].get_array()
+    np.testing.assert_array_equal(shown, trajectory.images[-1][1, 0])
+    assert display.axes_[0, 3].get_title() == "noise 0.01"
+    display.figure_.canvas.draw()
+
+    M = np.eye(256)[::2]
+    measurements = X[0].ravel()[::2]
+    solution = solve_inverse(
+        denoise, measurements, M, image_shape=(16, 16), n_draws=2, random_state=0
+    )
+    display = InverseProblemDisplay.from_solution(
+        solution, measurements, M, clean=X[0], limits=(0, 1)
+    )
+    assert display.axes_.shape == (1, 4)
+    np.testing.assert_array_equal(
+        display.axes_[0, 1].images[0].get_array().ravel()[::2], measurements
+    )
+    np.testing.assert_array_equal(
+        display.axes_[0, 3].images[0].get_array(), solution.mean
+    )
+    display.figure_.canvas.draw()
 
 
 def test_psnr_curves():

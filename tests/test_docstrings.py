@@ -10,6 +10,7 @@ MODULES = [
     "datasets",
     "denoisers",
     "displays",
+    "generalization",
     "jacobian",
     "metrics",
     "networks",
@@ -40,6 +41,8 @@ def public_names():
     for module_name in MODULES:
         module = importlib.import_module(f"sklearn_gahb.{module_name}")
         for name in module.__all__:
+            if name.endswith("Warning"):
+                continue
             yield f"{module.__name__}.{name}"
             for method in METHODS:
                 if hasattr(getattr(module, name), method):

@@ -1,5 +1,7 @@
 """Measurements of images, and images from measurements."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -38,6 +40,8 @@ def test_rows_are_orthonormal(number, shape):
     assert M.shape == operator.shape
     np.testing.assert_allclose(M @ M.T, np.eye(len(M)), atol=1e-12)
     np.testing.assert_allclose(operator.H @ np.eye(len(M)), M.T, atol=1e-12)
+    again = pickle.loads(pickle.dumps(operator))
+    np.testing.assert_array_equal(again @ np.eye(size), M)
     v = RNG.randn(size)
     np.testing.assert_allclose(operator.matvec(v), M @ v, atol=1e-12)
     np.testing.assert_allclose(operator.rmatvec(M @ v), M.T @ (M @ v), atol=1e-12)
@@ -161,6 +165,8 @@ def test_colour_and_trajectory():
     assert solution.mean.shape == shape
     np.testing.assert_allclose(solution.mean, 0.25, atol=0.05)
     assert solution.trajectory.images[0].shape == (2, 3, 4, 6)
+    assert solution.trajectory.noise_std[0][0] == 1.0
+    assert (solution.trajectory.noise_std[-1] <= 0.01).all()
     assert (solution.trajectory.n_evaluations == solution.n_evaluations).all()
 
 
@@ -169,6 +175,19 @@ def test_bad_input():
     good = random_pixels((4, 4), 0.5)
     with pytest.raises(ValueError, match=r"orthonormal rows, .* = 3"):
         solve_inverse(denoise, np.ones(4), 2 * np.eye(16)[:4], image_shape=(4, 4))
+    garbage = LinearOperator(
+        (4, 16),
+        matvec=lambda x: x.ravel()[:4],
+        rmatvec=lambda m: np.concatenate([m.ravel(), np.arange(12.0)]),
+        dtype=float,
+    )
+    with pytest.raises(ValueError, match="must be the transpose"):
+        solve_inverse(denoise, np.ones(4), garbage, image_shape=(4, 4))
+    with pytest.raises(ValueError, match="complex dtype"):
+        solve_inverse(denoise, np.ones(4), 1j * np.eye(16)[:4], image_shape=(4, 4))
+    forward = LinearOperator((4, 16), matvec=lambda x: x[:4], dtype=float)
+    with pytest.raises(ValueError, match="give it rmatvec"):
+        solve_inverse(denoise, np.ones(4), forward, image_shape=(4, 4))
     with pytest.raises(ValueError, match="image_shape=None"):
         solve_inverse(denoise, np.ones(4), np.eye(16)[:4])
     with pytest.raises(ValueError, match="and the images have 25"):

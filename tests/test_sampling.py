@@ -300,7 +300,7 @@ def test_trajectory_and_callback():
         callback=lambda step, images, noise_std: steps.append((step, noise_std)),
         random_state=0,
     )
-    assert [step for step, _ in steps] == list(range(1, 11))
+    assert [step for step, _ in steps] == list(range(11))
     assert len(trajectory.images) == 4
     levels = noise_schedule(10)[[0, 4, 8, 10]]
     np.testing.assert_allclose([one[0] for one in trajectory.noise_std], levels)
@@ -359,6 +359,12 @@ def test_bad_input():
         sample(GAUSSIAN, shape, sigma_start=1e4, schedule="ddpm")
     with pytest.raises(ValueError, match="at least one image"):
         sample(GAUSSIAN, (0, 1, 4, 4))
+    with pytest.raises(ValueError, match=r"mean has shape \(5, 3, 1, 1\)"):
+        sample(GAUSSIAN, shape, mean=torch.zeros(5, 3, 1, 1))
+    with pytest.raises(ValueError, match="was fitted on images of 4x5"):
+        EmpiricalDenoiser().fit(np.ones((2, 4, 5))).sample(size=(9, 9))
+    with pytest.raises(ValueError, match=r"size=8 must be \(height, width\)"):
+        EmpiricalDenoiser().fit(np.ones((2, 4, 5))).sample(size=8)
     with pytest.raises(ValueError, match="'method' parameter"):
         sample(GAUSSIAN, shape, method="langevin")
 
@@ -391,6 +397,9 @@ def test_density_gap_has_the_error_of_its_mean():
     gaps = [density_gap(errors[:, i], optimal[:, i], sigma).gap for i in range(50)]
     assert result.gap == pytest.approx(np.mean(gaps))
     assert result.std_err == pytest.approx(np.std(gaps, ddof=1) / 50**0.5)
+    mixed = density_gap(errors, optimal.mean(1), sigma)
+    assert mixed.gap == pytest.approx(result.gap)
+    assert mixed.std_err > 0
     for bad in ([1.0, 2.0], [1.0, 1.0, 2.0], [-1.0, 1.0, 2.0]):
         with pytest.raises(ValueError, match="noise_std"):
             density_gap(np.ones(len(bad)), np.ones(len(bad)), bad)

@@ -3,6 +3,7 @@
 from abc import ABCMeta, abstractmethod
 from contextlib import contextmanager
 
+import numpy as np
 from sklearn.base import (
     BaseEstimator,
     OneToOneFeatureMixin,
@@ -154,6 +155,9 @@ class BaseDenoiser(
     ):
         """Draw images from the density that the denoiser has learned.
 
+        Of a pipeline the last step has this method, and of a search its
+        `best_estimator_`.
+
         Parameters
         ----------
         n_samples : int, default=1
@@ -179,7 +183,7 @@ class BaseDenoiser(
         -------
         X : ndarray of shape (n_samples, height, width), (n_samples, height, width, \
                 channels) or (n_samples, n_pixels)
-            In the layout of the images of `fit`; float32, not clipped.
+            Rows if there is an `image_shape`, else images; float32, not clipped.
 
         Raises
         ------
@@ -195,6 +199,8 @@ class BaseDenoiser(
                 f"{type(self).__name__} was not fitted on images of one size; pass "
                 "size=(height, width)."
             )
+        if len(np.atleast_1d(size)) != 2:
+            raise ValueError(f"size={size!r} must be (height, width).")
         mean, highest = self._prior(size)
         images = sampling.sample(
             as_denoise(self),

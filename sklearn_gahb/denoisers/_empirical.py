@@ -135,6 +135,7 @@ class EmpiricalDenoiser(BaseDenoiser):
         return Linearization(x_hat.reshape(y.shape).to(y.dtype), multiply, multiply)
 
     def _prior(self, size):
+        check_size(self, torch.empty(1, 1, *size), self.train_images_.shape[1:3])
         n, total, squares = len(self.train_images_), 0.0, 0.0
         for x in self._blocks():
             total, squares = total + x.sum(0), squares + x.square().sum()

@@ -146,7 +146,7 @@ class WienerDenoiser(BaseDenoiser):
 
     def _prior(self, size):
         mean = torch.tensor(self.mean_, dtype=torch.float32).view(1, -1, 1, 1)
-        return mean, 10 * float(np.sqrt(self.power_spectrum_.sum()))
+        return mean, 10 * float(np.sqrt(self.power_spectrum_.sum())) or 1.0
 
     def _gain(self, y, noise_std):
         """Gains of the frequencies, of shape (n or 1, channels, height, width)."""

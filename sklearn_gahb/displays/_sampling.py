@@ -1,6 +1,7 @@
 """Samples on their way, and solutions of inverse problems."""
 
 import numpy as np
+from scipy.sparse.linalg import aslinearoperator
 
 from ._grids import draw_grid
 
@@ -190,7 +191,8 @@ class InverseProblemDisplay:
         mean, draw = solution.mean, solution.draws[0]
         if np.ndim(measurements) == 1:
             mean, draw = mean[None], draw[None]
-        measured = operator.rmatmat(np.atleast_2d(measurements).T).T
+        adjoint = aslinearoperator(operator).H
+        measured = (adjoint @ np.atleast_2d(measurements).T).T
         display = cls(
             measured=measured.reshape(mean.shape),
             draw=draw,

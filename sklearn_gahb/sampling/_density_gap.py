@@ -47,7 +47,8 @@ def density_gap(mse, mse_optimal, noise_std, *, n_values=1):
         gap : float
             The integral, in nats.
         std_err : float
-            Its standard error over the images; nan if errors are means.
+            Its standard error over the images; nan if errors are means. Means of one
+            denoiser beside errors of each image of the other are taken for exact.
         quadrature_err : float
             Estimated error of the quadrature: a third of what changes if every other
             level is left out.
@@ -70,7 +71,11 @@ def density_gap(mse, mse_optimal, noise_std, *, n_values=1):
     """
     sigma = np.asarray(noise_std, dtype=np.float64)
     theirs, best = (np.asarray(one, dtype=np.float64) for one in (mse, mse_optimal))
-    if sigma.ndim != 1 or len(sigma) < 3 or not (sigma > 0).all():
+    if (
+        sigma.ndim != 1
+        or len(sigma) < 3
+        or not ((sigma > 0) & np.isfinite(sigma)).all()
+    ):
         raise ValueError(
             f"noise_std must be at least three positive levels; got shape "
             f"{sigma.shape} and {sigma.min(initial=np.inf):.3g} as the smallest."
@@ -87,7 +92,7 @@ def density_gap(mse, mse_optimal, noise_std, *, n_values=1):
         if not np.isfinite(one).all():
             raise ValueError(f"{name} contains NaN or infinity.")
     if theirs.ndim != best.ndim:
-        theirs, best = (one.reshape(len(sigma), -1).mean(1) for one in (theirs, best))
+        theirs, best = (one.reshape(len(sigma), -1) for one in (theirs, best))
     order = np.argsort(sigma)
     log_sigma = np.log(sigma[order])
     excess = n_values * (theirs - best)[order]

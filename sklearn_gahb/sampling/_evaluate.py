@@ -78,3 +78,34 @@ class Trajectory:
         self.images.append(y.cpu().clone())
         levels = torch.as_tensor(noise_std).cpu().expand(len(y))
         self.noise_std.append(levels.numpy().copy())
+
+
+class Recorder:
+    """Called after each step: keeps the trajectory, and tells the user's callback.
+
+    Parameters
+    ----------
+    keep_every : int or None
+        None keeps nothing.
+    callback : callable or None
+    """
+
+    def __init__(self, keep_every, callback):
+        self.keep_every, self.callback = keep_every, callback
+        self.trajectory = Trajectory()
+        self.is_kept = True
+
+    def __call__(self, step, y, noise_std):
+        self.state = y, noise_std
+        self.is_kept = self.keep_every is None or step % self.keep_every == 0
+        if self.keep_every is not None and self.is_kept:
+            self.trajectory.keep(y, noise_std)
+        if self.callback is not None:
+            self.callback(step, y.clone(), noise_std)
+
+    def finish(self, n_evaluations):
+        """The trajectory, with the last state."""
+        if not self.is_kept:
+            self.trajectory.keep(*self.state)
+        self.trajectory.n_evaluations = n_evaluations
+        return self.trajectory

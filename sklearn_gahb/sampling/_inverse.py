@@ -8,9 +8,10 @@ from sklearn.utils import Bunch, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
 from ._coarse_to_fine import coarse_to_fine
-from ._evaluate import Trajectory, draw_noise
+from ._evaluate import Recorder, draw_noise
 from ._measurements import (
     check_operator,
+    height_width_channels,
     multiply,
     multiply_transposed,
 )
@@ -43,7 +44,6 @@ COUNT = Interval(Integral, 1, None, closed="left")
     },
     prefer_skip_nested_validation=True,
 )
-@torch.no_grad()
 def solve_inverse(
     denoise,
     measurements,
@@ -80,7 +80,7 @@ def solve_inverse(
     denoise : callable
         ``denoise(y, noise_std) -> x_hat`` on float tensors of shape (n, channels,
         height, width); :func:`~sklearn_gahb.denoisers.as_denoise` makes one of an
-        estimator.
+        estimator. `noise_std` is a tensor of shape (n,).
     measurements : array-like of shape (n_measurements,) or (n_images, n_measurements)
         M times the flattened images.
     operator : LinearOperator of shape (n_measurements, n_values)
@@ -95,7 +95,7 @@ def solve_inverse(
     sigma_start : float, default=1.0
         Level of the noise that is added to the first image, in the units of the images.
     sigma_end : float, default=0.01
-        Level at which a draw is done. Noise of this level is left.
+        Level at which a draw is done, but for a last whole step.
     step_size : float, default=1.0
         The h, or h_0 of the published schedule. With 1 the image is denoised and fresh
         noise is added, which carries what was measured farthest in few steps: on
@@ -117,7 +117,8 @@ def solve_inverse(
     return_trajectory : bool, default=False
         Whether the result holds the trajectory.
     callback : callable, default=None
-        ``callback(step, images, noise_std)`` after every step, with all draws.
+        ``callback(step, images, noise_std)``, before the first step (0) and after each,
+        with all draws.
     device : str or torch.device, default="cpu"
         Where the denoiser wants its images.
     random_state : int, RandomState instance or None, default=None
@@ -202,28 +203,23 @@ def solve_inverse(
         change = multiply_transposed(operator, difference)
         return r + to_images(change, image_shape).to(r)
 
-    trajectory = Trajectory()
-
-    def follow(step, y, noise_std):
-        if return_trajectory and step % keep_every == 0:
-            trajectory.keep(y, noise_std)
-        if callback is not None:
-            callback(step, y, noise_std)
-
-    y, n_evaluations = coarse_to_fine(
-        denoise,
-        y,
-        sigma_start,
-        sigma_end=sigma_end,
-        step_size=step_size,
-        step_schedule=step_schedule,
-        beta=beta,
-        max_evaluations=max_evaluations,
-        seed=seed,
-        batch_size=batch_size,
-        follow=follow,
-        correct=correct,
-    )
+    record = Recorder(keep_every if return_trajectory else None, callback)
+    with torch.no_grad():
+        record(0, y, sigma_start)
+        y, n_evaluations = coarse_to_fine(
+            denoise,
+            y,
+            sigma_start,
+            sigma_end=sigma_end,
+            step_size=step_size,
+            step_schedule=step_schedule,
+            beta=beta,
+            max_evaluations=max_evaluations,
+            seed=seed,
+            batch_size=batch_size,
+            follow=record,
+            correct=correct,
+        )
     rows = from_images(y, image_shape)
     deviation = np.linalg.norm(multiply(operator, rows) - m, axis=1)
     deviation = deviation / np.maximum(np.linalg.norm(m, axis=1), 1e-300)
@@ -236,8 +232,7 @@ def solve_inverse(
         deviation=deviation.reshape(n_draws, *axes),
     )
     if return_trajectory:
-        trajectory.n_evaluations = n_evaluations
-        solution.trajectory = trajectory
+        solution.trajectory = record.finish(n_evaluations)
     return solution
 
 
@@ -249,6 +244,7 @@ def _image_shape(operator, image_shape):
             "image_shape=None, and the operator does not tell it: pass (height, width) "
             "or (height, width, channels)."
         )
+    height_width_channels(image_shape)
     return tuple(image_shape)
 
 

@@ -1,5 +1,6 @@
 """Linear measurements of images, as operators with orthonormal rows."""
 
+from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
@@ -68,7 +69,8 @@ class MeasurementOperator(LinearOperator):
         return self._rmatmat(m.reshape(-1, 1))[:, 0]
 
 
-def _height_width_channels(image_shape):
+def height_width_channels(image_shape):
+    """(height, width, channels) of a checked image_shape."""
     if len(image_shape) not in (2, 3) or not all(
         isinstance(n, Integral) and n > 0 for n in image_shape
     ):
@@ -108,18 +110,24 @@ def observed_pixels(observed):
             "observed must be an array of bool with at least one True; got dtype "
             f"{observed.dtype} with {int(observed.astype(bool).sum())} of them."
         )
-    shape = _height_width_channels(observed.shape)
+    shape = height_width_channels(observed.shape)
     (places,) = np.nonzero(observed.ravel())
+    return MeasurementOperator(
+        observed.shape,
+        len(places),
+        partial(_take, places=places),
+        partial(_put, places=places, shape=shape),
+    )
 
-    def measure(images):
-        return images.reshape(len(images), -1)[:, places]
 
-    def fill(measurements):
-        images = np.zeros((len(measurements), observed.size))
-        images[:, places] = measurements
-        return images.reshape(-1, *shape)
+def _take(images, places):
+    return images.reshape(len(images), -1)[:, places]
 
-    return MeasurementOperator(observed.shape, len(places), measure, fill)
+
+def _put(measurements, places, shape):
+    images = np.zeros((len(measurements), int(np.prod(shape))))
+    images[:, places] = measurements
+    return images.reshape(-1, *shape)
 
 
 @validate_params(
@@ -153,7 +161,7 @@ def random_pixels(image_shape, fraction, *, random_state=None):
     >>> random_pixels((32, 32), 0.1, random_state=0).shape
     (102, 1024)
     """
-    height, width, channels = _height_width_channels(image_shape)
+    height, width, channels = height_width_channels(image_shape)
     n_known = max(1, round(fraction * height * width))
     places = check_random_state(random_state).permutation(height * width)[:n_known]
     observed = np.zeros((height * width, channels), dtype=bool)
@@ -192,23 +200,29 @@ def block_averages(image_shape, factor):
     >>> block_averages((32, 32), 4).shape
     (64, 1024)
     """
-    height, width, channels = _height_width_channels(image_shape)
+    height, width, channels = height_width_channels(image_shape)
     if height % factor or width % factor:
         raise ValueError(
             f"factor={factor} must divide the sides of image_shape="
             f"{tuple(image_shape)}."
         )
     small = (height // factor, width // factor, channels)
+    return MeasurementOperator(
+        image_shape,
+        int(np.prod(small)),
+        partial(_average, small=small, factor=factor),
+        partial(_repeat, small=small, factor=factor),
+    )
 
-    def measure(images):
-        blocks = images.reshape(-1, small[0], factor, small[1], factor, channels)
-        return blocks.mean(axis=(2, 4)).reshape(len(images), -1) * factor
 
-    def fill(measurements):
-        images = measurements.reshape(-1, *small) / factor
-        return images.repeat(factor, axis=1).repeat(factor, axis=2)
+def _average(images, small, factor):
+    blocks = images.reshape(-1, small[0], factor, small[1], factor, small[2])
+    return blocks.mean(axis=(2, 4)).reshape(len(images), -1) * factor
 
-    return MeasurementOperator(image_shape, int(np.prod(small)), measure, fill)
+
+def _repeat(measurements, small, factor):
+    images = measurements.reshape(-1, *small) / factor
+    return images.repeat(factor, axis=1).repeat(factor, axis=2)
 
 
 @validate_params(
@@ -241,26 +255,32 @@ def low_frequencies(image_shape, fraction):
     >>> low_frequencies((32, 32), 0.25).shape
     (81, 1024)
     """
-    height, width, channels = _height_width_channels(image_shape)
+    height, width, channels = height_width_channels(image_shape)
     kept = np.logical_and.outer(
         np.abs(np.fft.fftfreq(height)) <= fraction / 2,
         np.abs(np.fft.fftfreq(width)) <= fraction / 2,
     )
-    kept = np.repeat(kept[..., None], channels, axis=-1)
+    (places,) = np.nonzero(np.repeat(kept[..., None], channels, axis=-1).ravel())
+    return MeasurementOperator(
+        image_shape,
+        len(places),
+        partial(_take_hartley, places=places),
+        partial(_put_hartley, places=places, shape=(height, width, channels)),
+    )
 
-    def hartley(images):
-        coefficients = fft2(images, axes=(1, 2), norm="ortho")
-        return coefficients.real - coefficients.imag
 
-    def measure(images):
-        return hartley(images)[:, kept]
+def _hartley(images):
+    """Hartley transform, its own inverse."""
+    coefficients = fft2(images, axes=(1, 2), norm="ortho")
+    return coefficients.real - coefficients.imag
 
-    def fill(measurements):
-        coefficients = np.zeros((len(measurements), height, width, channels))
-        coefficients[:, kept] = measurements
-        return hartley(coefficients)
 
-    return MeasurementOperator(image_shape, int(kept.sum()), measure, fill)
+def _take_hartley(images, places):
+    return _take(_hartley(images), places)
+
+
+def _put_hartley(measurements, places, shape):
+    return _hartley(_put(measurements, places, shape))
 
 
 @validate_params(
@@ -297,27 +317,38 @@ def random_projections(image_shape, fraction, *, random_state=None):
     >>> random_projections((256, 256), 0.1, random_state=0).shape
     (6554, 65536)
     """
-    shape = _height_width_channels(image_shape)
+    shape = height_width_channels(image_shape)
     size = int(np.prod(shape))
     rng = check_random_state(random_state)
     signs = 2.0 * rng.randint(0, 2, size=shape) - 1
     places = np.sort(rng.permutation(size)[: max(1, round(fraction * size))])
+    return MeasurementOperator(
+        image_shape,
+        len(places),
+        partial(_take_mixed, places=places, signs=signs),
+        partial(_put_mixed, places=places, signs=signs),
+    )
 
-    def measure(images):
-        mixed = dctn(signs * images, axes=(1, 2, 3), norm="ortho")
-        return mixed.reshape(len(images), -1)[:, places]
 
-    def fill(measurements):
-        mixed = np.zeros((len(measurements), size))
-        mixed[:, places] = measurements
-        return signs * idctn(mixed.reshape(-1, *shape), axes=(1, 2, 3), norm="ortho")
+def _take_mixed(images, places, signs):
+    return _take(dctn(signs * images, axes=(1, 2, 3), norm="ortho"), places)
 
-    return MeasurementOperator(image_shape, len(places), measure, fill)
+
+def _put_mixed(measurements, places, signs):
+    mixed = _put(measurements, places, signs.shape)
+    return signs * idctn(mixed, axes=(1, 2, 3), norm="ortho")
 
 
 def check_operator(operator, size):
     """A LinearOperator of images of `size` values with orthonormal rows."""
+    if not hasattr(operator, "shape") or hasattr(operator, "detach"):
+        operator = np.asarray(operator)
     operator = aslinearoperator(operator)
+    if np.issubdtype(operator.dtype, np.complexfloating):
+        raise ValueError(
+            f"operator has the complex dtype {operator.dtype}; measure real and "
+            "imaginary parts by a real one."
+        )
     n_rows, n_columns = operator.shape
     if n_columns != size:
         raise ValueError(
@@ -325,8 +356,21 @@ def check_operator(operator, size):
             f"values, and the images have {size}."
         )
     probes = np.random.default_rng(0).standard_normal((n_rows, 4))
-    again = multiply(operator, multiply_transposed(operator, probes.T)).T
+    try:
+        again = multiply(operator, multiply_transposed(operator, probes.T)).T
+    except (TypeError, NotImplementedError) as error:
+        raise ValueError(
+            "operator must multiply by its transpose too: give it rmatvec."
+        ) from error
     deviation = np.linalg.norm(again - probes) / np.linalg.norm(probes)
+    images = np.random.default_rng(1).standard_normal((4, n_columns))
+    forward = np.sum(multiply(operator, images) * probes.T)
+    backward = np.sum(images * multiply_transposed(operator, probes.T))
+    if abs(forward - backward) > LARGEST_DEVIATION * np.sqrt(probes.size):
+        raise ValueError(
+            "operator.rmatvec must be the transpose of operator.matvec: random "
+            f"products v . M x and M^T v . x are {forward:.4g} and {backward:.4g}."
+        )
     if not deviation < LARGEST_DEVIATION:
         raise ValueError(
             "operator must have orthonormal rows, M M^T = I: random vectors v are off "

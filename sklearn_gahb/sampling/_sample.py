@@ -14,7 +14,7 @@ from sklearn.utils._param_validation import (
 
 from ._coarse_to_fine import coarse_to_fine
 from ._diffusion import reverse_diffusion
-from ._evaluate import Trajectory, draw_noise
+from ._evaluate import Recorder, draw_noise
 from ._schedules import check_schedule, noise_schedule
 
 METHODS = {"ddpm", "ddim", "gradient_estimation", "coarse_to_fine"}
@@ -46,7 +46,6 @@ COUNT = Interval(Integral, 1, None, closed="left")
     },
     prefer_skip_nested_validation=True,
 )
-@torch.no_grad()
 def sample(
     denoise,
     shape,
@@ -98,7 +97,8 @@ def sample(
         several times the distance between images (not pixels), if the denoiser works at
         such levels. With less, samples crowd on what is closest to `mean`.
     sigma_end : float, default=0.01
-        Level to end with. Noise of this level is left.
+        Level to end with. Noise of this level is left, but by "coarse_to_fine", which
+        takes a whole step at the end.
     schedule : {"log_linear", "ddpm", "cosine"} or array-like, default="log_linear"
         Kind of :func:`noise_schedule`, or the levels themselves, decreasing, in place
         of `n_steps`, `sigma_start` and `sigma_end`; the last may be 0. Not used by
@@ -132,7 +132,7 @@ def sample(
     return_trajectory : bool, default=False
         Whether to return the trajectory too.
     callback : callable, default=None
-        ``callback(step, images, noise_std)`` after every step.
+        ``callback(step, images, noise_std)``, before the first step (0) and after each.
     device : str or torch.device, default="cpu"
         Where the denoiser wants its images.
     random_state : int, RandomState instance or None, default=None
@@ -182,7 +182,7 @@ def sample(
     >>> sample(denoise, (3, 1, 16, 16), sigma_start=100.0, random_state=0).shape
     torch.Size([3, 1, 16, 16])
     """
-    y = _check_shape(shape, device)
+    start = _first_mean(mean, shape, device)
     seed = check_random_state(random_state).randint(2**31 - 1)
     is_scheduled = method != "coarse_to_fine"
     if isinstance(schedule, str):
@@ -191,58 +191,52 @@ def sample(
         sigmas = check_schedule(schedule)
     if is_scheduled:
         sigma_start = float(sigmas[0])
-    y = y + mean + sigma_start * draw_noise(y, seed, 0)
-
-    trajectory = Trajectory()
-    last = []
-
-    def follow(step, y, noise_std):
-        if return_trajectory and step % keep_every == 0:
-            trajectory.keep(y, noise_std)
-        last[:] = step, noise_std
-        if callback is not None:
-            callback(step, y, noise_std)
-
-    if return_trajectory:
-        trajectory.keep(y, sigma_start)
-    if is_scheduled:
-        y = reverse_diffusion(
-            denoise,
-            y,
-            sigmas,
-            gamma=gamma if method == "gradient_estimation" else 1.0,
-            is_stochastic=method == "ddpm",
-            seed=seed,
-            batch_size=batch_size,
-            follow=follow,
-        )
-        trajectory.n_evaluations = np.full(len(y), len(sigmas) - 1)
-    else:
-        y, trajectory.n_evaluations = coarse_to_fine(
-            denoise,
-            y,
-            sigma_start,
-            sigma_end=sigma_end,
-            step_size=step_size,
-            step_schedule=step_schedule,
-            beta=beta,
-            max_evaluations=max_evaluations,
-            seed=seed,
-            batch_size=batch_size,
-            follow=follow,
-        )
-    if not return_trajectory:
-        return y
-    step, noise_std = last
-    if step % keep_every:
-        trajectory.keep(y, noise_std)
-    return y, trajectory
+    record = Recorder(keep_every if return_trajectory else None, callback)
+    with torch.no_grad():
+        y = start + sigma_start * draw_noise(start, seed, 0)
+        record(0, y, sigma_start)
+        if is_scheduled:
+            y = reverse_diffusion(
+                denoise,
+                y,
+                sigmas,
+                gamma=gamma if method == "gradient_estimation" else 1.0,
+                is_stochastic=method == "ddpm",
+                seed=seed,
+                batch_size=batch_size,
+                follow=record,
+            )
+            n_evaluations = np.full(len(y), len(sigmas) - 1)
+        else:
+            y, n_evaluations = coarse_to_fine(
+                denoise,
+                y,
+                sigma_start,
+                sigma_end=sigma_end,
+                step_size=step_size,
+                step_schedule=step_schedule,
+                beta=beta,
+                max_evaluations=max_evaluations,
+                seed=seed,
+                batch_size=batch_size,
+                follow=record,
+            )
+    trajectory = record.finish(n_evaluations)
+    return (y, trajectory) if return_trajectory else y
 
 
-def _check_shape(shape, device):
+def _first_mean(mean, shape, device):
+    """Mean of the first images, float32 of the shape."""
     if len(shape) != 4 or not all(isinstance(n, Integral) and n > 0 for n in shape):
         raise ValueError(
             f"shape={tuple(shape)} must be (n, channels, height, width), with at least "
             "one image and one pixel."
         )
-    return torch.zeros(tuple(shape), device=device)
+    mean = torch.as_tensor(mean, dtype=torch.float32, device=device)
+    try:
+        return mean.expand(tuple(shape))
+    except RuntimeError as error:
+        raise ValueError(
+            f"mean has shape {tuple(mean.shape)}, which does not broadcast to shape="
+            f"{tuple(shape)}."
+        ) from error
