@@ -33,6 +33,7 @@ ALLOWED = {
     "jacobian": {"denoisers", "metrics"},
     "checkpoints": {"__version__", "denoisers", "datasets", "networks"},
     "displays": set(),
+    "generalization": {"__version__", "denoisers", "sampling", "metrics", "noise"},
 }
 
 

@@ -1,0 +1,6 @@
+"""Memorise or generalise: denoisers fitted on disjoint subsets."""
+
+from ._analyzer import GeneralizationAnalyzer
+from ._subsets import DuplicateWarning
+
+__all__ = ["DuplicateWarning", "GeneralizationAnalyzer"]

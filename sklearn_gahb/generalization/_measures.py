@@ -1,0 +1,76 @@
+"""What tells memorising from generalising, of outputs and samples as arrays."""
+
+from itertools import combinations
+
+import numpy as np
+
+
+def mean_over_pairs(function, outputs):
+    """Mean of a function of two outputs over all pairs of subsets."""
+    pairs = combinations(range(len(outputs)), 2)
+    return np.mean([function(outputs[a], outputs[b]) for a, b in pairs], axis=0)
+
+
+def mean_square(difference):
+    """Mean over all axes but the first two, (level, image)."""
+    return np.square(difference, dtype=np.float64).mean(
+        axis=tuple(range(2, difference.ndim))
+    )
+
+
+def agreement(outputs):
+    """PSNR in dB between outputs of different subsets, (level,)."""
+
+    def one(a, b):
+        with np.errstate(divide="ignore"):
+            return (-10 * np.log10(mean_square(a - b))).mean(axis=1)
+
+    return mean_over_pairs(one, outputs)
+
+
+def model_variance(outputs):
+    """Half the mean squared distance between subsets, (level,)."""
+    return mean_over_pairs(lambda a, b: mean_square(a - b).mean(axis=1) / 2, outputs)
+
+
+def squared_bias(outputs, optimum):
+    r"""Unbiased estimate of the squared distance of the mean model from the optimum.
+
+    :math:`\langle a - x^\star, b - x^\star \rangle` of two models, per value, (level,).
+    With the variance it adds up to the mean squared distance from the optimum.
+    """
+
+    def one(a, b):
+        product = (a - optimum).astype(np.float64) * (b - optimum)
+        return product.mean(axis=tuple(range(1, product.ndim)))
+
+    return mean_over_pairs(one, outputs)
+
+
+def regimes(gap, agreement, test_psnr, *, largest_gap, smallest_gap):
+    """Names of the regimes of training sizes; the rule is in the analyzer."""
+    names = np.full(len(gap), "in transition", dtype=object)
+    names[gap > largest_gap] = "memorising"
+    names[(gap < smallest_gap) & (agreement > test_psnr)] = "generalising"
+    return names
+
+
+def transition_size(train_sizes, between, to_train):
+    """Smallest size from which samples of two subsets stay closer to each other.
+
+    Parameters
+    ----------
+    train_sizes : ndarray of shape (n_sizes,)
+    between, to_train : ndarray of shape (n_sizes,)
+        Mean similarities of samples of two subsets, and to the closest training image.
+
+    Returns
+    -------
+    size : float
+        nan if there is none.
+    """
+    closer = between > to_train
+    for i in range(len(train_sizes)):
+        if closer[i:].all():
+            return float(train_sizes[i])
+    return float("nan")

@@ -1,0 +1,360 @@
+"""Denoisers on disjoint subsets: subsets, measures, and runs that survive."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import make_pipeline
+
+from sklearn_gahb import (
+    BandletOracle,
+    DiskPosteriorDenoiser,
+    DNNDenoiser,
+    EmpiricalDenoiser,
+    GaussianNoise,
+    GeneralizationAnalyzer,
+    WaveletThresholdDenoiser,
+    WienerDenoiser,
+    mse,
+)
+from sklearn_gahb._images import as_images
+from sklearn_gahb.datasets import make_disk_images, make_gaussian_textures
+from sklearn_gahb.generalization import DuplicateWarning
+from sklearn_gahb.generalization._measures import transition_size
+from sklearn_gahb.generalization._subsets import disjoint_subsets, largest_similarity
+from sklearn_gahb.metrics import psnr
+
+DISKS = make_disk_images(500, 16, random_state=0)
+TEST = make_disk_images(60, 16, random_state=1)
+TEXTURES = make_gaussian_textures(330, 16, exponent=1.0, random_state=0)
+
+
+def quick_network(**parameters):
+    return DNNDenoiser(width=4, depth=1, max_steps=30, batch_size=8, **parameters)
+
+
+def analyse(estimator, train_sizes=(1, 10, 100), **parameters):
+    defaults = {"random_state": 0, "duplicates": "remove"}
+    return GeneralizationAnalyzer(estimator, train_sizes, **(defaults | parameters))
+
+
+@pytest.fixture(scope="module")
+def empirical():
+    return analyse(
+        EmpiricalDenoiser(),
+        noise_std=[0.05, 0.1, 0.3],
+        n_samples=5,
+        optimal=DiskPosteriorDenoiser(random_state=0),
+    ).fit(DISKS, X_test=TEST)
+
+
+def test_memoriser_memorises_at_every_size(empirical):
+    assert empirical.regime_.tolist() == ["memorising"] * 3
+    assert np.isnan(empirical.transition_size_)
+    assert np.median(empirical.train_similarity_) > 0.99
+    assert (empirical.density_gap_ > 0).all()
+    assert (np.diff(empirical.density_gap_.mean(axis=1)) < 0).all()
+
+
+def test_wiener_generalises_from_small_sizes_on():
+    analyzer = analyse(WienerDenoiser(), noise_std=[0.1, 0.3]).fit(
+        TEXTURES[:300], X_test=TEXTURES[300:]
+    )
+    assert analyzer.regime_.tolist()[1:] == ["generalising"] * 2
+    assert (np.diff(analyzer.agreement_, axis=0) > 0).all()
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        WaveletThresholdDenoiser("haar"),
+        BandletOracle(),
+        make_pipeline(WaveletThresholdDenoiser("haar")),
+    ],
+)
+def test_classical_denoisers_do_not_depend_on_the_subset(estimator):
+    analyzer = analyse(estimator, (1, 50)).fit(DISKS, X_test=TEST)
+    np.testing.assert_allclose(analyzer.variance_, 0, atol=1e-12)
+    np.testing.assert_allclose(analyzer.test_psnr_[0], analyzer.test_psnr_[1])
+    assert analyzer.regime_[1] == "generalising"
+
+
+def test_measures_are_what_they_say(empirical):
+    level = 1
+    size, noise_std = 2, empirical.noise_std_[level]
+    assert empirical.train_psnr_.shape == (3, 2, 3)
+    a, b = (
+        estimator.set_params(noise_std=noise_std)
+        for estimator in empirical.estimators_[size]
+    )
+    # The analyzer's own noise: the same for both, and for both measures.
+    for seed in range(3):
+        noisy = GaussianNoise(noise_std, random_state=seed).fit_transform(TEST)
+        outputs = a.transform(noisy), b.transform(noisy)
+        variance = np.mean((outputs[0] - outputs[1]) ** 2) / 2
+        assert empirical.variance_[size, level] == pytest.approx(variance, rel=0.2)
+        assert empirical.test_psnr_[size, 0, level] == pytest.approx(
+            psnr(TEST, outputs[0]), abs=0.3
+        )
+        assert empirical.agreement_[size, level] == pytest.approx(
+            psnr(outputs[0], outputs[1]), abs=0.7
+        )
+    gap = (empirical.train_psnr_ - empirical.test_psnr_).mean(axis=(1, 2))
+    np.testing.assert_allclose(empirical.psnr_gap_, gap)
+
+
+def test_bias_and_variance_add_up_to_the_excess_error():
+    """Exactly to the distance from the optimum, and in the mean to the excess mse."""
+    network = quick_network(learning_rate=1e-2).set_params(max_steps=150)
+    analyzer = analyse(
+        network, (100,), noise_std=0.1, optimal=DiskPosteriorDenoiser(random_state=0)
+    ).fit(DISKS, X_test=TEST)
+    total = analyzer.bias_[0, 0] + analyzer.variance_[0, 0]
+    excess = []
+    for seed in range(10):
+        noisy = GaussianNoise(0.1, random_state=seed).fit_transform(TEST)
+        optimum = DiskPosteriorDenoiser(noise_std=0.1, random_state=0).fit(TEST)
+        best = mse(TEST, optimum.transform(noisy))
+        excess.append(
+            np.mean([mse(TEST, e.transform(noisy)) for e in analyzer.estimators_[0]])
+            - best
+        )
+    assert total == pytest.approx(np.mean(excess), abs=4 * np.std(excess))
+
+
+def test_results_are_tidy(empirical):
+    table = pd.DataFrame(empirical.results_)
+    assert len(table) == 3 * 2 * 3
+    row = table.query("train_size == 10 and subset == 1 and noise_std == 0.3")
+    assert row["test_psnr"].item() == empirical.test_psnr_[1, 1, 2]
+    assert row["agreement"].item() == empirical.agreement_[1, 2]
+    assert row["bias"].item() == empirical.bias_[1, 2]
+
+
+def test_similarities(empirical):
+    samples = empirical.samples_[1]
+    assert samples.shape == (2, 5, 16, 16)
+    free = samples - samples.mean(axis=(2, 3), keepdims=True)
+    free /= np.linalg.norm(free, axis=(2, 3), keepdims=True)
+    expected = (free[0] * free[1]).sum(axis=(1, 2))
+    np.testing.assert_allclose(empirical.sample_similarity_[1], expected, atol=1e-5)
+    train = DISKS[empirical.subsets_[1, :10]]
+    train = train - train.mean(axis=(1, 2), keepdims=True)
+    train /= np.linalg.norm(train, axis=(1, 2), keepdims=True)
+    expected = np.einsum("nhw,mhw->nm", free[1], train).max(axis=1)
+    np.testing.assert_allclose(empirical.train_similarity_[1, 1], expected, atol=1e-5)
+
+
+def test_transition_size():
+    sizes = np.array([1, 10, 100])
+    assert transition_size(sizes, np.array([0, 1, 1]), np.array([1, 0.5, 0.5])) == 10
+    assert transition_size(sizes, np.array([1, 0, 1]), np.array([0, 0.5, 0.5])) == 100
+    assert np.isnan(transition_size(sizes, np.zeros(3), np.ones(3)))
+
+
+def draw(images, n_subsets, size, **parameters):
+    defaults = {
+        "groups": None,
+        "threshold": 0.95,
+        "remove": False,
+        "rng": np.random.RandomState(0),
+    }
+    return disjoint_subsets(
+        as_images(images), n_subsets, size, **(defaults | parameters)
+    )
+
+
+def test_subsets_are_disjoint():
+    subsets, _ = draw(DISKS, 3, 150)
+    assert len(np.unique(subsets)) == 450
+    again, _ = draw(DISKS, 3, 150)
+    np.testing.assert_array_equal(again, subsets)
+
+
+def test_groups_stay_together():
+    groups = np.repeat(np.arange(50), 10)
+    subsets, _ = draw(DISKS, 2, 240, groups=groups)
+    assert not set(groups[subsets[0]]) & set(groups[subsets[1]])
+
+
+@pytest.mark.parametrize("remove", [False, True])
+def test_near_duplicates(remove):
+    rng = np.random.RandomState(0)
+    base = rng.rand(100, 8, 8)
+    # Each image twice, with another mean and contrast.
+    images = np.concatenate([base, 0.5 * base + 0.2 + 1e-3 * rng.rand(100, 8, 8)])
+    subsets, n_duplicates = draw(images, 2, 40, remove=remove)
+    pairs = set(subsets[0] % 100) & set(subsets[1] % 100)
+    assert n_duplicates[0] == 0
+    if remove:
+        assert not pairs
+        assert n_duplicates[1] > 0
+    else:
+        assert n_duplicates[1] == len(pairs) > 0
+    with pytest.warns(DuplicateWarning, match=r"of 80 training images are nearly"):
+        analyse(WaveletThresholdDenoiser(), (40,), duplicates="warn").fit(images)
+
+
+def test_similarity_ignores_flat_images():
+    rows = np.zeros((2, 5), np.float32)
+    np.testing.assert_array_equal(largest_similarity(rows, rows), 0)
+
+
+class CountedWiener(WienerDenoiser):
+    """Writes a line for each fit."""
+
+    log = None
+
+    def _fit(self, clean, noisy):
+        super()._fit(clean, noisy)
+        with Path(os.environ["FIT_LOG"]).open("a") as file:
+            file.write("fit\n")
+
+
+def count(path):
+    return len(path.read_text().splitlines()) if path.exists() else 0
+
+
+def same_measures(a, b):
+    for name in ("train_psnr_", "test_psnr_", "agreement_", "variance_"):
+        np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
+
+
+def test_checkpoints(tmp_path, monkeypatch):
+    log = tmp_path / "log"
+    monkeypatch.setenv("FIT_LOG", str(log))
+    folder = tmp_path / "runs"
+    parameters = {"checkpoint_dir": folder}
+    first = analyse(CountedWiener(), **parameters).fit(DISKS, X_test=TEST)
+    assert count(log) == 6
+    again = analyse(CountedWiener(), **parameters).fit(DISKS, X_test=TEST)
+    assert count(log) == 6
+    same_measures(first, again)
+    same_measures(first, analyse(CountedWiener()).fit(DISKS, X_test=TEST))
+    assert count(log) == 12
+    for other, X in [
+        (analyse(CountedWiener(zero_mean=True), **parameters), DISKS),
+        (analyse(CountedWiener(), noise_std=0.2, **parameters), DISKS),
+        (analyse(CountedWiener(), **parameters), DISKS + np.float32(1e-3)),
+    ]:
+        before = count(log)
+        other.fit(X, X_test=TEST)
+        assert count(log) == before + 6
+
+    damaged = sorted(folder.glob("*.joblib"))
+    for path in damaged:
+        path.write_bytes(path.read_bytes()[:100])
+    before = count(log)
+    with pytest.warns(UserWarning, match="is damaged .* computed again"):
+        mended = analyse(CountedWiener(), **parameters).fit(DISKS, X_test=TEST)
+    assert count(log) == before + 6
+    same_measures(first, mended)
+    assert len(list(folder.glob("*.damaged-*"))) == 6
+
+
+SCRIPT = """
+import sys
+import numpy as np
+import torch
+from sklearn_gahb import DNNDenoiser, GeneralizationAnalyzer
+from sklearn_gahb.datasets import make_disk_images
+torch.set_num_threads(1)
+GeneralizationAnalyzer(
+    DNNDenoiser(width=4, depth=1, max_steps=30, batch_size=8),
+    (1, 10, 100),
+    duplicates="remove",
+    checkpoint_dir=sys.argv[1],
+    random_state=0,
+).fit(
+    make_disk_images(500, 16, random_state=0),
+    X_test=make_disk_images(60, 16, random_state=1),
+)
+"""
+
+
+def test_killed_runs_are_completed(tmp_path):
+    expected = analyse(quick_network()).fit(DISKS, X_test=TEST)
+    for n_finished in (1, 3):
+        command = [sys.executable, "-c", SCRIPT, str(tmp_path)]
+        process = subprocess.Popen(command)
+        while len(list(tmp_path.glob("*.joblib"))) < n_finished:
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.joblib")}
+    assert len(before) >= 3
+    completed = analyse(quick_network(), checkpoint_dir=tmp_path).fit(
+        DISKS, X_test=TEST
+    )
+    same_measures(expected, completed)
+    for path, changed in before.items():
+        assert path.stat().st_mtime_ns == changed
+
+
+def test_two_at_once_share_a_folder(tmp_path):
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path)]
+    processes = [subprocess.Popen(command) for _ in range(2)]
+    assert [process.wait() for process in processes] == [0, 0]
+    assert len(list(tmp_path.glob("*.joblib"))) == 6
+    assert not list(tmp_path.glob("*.part"))
+    expected = analyse(quick_network()).fit(DISKS, X_test=TEST)
+    completed = analyse(quick_network(), checkpoint_dir=tmp_path)
+    same_measures(expected, completed.fit(DISKS, X_test=TEST))
+
+
+def test_workers_give_the_same_numbers():
+    """One thread in each of two workers, and one here."""
+    torch.set_num_threads(1)
+    serial = analyse(quick_network()).fit(DISKS, X_test=TEST)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        parallel = analyse(quick_network(), n_jobs=2).fit(DISKS, X_test=TEST)
+    same_measures(serial, parallel)
+
+
+def test_bad_input():
+    with pytest.raises(
+        ValueError, match=r"need at least 600 images; X has 500, and subset 0 lacks 50"
+    ):
+        analyse(WienerDenoiser(), (300,)).fit(DISKS)
+    with pytest.raises(ValueError, match="none is left to test on"):
+        analyse(
+            WienerDenoiser(), (250,), duplicates="warn", duplicate_threshold=1.0
+        ).fit(DISKS)
+    with pytest.raises(TypeError, match="must have fit and transform"):
+        analyse(FitOnly()).fit(DISKS)
+    with pytest.raises(ValueError, match="adds noise itself"):
+        analyse(make_pipeline(GaussianNoise(0.1), WienerDenoiser())).fit(DISKS)
+    with pytest.raises(ValueError, match="must be increasing"):
+        analyse(WienerDenoiser(), (10, 10)).fit(DISKS)
+    with pytest.raises(ValueError, match="must be positive"):
+        analyse(WienerDenoiser(), noise_std=[0.1, 0.0]).fit(DISKS)
+    with pytest.raises(ValueError, match="'n_subsets' parameter"):
+        analyse(WienerDenoiser(), n_subsets=1).fit(DISKS)
+    with pytest.raises(ValueError, match="groups has 3 entries"):
+        analyse(WienerDenoiser()).fit(DISKS, groups=[1, 2, 3])
+
+
+class FitOnly:
+    def fit(self, X):
+        return self
+
+    def get_params(self, deep=True):
+        return {}
+
+
+def test_optimal_may_be_fitted():
+    optimal = FrozenEstimator(DiskPosteriorDenoiser(random_state=0).fit(TEST))
+    fitted = analyse(EmpiricalDenoiser(), optimal=optimal).fit(DISKS, X_test=TEST)
+    fresh = analyse(EmpiricalDenoiser(), optimal=optimal.estimator)
+    np.testing.assert_array_equal(fitted.bias_, fresh.fit(DISKS, X_test=TEST).bias_)
