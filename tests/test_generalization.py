@@ -8,6 +8,7 @@ import time
 import warnings
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -28,9 +29,10 @@ from sklearn_gahb import (
 )
 from sklearn_gahb._images import as_images
 from sklearn_gahb.datasets import make_disk_images, make_gaussian_textures
+from sklearn_gahb.displays import GeneralizationDisplay
 from sklearn_gahb.generalization import DuplicateWarning
 from sklearn_gahb.generalization._measures import transition_size
-from sklearn_gahb.generalization._subsets import disjoint_subsets, largest_similarity
+from sklearn_gahb.generalization._subsets import closest_row, disjoint_subsets
 from sklearn_gahb.metrics import psnr
 
 DISKS = make_disk_images(500, 16, random_state=0)
@@ -152,6 +154,37 @@ def test_similarities(empirical):
     train /= np.linalg.norm(train, axis=(1, 2), keepdims=True)
     expected = np.einsum("nhw,mhw->nm", free[1], train).max(axis=1)
     np.testing.assert_allclose(empirical.train_similarity_[1, 1], expected, atol=1e-5)
+    indices = np.einsum("nhw,mhw->nm", free[1], train).argmax(axis=1)
+    closest = DISKS[empirical.subsets_[1, :10]][indices]
+    np.testing.assert_array_equal(empirical.closest_[1][1], closest)
+
+
+@pytest.mark.parametrize("kind", ["psnr", "similarity", "samples"])
+def test_display(empirical, kind):
+    plt.switch_backend("Agg")
+    display = GeneralizationDisplay.from_estimator(empirical, kind=kind, sample=2)
+    display.figure_.canvas.draw()
+    if kind == "psnr":
+        assert len(display.axes_[0].lines) == 6
+        x, y = display.axes_[0].lines[3].get_data()
+        np.testing.assert_allclose(y[::-1], empirical.test_psnr_[1].mean(axis=0))
+        np.testing.assert_allclose(x[::-1], -20 * np.log10(empirical.noise_std_))
+    if kind == "similarity":
+        heights = [patch.get_height() for patch in display.axes_[1].patches]
+        assert sum(heights) == pytest.approx(2)
+    if kind == "samples":
+        assert display.axes_.shape == (4, 3)
+        shown = display.axes_[1, 1].images[0].get_array()
+        np.testing.assert_array_equal(shown, empirical.samples_[1][0, 2])
+    plt.close("all")
+
+
+def test_display_without_samples():
+    analyzer = analyse(WienerDenoiser(), (1, 10)).fit(DISKS, X_test=TEST)
+    with pytest.raises(ValueError, match="set n_samples"):
+        GeneralizationDisplay.from_estimator(analyzer, kind="samples")
+    with pytest.raises(ValueError, match="kind='bars' must be one of"):
+        GeneralizationDisplay.from_estimator(analyzer, kind="bars")
 
 
 def test_transition_size():
@@ -206,7 +239,7 @@ def test_near_duplicates(remove):
 
 def test_similarity_ignores_flat_images():
     rows = np.zeros((2, 5), np.float32)
-    np.testing.assert_array_equal(largest_similarity(rows, rows), 0)
+    np.testing.assert_array_equal(closest_row(rows, rows)[0], 0)
 
 
 class CountedWiener(WienerDenoiser):

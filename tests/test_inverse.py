@@ -150,6 +150,61 @@ def test_draws_spread_where_nothing_is_measured():
     np.testing.assert_allclose(z[:, 2:].var(0), spectrum[2:], rtol=0.2)
 
 
+def test_parameters_of_the_ascent():
+    denoise, _, _ = linear_gaussian(size=256)
+    operator = random_pixels((16, 16), 0.1, random_state=0)
+    m = np.ones(operator.shape[0])
+    steps = []
+
+    def solve(**parameters):
+        return solve_inverse(
+            denoise, m, operator, n_draws=3, **({"random_state": 0} | parameters)
+        )
+
+    default = solve(callback=lambda step, y, noise_std: steps.append(y.shape))
+    assert steps == [(3, 1, 16, 16)] * (default.n_evaluations.max() + 1)
+    slower = solve(beta=0.01).n_evaluations.mean()
+    assert slower > 2 * default.n_evaluations.mean()
+    grown = solve(step_schedule="published", step_size=0.2).n_evaluations.mean()
+    constant = solve(step_size=0.2).n_evaluations.mean()
+    assert constant > 2 * grown
+    assert (solve(sigma_end=0.3).n_evaluations < default.n_evaluations).all()
+    np.testing.assert_allclose(solve(batch_size=1).draws, default.draws, atol=1e-4)
+    assert np.abs(solve(random_state=1).draws - default.draws).max() > 1e-3
+    assert np.abs(default.draws[0] - default.draws[1]).max() > 1e-3
+    with pytest.warns(UserWarning, match="after 2 evaluations"):
+        solve(max_evaluations=2)
+
+
+def test_colour_starts_with_what_is_measured():
+    shape = (4, 6, 3)
+    operator = random_pixels(shape, 0.5, random_state=0)
+    x = RNG.rand(*shape)
+    solution = solve_inverse(
+        lambda y, _: y / 2,
+        operator @ x.ravel(),
+        operator,
+        n_draws=1,
+        sigma_start=1e-5,
+        sigma_end=1e-6,
+        mean=0.25,
+        keep_every=3,
+        return_trajectory=True,
+    )
+    known = (operator.H @ np.ones(operator.shape[0])).reshape(shape) > 0.5
+    first = solution.trajectory.images[0][0].permute(1, 2, 0).numpy()
+    np.testing.assert_allclose(first, np.where(known, x, 0.25), atol=1e-4)
+    n_kept = 1 + int(np.ceil(solution.n_evaluations[0] / 3))
+    assert len(solution.trajectory.images) == n_kept
+    np.testing.assert_allclose(solution.mean[known], x[known], atol=1e-4)
+
+
+def test_slightly_wrong_rows_are_refused():
+    denoise, _, _ = linear_gaussian()
+    with pytest.raises(ValueError, match="orthonormal rows"):
+        solve_inverse(denoise, np.ones(4), 1.01 * np.eye(16)[:4], image_shape=(4, 4))
+
+
 def test_colour_and_trajectory():
     shape = (4, 6, 3)
     operator = random_pixels(shape, 0.5, random_state=0)

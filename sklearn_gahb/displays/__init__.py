@@ -1,10 +1,12 @@
 """The figures: one Display class a kind of figure, arrays in, axes out."""
 
+from ._generalization import GeneralizationDisplay
 from ._jacobian_basis import JacobianBasisDisplay
 from ._psnr_curve import PSNRCurveDisplay
 from ._sampling import InverseProblemDisplay, TrajectoryDisplay
 
 __all__ = [
+    "GeneralizationDisplay",
     "InverseProblemDisplay",
     "JacobianBasisDisplay",
     "PSNRCurveDisplay",

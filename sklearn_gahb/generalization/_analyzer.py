@@ -24,8 +24,8 @@ from ._measures import (
 from ._store import Store, fingerprint, task_key
 from ._subsets import (
     DuplicateWarning,
+    closest_row,
     disjoint_subsets,
-    largest_similarity,
     mean_free_unit_rows,
 )
 
@@ -112,6 +112,8 @@ class GeneralizationAnalyzer(BaseEstimator):
     samples_ : list of ndarray of shape (n_subsets, n_samples, ...)
         Images drawn from the denoisers of each size. Only if `n_samples` is positive,
         as what follows.
+    closest_ : list of ndarray of shape (n_subsets, n_samples, ...)
+        Training image of its subset that is closest to each sample.
     sample_similarity_ : ndarray of shape (n_sizes, n_samples)
         Cosine of mean-free samples of the first two subsets.
     train_similarity_, test_similarity_ : ndarray of shape \
@@ -356,7 +358,9 @@ class GeneralizationAnalyzer(BaseEstimator):
     def _compare_samples(self, images, test, seed):
         tested = as_images(test, image_shape=(1, -1))
         test_rows = mean_free_unit_rows(tested, np.arange(len(tested)))
-        self.samples_, between, to_train, to_test, baseline = [], [], [], [], []
+        shown = images.data
+        self.samples_, self.closest_ = [], []
+        between, to_train, to_test, baseline = [], [], [], []
         for size, row in zip(self.train_sizes_, self.estimators_, strict=True):
             samples = np.stack(
                 [unwrap(e).sample(self.n_samples, random_state=seed) for e in row]
@@ -370,11 +374,21 @@ class GeneralizationAnalyzer(BaseEstimator):
             train = [mean_free_unit_rows(images, s[:size]) for s in self.subsets_]
             self.samples_.append(samples)
             between.append((rows[0] * rows[1]).sum(axis=1))
-            to_train.append(
-                [largest_similarity(*p) for p in zip(rows, train, strict=True)]
+            similarities, which = zip(
+                *(closest_row(*pair) for pair in zip(rows, train, strict=True)),
+                strict=True,
             )
-            to_test.append([largest_similarity(one, test_rows) for one in rows])
-            baseline.append(largest_similarity(train[0][:500], train[1]))
+            to_train.append(similarities)
+            self.closest_.append(
+                np.stack(
+                    [
+                        shown[subset[:size]][indices]
+                        for subset, indices in zip(self.subsets_, which, strict=True)
+                    ]
+                )
+            )
+            to_test.append([closest_row(one, test_rows)[0] for one in rows])
+            baseline.append(closest_row(train[0][:500], train[1])[0])
         self.sample_similarity_ = np.array(between)
         self.train_similarity_ = np.array(to_train)
         self.test_similarity_ = np.array(to_test)

@@ -22,12 +22,17 @@ def mean_free_unit_rows(images, indices):
     return np.concatenate(rows)
 
 
-def largest_similarity(rows, others):
-    """Largest cosine (n,) of each row (n, d) with the rows (m, d) of others."""
+def closest_row(rows, others):
+    """Largest cosine (n,) of rows (n, d) with the rows (m, d) of others, and which."""
     largest = np.full(len(rows), -np.inf, dtype=np.float32)
+    which = np.zeros(len(rows), dtype=int)
     for batch in gen_batches(len(others), 4096):
-        np.maximum(largest, (rows @ others[batch].T).max(axis=1), out=largest)
-    return largest
+        cosines = rows @ others[batch].T
+        closest = cosines.argmax(axis=1)
+        found = cosines[np.arange(len(rows)), closest]
+        which = np.where(found > largest, batch.start + closest, which)
+        largest = np.maximum(largest, found)
+    return largest, which
 
 
 def disjoint_subsets(images, n_subsets, size, *, groups, threshold, remove, rng):
@@ -62,7 +67,7 @@ def disjoint_subsets(images, n_subsets, size, *, groups, threshold, remove, rng)
         if earlier is not None:
             considered = pool if remove else chosen
             rows = mean_free_unit_rows(images, considered)
-            is_duplicate = largest_similarity(rows, earlier) > threshold
+            is_duplicate = closest_row(rows, earlier)[0] > threshold
             if remove:
                 chosen = pool[~is_duplicate][:size]
         if len(chosen) < size:

@@ -1,0 +1,229 @@
+"""Memorising and generalising, in pictures."""
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from .._optional import import_optional
+from ._grids import draw_grid
+
+
+class GeneralizationDisplay:
+    """Draw what a `GeneralizationAnalyzer` found.
+
+    Three kinds of figure, as figures 1 and 2 of [1]_:
+
+    - "psnr": output PSNR against input PSNR, on training and on test images, a colour a
+      size;
+    - "similarity": histograms over samples of the similarity to the closest training
+      image, and between samples of two subsets, a panel a size;
+    - "samples": the training image of the first subset that is closest to a sample, the
+      sample, the sample of the second subset from the same noise, and the training
+      image of that subset that is closest to it; a column a size.
+
+    It is recommended to use `from_estimator`.
+
+    Parameters
+    ----------
+    train_sizes : ndarray of shape (n_sizes,)
+        Numbers of training images.
+    noise_std : ndarray of shape (n_levels,)
+        Noise levels.
+    train_psnr, test_psnr : ndarray of shape (n_sizes, n_subsets, n_levels)
+        PSNR in dB.
+    sample_similarity : ndarray of shape (n_sizes, n_samples), default=None
+        Similarities between samples of two subsets.
+    train_similarity : ndarray of shape (n_sizes, n_subsets, n_samples), default=None
+        Similarities of samples to the closest training image.
+    grid : ndarray of shape (4, n_sizes, height, width[, channels]), default=None
+        Images of the figure "samples".
+
+    Attributes
+    ----------
+    figure_ : matplotlib Figure or SubFigure
+        Figure that was drawn into.
+    axes_ : ndarray of matplotlib Axes
+        Its axes.
+
+    See Also
+    --------
+    sklearn_gahb.GeneralizationAnalyzer : Measures all that.
+
+    References
+    ----------
+    .. [1] Z. Kadkhodaie, F. Guth, E. P. Simoncelli, S. Mallat, "Generalization in
+       diffusion models arises from geometry-adaptive harmonic representations",
+       ICLR 2024. :arxiv:`2310.02557`
+
+    Examples
+    --------
+    >>> from sklearn_gahb import EmpiricalDenoiser, GeneralizationAnalyzer
+    >>> from sklearn_gahb.datasets import make_disk_images
+    >>> from sklearn_gahb.displays import GeneralizationDisplay
+    >>> analyzer = GeneralizationAnalyzer(
+    ...     EmpiricalDenoiser(),
+    ...     (1, 10),
+    ...     noise_std=[0.1, 0.3],
+    ...     duplicates="remove",
+    ...     random_state=0,
+    ... ).fit(make_disk_images(60, 16, random_state=0))
+    >>> display = GeneralizationDisplay.from_estimator(analyzer)
+    >>> len(display.axes_[0].lines)
+    4
+    """
+
+    def __init__(
+        self,
+        *,
+        train_sizes,
+        noise_std,
+        train_psnr,
+        test_psnr,
+        sample_similarity=None,
+        train_similarity=None,
+        grid=None,
+    ):
+        self.train_sizes = train_sizes
+        self.noise_std = noise_std
+        self.train_psnr = train_psnr
+        self.test_psnr = test_psnr
+        self.sample_similarity = sample_similarity
+        self.train_similarity = train_similarity
+        self.grid = grid
+
+    @classmethod
+    def from_estimator(cls, analyzer, *, kind="psnr", sample=0, figure=None):
+        """Draw a fitted analyzer.
+
+        Parameters
+        ----------
+        analyzer : GeneralizationAnalyzer
+            Fitted.
+        kind : {"psnr", "similarity", "samples"}, default="psnr"
+            The figure. The last two need `n_samples` of the analyzer.
+        sample : int, default=0
+            Which sample the figure "samples" shows.
+        figure : matplotlib Figure or SubFigure, default=None
+            Where to draw. None makes a new one.
+
+        Returns
+        -------
+        display : GeneralizationDisplay
+            That was drawn.
+        """
+        check_is_fitted(analyzer)
+        has_samples = hasattr(analyzer, "samples_")
+        display = cls(
+            train_sizes=analyzer.train_sizes_,
+            noise_std=analyzer.noise_std_,
+            train_psnr=analyzer.train_psnr_,
+            test_psnr=analyzer.test_psnr_,
+            sample_similarity=analyzer.sample_similarity_ if has_samples else None,
+            train_similarity=analyzer.train_similarity_ if has_samples else None,
+            grid=_samples_and_neighbours(analyzer, sample) if has_samples else None,
+        )
+        return display.plot(kind=kind, figure=figure)
+
+    def plot(self, *, kind="psnr", figure=None):
+        """Draw the figure.
+
+        Parameters
+        ----------
+        kind : {"psnr", "similarity", "samples"}, default="psnr"
+            The figure.
+        figure : matplotlib Figure or SubFigure, default=None
+            Where to draw. None makes a new one.
+
+        Returns
+        -------
+        display : GeneralizationDisplay
+            Itself, with `axes_` and `figure_`.
+
+        Raises
+        ------
+        ImportError
+            If Matplotlib is not installed.
+        ValueError
+            If `kind` is unknown, or there are no samples to draw.
+        """
+        draw = {
+            "psnr": self._plot_psnr,
+            "similarity": self._plot_similarity,
+            "samples": self._plot_samples,
+        }
+        if kind not in draw:
+            raise ValueError(f"kind={kind!r} must be one of {list(draw)}.")
+        if kind != "psnr" and self.grid is None and self.sample_similarity is None:
+            raise ValueError(
+                f"kind={kind!r} needs samples: set n_samples of the analyzer."
+            )
+        plt = import_optional("matplotlib.pyplot", "plot")
+        if figure is None and kind != "samples":
+            width = 5 if kind == "psnr" else 2.2 * len(self.train_sizes)
+            height = 4 if kind == "psnr" else 2.4
+            figure = plt.figure(figsize=(width, height), layout="constrained")
+        self.figure_, self.axes_ = draw[kind](figure)
+        return self
+
+    def _plot_psnr(self, figure):
+        ax = figure.subplots()
+        order = np.argsort(-self.noise_std)
+        x = -20 * np.log10(self.noise_std[order])
+        for i, size in enumerate(self.train_sizes):
+            train, test = (
+                np.where(np.isfinite(one[i]), one[i], np.nan).mean(axis=0)[order]
+                for one in (self.train_psnr, self.test_psnr)
+            )
+            color = f"C{i % 10}"
+            ax.plot(x, train, "o--", color=color, markersize=3)
+            ax.plot(x, test, "o-", color=color, markersize=3, label=f"N = {size}")
+        ax.set(
+            xlabel="input PSNR (dB)",
+            ylabel="output PSNR (dB)",
+            title="training images dashed, test images solid",
+        )
+        ax.legend()
+        return figure, np.array([ax])
+
+    def _plot_similarity(self, figure):
+        axes = figure.subplots(
+            1, len(self.train_sizes), sharex=True, sharey=True, squeeze=False
+        )[0]
+        edges = np.linspace(-0.25, 1, 26)
+        for i, (ax, size) in enumerate(zip(axes, self.train_sizes, strict=True)):
+            for name, values in [
+                ("to training set", self.train_similarity[i].ravel()),
+                ("between subsets", self.sample_similarity[i]),
+            ]:
+                weights = np.full(len(values), 1 / len(values))
+                ax.hist(
+                    values.clip(edges[0], 1),
+                    edges,
+                    weights=weights,
+                    alpha=0.6,
+                    label=name,
+                )
+            ax.set(title=f"N = {size}", xlabel="similarity")
+        axes[0].legend(fontsize="small")
+        return figure, axes
+
+    def _plot_samples(self, figure):
+        images = self.grid
+        titles = [f"N = {size}" for size in self.train_sizes]
+        figure, axes = draw_grid(images, titles, (0, 1), figure)
+        names = ["closest\nin S1", "sample 1", "sample 2", "closest\nin S2"]
+        for ax, name in zip(axes[:, 0], names, strict=True):
+            ax.set_ylabel(name, fontsize="small")
+        return figure, axes
+
+
+def _samples_and_neighbours(analyzer, sample):
+    columns = [
+        [
+            analyzer.closest_[i][0, sample],
+            samples[0, sample],
+            samples[1, sample],
+            analyzer.closest_[i][1, sample],
+        ]
+        for i, samples in enumerate(analyzer.samples_)
+    ]
+    return np.stack([np.stack(column) for column in columns], axis=1)
