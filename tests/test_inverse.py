@@ -246,7 +246,9 @@ def test_bad_input():
     with pytest.raises(ValueError, match="image_shape=None"):
         solve_inverse(denoise, np.ones(4), np.eye(16)[:4])
     with pytest.raises(ValueError, match="and the images have 25"):
-        solve_inverse(denoise, np.ones(8), good, image_shape=(5, 5))
+        solve_inverse(denoise, np.ones(4), np.eye(16)[:4], image_shape=(5, 5))
+    with pytest.raises(ValueError, match=r"the operator measures images of shape"):
+        solve_inverse(denoise, np.ones(8), good, image_shape=(2, 8))
     with pytest.raises(ValueError, match=r"measurements has shape \(7,\); \(8,\)"):
         solve_inverse(denoise, np.ones(7), good)
     with pytest.raises(ValueError, match="NaN"):

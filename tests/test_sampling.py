@@ -445,6 +445,17 @@ def test_bad_input():
         sample(GAUSSIAN, shape, sigma_start=1e4, schedule="ddpm")
     with pytest.raises(ValueError, match="at least one image"):
         sample(GAUSSIAN, (0, 1, 4, 4))
+    with pytest.raises(TypeError, match=r"is an estimator; pass .*as_denoise"):
+        sample(EmpiricalDenoiser(), shape)
+    textures = make_gaussian_textures(5, 6, random_state=0)
+    with pytest.raises(ValueError, match=r"y has 3 channels, .* expecting 1"):
+        sample(as_denoise(WienerDenoiser().fit(textures)), (1, 3, 6, 6))
+    network = DNNDenoiser(width=4, depth=1, max_steps=1, train_noise_std=0.005)
+    with pytest.raises(ValueError, match=r"begins at noise 0\.005"):
+        network.fit(textures).sample()
+    in_place = sample(lambda y, _: y.mul_(0.5), shape, method="ddim", random_state=0)
+    expected = sample(lambda y, _: 0.5 * y, shape, method="ddim", random_state=0)
+    torch.testing.assert_close(in_place, expected)
     with pytest.raises(ValueError, match=r"mean has shape \(5, 3, 1, 1\)"):
         sample(GAUSSIAN, shape, mean=torch.zeros(5, 3, 1, 1))
     with pytest.raises(ValueError, match="was fitted on images of 4x5"):

@@ -202,6 +202,11 @@ class BaseDenoiser(
         if len(np.atleast_1d(size)) != 2:
             raise ValueError(f"size={size!r} must be (height, width).")
         mean, highest = self._prior(size)
+        if sigma_start is None and highest <= sigma_end:
+            raise ValueError(
+                f"{type(self).__name__} begins at noise {highest}, the highest it "
+                f"knows, which is not above sigma_end={sigma_end}; pass a lower one."
+            )
         images = sampling.sample(
             as_denoise(self),
             (n_samples, self.n_channels_in_, *size),
@@ -443,6 +448,11 @@ def as_denoise(estimator, clean=None):
         if is_tensor(noise_std) and noise_std.ndim and len(noise_std) != len(y):
             raise ValueError(
                 f"noise_std has {len(noise_std)} levels, and y {len(y)} images."
+            )
+        if y.shape[1] != denoiser.n_channels_in_:
+            raise ValueError(
+                f"y has {y.shape[1]} channels, but {type(denoiser).__name__} is "
+                f"expecting {denoiser.n_channels_in_} channels as input."
             )
         return denoiser._denoise(
             y, denoiser.noise_std if noise_std is None else noise_std

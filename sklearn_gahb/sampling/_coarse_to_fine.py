@@ -88,7 +88,8 @@ def coarse_to_fine(
     warnings.warn(
         f"{len(active)} of {len(y)} images have noise of more than sigma_end="
         f"{sigma_end} left after {max_evaluations} evaluations, up to "
-        f"{float(sigma[active].max()):.3g}. Increase max_evaluations or step_size.",
+        f"{float(sigma[active].max()):.3g}. Increase max_evaluations or step_size, or "
+        "check that levels and measurements are in the units of the denoiser.",
         stacklevel=3,
     )
     return y, n_evaluations

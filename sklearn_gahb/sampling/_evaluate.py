@@ -27,7 +27,8 @@ def evaluate(denoise, y, noise_std, step, batch_size):
     x_hat = torch.empty_like(y)
     for batch in gen_batches(len(y), batch_size):
         level = noise_std[batch] if torch.is_tensor(noise_std) else noise_std
-        output = denoise(y[batch], level)
+        # A copy: what denoises in place must not change the state.
+        output = denoise(y[batch].clone(), level)
         if not torch.is_tensor(output) or output.shape != y[batch].shape:
             raise ValueError(
                 f"denoise must return a tensor of the shape of its input, "
@@ -38,6 +39,17 @@ def evaluate(denoise, y, noise_std, step, batch_size):
             raise ValueError(f"denoise returned NaN or infinity at step {step}.")
         x_hat[batch] = output
     return x_hat
+
+
+def check_denoise(denoise):
+    """Raise a TypeError unless denoisers come as callables."""
+    if hasattr(denoise, "transform"):
+        raise TypeError(
+            f"denoise={denoise!r} is an estimator; pass "
+            "sklearn_gahb.as_denoise(estimator)."
+        )
+    if not callable(denoise):
+        raise TypeError(f"denoise={denoise!r} must be callable.")
 
 
 def draw_noise(y, seed, step):

@@ -8,7 +8,7 @@ from sklearn.utils import Bunch, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
 from ._coarse_to_fine import coarse_to_fine
-from ._evaluate import Recorder, draw_noise
+from ._evaluate import Recorder, check_denoise, draw_noise
 from ._measurements import (
     check_operator,
     height_width_channels,
@@ -23,7 +23,7 @@ COUNT = Interval(Integral, 1, None, closed="left")
 
 @validate_params(
     {
-        "denoise": [callable],
+        "denoise": "no_validation",
         "measurements": ["array-like"],
         "operator": "no_validation",
         "image_shape": [tuple, list, None],
@@ -82,7 +82,8 @@ def solve_inverse(
         height, width); :func:`~sklearn_gahb.denoisers.as_denoise` makes one of an
         estimator. `noise_std` is a tensor of shape (n,).
     measurements : array-like of shape (n_measurements,) or (n_images, n_measurements)
-        M times the flattened images.
+        M times the flattened images, in the units of the denoiser: of images in [0, 1]
+        if it was fitted on unsigned integers.
     operator : LinearOperator of shape (n_measurements, n_values)
         M, with orthonormal rows: a :class:`MeasurementOperator`, any
         :class:`scipy.sparse.linalg.LinearOperator`, such as those of PyLops, or a
@@ -172,6 +173,7 @@ def solve_inverse(
     >>> bool(np.abs(solution.mean - X[0]).mean() < 0.05)
     True
     """
+    check_denoise(denoise)
     check_ends(sigma_start, sigma_end)
     image_shape = _image_shape(operator, image_shape)
     operator = check_operator(operator, int(np.prod(image_shape)))
@@ -245,6 +247,12 @@ def _image_shape(operator, image_shape):
             "or (height, width, channels)."
         )
     height_width_channels(image_shape)
+    own = getattr(operator, "image_shape", None)
+    if own is not None and tuple(own) != tuple(image_shape):
+        raise ValueError(
+            f"image_shape={tuple(image_shape)}, but the operator measures images of "
+            f"shape {tuple(own)}."
+        )
     return tuple(image_shape)
 
 

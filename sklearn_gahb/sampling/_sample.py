@@ -14,8 +14,8 @@ from sklearn.utils._param_validation import (
 
 from ._coarse_to_fine import coarse_to_fine
 from ._diffusion import reverse_diffusion
-from ._evaluate import Recorder, draw_noise
-from ._schedules import check_schedule, noise_schedule
+from ._evaluate import Recorder, check_denoise, draw_noise
+from ._schedules import check_ends, check_schedule, noise_schedule
 
 METHODS = {"ddpm", "ddim", "gradient_estimation", "coarse_to_fine"}
 POSITIVE = Interval(Real, 0, None, closed="neither")
@@ -24,7 +24,7 @@ COUNT = Interval(Integral, 1, None, closed="left")
 
 @validate_params(
     {
-        "denoise": [callable],
+        "denoise": "no_validation",
         "shape": [tuple, list],
         "method": [StrOptions(METHODS)],
         "n_steps": [COUNT],
@@ -123,7 +123,7 @@ def sample(
     max_evaluations : int, default=1000
         Bound of "coarse_to_fine".
     mean : float or Tensor that broadcasts to `shape`, default=0.0
-        Of the first images.
+        Of the first images: 0.5 suits images in [0, 1].
     batch_size : int, default=None
         Images that are denoised at a time. None means as many as have 2**18 values. It
         has no influence on the noise.
@@ -182,10 +182,13 @@ def sample(
     >>> sample(denoise, (3, 1, 16, 16), sigma_start=100.0, random_state=0).shape
     torch.Size([3, 1, 16, 16])
     """
+    check_denoise(denoise)
     start = _first_mean(mean, shape, device)
     seed = check_random_state(random_state).randint(2**31 - 1)
     is_scheduled = method != "coarse_to_fine"
-    if isinstance(schedule, str):
+    if not is_scheduled:
+        check_ends(sigma_start, sigma_end)
+    elif isinstance(schedule, str):
         sigmas = noise_schedule(n_steps, sigma_start, sigma_end, schedule)
     else:
         sigmas = check_schedule(schedule)
