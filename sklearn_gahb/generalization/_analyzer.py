@@ -116,13 +116,13 @@ class GeneralizationAnalyzer(BaseEstimator):
         Training image of its subset that is closest to each sample.
     sample_similarity_ : ndarray of shape (n_sizes, n_samples)
         Cosine of mean-free samples of the first two subsets.
-    train_similarity_, test_similarity_ : ndarray of shape \
-            (n_sizes, n_subsets, n_samples)
-        Cosine of each sample with the closest training image, and with the closest
-        image of `X_test`.
-    subset_similarity_ : ndarray of shape (n_sizes, size of the first subset or less)
-        Baseline: cosine of training images of the first subset with the closest one of
-        the second, as a list of arrays.
+    train_similarity_ : ndarray of shape (n_sizes, n_subsets, n_samples)
+        Cosine of each sample with the closest training image.
+    test_similarity_ : ndarray of shape (n_sizes, n_subsets, n_samples)
+        The same with the closest image of `X_test`.
+    subset_similarity_ : list of ndarray of shape (n_images,)
+        Baseline of each size: cosine of up to 500 training images of the first subset
+        with the closest one of the second.
     regime_ : ndarray of str of shape (n_sizes,)
         "memorising" where `psnr_gap_` is above 3 dB; "generalising" where it is under 1
         dB and the agreement, averaged over levels, is above the test PSNR; else "in

@@ -83,9 +83,8 @@ def sample(
         (n,) for "coarse_to_fine".
     shape : tuple of (int, int, int, int)
         (n, channels, height, width) of the samples.
-    method : {"ddpm", "ddim", "gradient_estimation", "coarse_to_fine"}, \
-            default="gradient_estimation"
-        "ddpm" is the ancestral sampler [1]_: it adds noise in every step, and wants
+    method : str, default="gradient_estimation"
+        One of "ddpm", "ddim", "gradient_estimation" and "coarse_to_fine". "ddpm" is the ancestral sampler [1]_: it adds noise in every step, and wants
         hundreds of them. "ddim" follows the flow that has the same densities [2]_.
         "gradient_estimation" does so with the memory of one step [3]_. "coarse_to_fine"
         measures the noise that is left, and needs no schedule [4]_.
