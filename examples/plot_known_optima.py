@@ -56,9 +56,8 @@ curves = measure(
     X[:200],
     X[200:],
 )
-_, axes = plt.subplots(1, 3, figsize=(12, 4), layout="constrained")
-PSNRCurveDisplay.from_curves(curves, slopes={"optimum": 2 / 3}, ax=axes[0])
-axes[0].set_title("Gaussian textures, b = 3")
+display = PSNRCurveDisplay.from_curves(curves, slopes={"optimum": 2 / 3})
+display.ax_.set_title("Gaussian textures, b = 3")
 
 # %%
 # Regular images with regular edges: bandlets
@@ -79,8 +78,8 @@ curves = measure(
     X,
     X,
 )
-PSNRCurveDisplay.from_curves(curves, slopes={"optimal rate": 3 / 4}, ax=axes[1])
-axes[1].set_title(r"$C^\alpha$ images, $\alpha$ = 3")
+display = PSNRCurveDisplay.from_curves(curves, slopes={"optimal rate": 3 / 4})
+display.ax_.set_title(r"$C^\alpha$ images, $\alpha$ = 3")
 
 # %%
 # Disks: a manifold of five dimensions
@@ -101,6 +100,6 @@ curves = measure(
     X[:2000],
     X[2000:],
 )
-PSNRCurveDisplay.from_curves(curves, slopes={"optimum": 1.0}, ax=axes[2])
-axes[2].set(title="Disks", ylim=(10, 90))
+display = PSNRCurveDisplay.from_curves(curves, slopes={"optimum": 1.0})
+display.ax_.set(title="Disks", ylim=(10, 90))
 plt.show()

@@ -25,9 +25,7 @@ X = make_disk_images(2000, 32, random_state=0)
 denoiser = DNNDenoiser(
     width=16,
     depth=2,
-    train_noise_std=(0.0, 3.0),
-    max_steps=1000,
-    batch_size=32,
+    max_steps=1500,
     learning_rate=5e-3,
     random_state=0,
 ).fit(X)
@@ -60,7 +58,6 @@ for row, (name, parameters) in zip(axes, methods.items(), strict=True):
         as_denoise(denoiser),
         (8, 1, 32, 32),
         mean=0.5,
-        sigma_start=3.0,
         return_trajectory=True,
         random_state=0,
         **parameters,

@@ -84,10 +84,11 @@ def sample(
     shape : tuple of (int, int, int, int)
         (n, channels, height, width) of the samples.
     method : str, default="gradient_estimation"
-        One of "ddpm", "ddim", "gradient_estimation" and "coarse_to_fine". "ddpm" is the ancestral sampler [1]_: it adds noise in every step, and wants
-        hundreds of them. "ddim" follows the flow that has the same densities [2]_.
-        "gradient_estimation" does so with the memory of one step [3]_. "coarse_to_fine"
-        measures the noise that is left, and needs no schedule [4]_.
+        One of "ddpm", "ddim", "gradient_estimation" and "coarse_to_fine". "ddpm" is the
+        ancestral sampler [1]_: it adds noise in every step, and wants hundreds of them.
+        "ddim" follows the flow that has the same densities [2]_. "gradient_estimation"
+        does so with the memory of one step [3]_. "coarse_to_fine" measures the noise
+        that is left, and needs no schedule [4]_.
     n_steps : int, default=50
         Number of steps, each with one evaluation. Not used by "coarse_to_fine".
     sigma_start : float, default=1.0
