@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from .. import __version__
 from ..denoisers import DNNDenoiser
-from ..denoisers._base import find_denoiser
+from ..denoisers._as_denoise import find_denoiser
 from ..networks import NoiseFromImage
 from ._restore import check_is_file, restore
 

@@ -1,7 +1,7 @@
 """The estimators: one a file, with fit, transform and score in common."""
 
+from ._as_denoise import as_denoise
 from ._bandlet import BandletOracle
-from ._base import as_denoise
 from ._bm3d import BM3DDenoiser
 from ._disk import DiskPosteriorDenoiser
 from ._dnn import DNNDenoiser

@@ -10,7 +10,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from .._images import as_images, check_numbers
-from ..denoisers._base import unwrap
+from ..denoisers._as_denoise import unwrap
 from ..sampling import density_gap
 from ._fit_one import check_estimator, denoise_at_levels, fit_one
 from ._measures import (

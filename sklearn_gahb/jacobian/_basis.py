@@ -25,12 +25,8 @@ from .._images import (
     is_tensor,
     to_tensor,
 )
-from ..denoisers._base import (
-    check_target,
-    noisy_and_clean,
-    unchanged_on_failure,
-    unwrap,
-)
+from ..denoisers._as_denoise import unwrap
+from ..denoisers._base import check_target, noisy_and_clean, unchanged_on_failure
 from ..metrics import psnr
 from ._decompose import (
     choose_solver,

@@ -8,7 +8,7 @@ from scipy.sparse.linalg import LinearOperator
 from sklearn.utils import gen_batches
 
 from .._images import as_images, check_numbers, is_tensor, to_tensor
-from ..denoisers._base import find_denoiser, unwrap
+from ..denoisers._as_denoise import find_denoiser, unwrap
 from ..denoisers._linearize import linearize_by_autograd
 
 # What a network keeps of one batch of products: on CPUs larger ones are not faster.
