@@ -32,8 +32,10 @@ from sklearn_gahb.datasets import make_disk_images, make_gaussian_textures
 from sklearn_gahb.displays import GeneralizationDisplay
 from sklearn_gahb.generalization import DuplicateWarning
 from sklearn_gahb.generalization._measures import transition_size
+from sklearn_gahb.generalization._store import task_key
 from sklearn_gahb.generalization._subsets import closest_row, disjoint_subsets
 from sklearn_gahb.metrics import psnr
+from sklearn_gahb.networks import BFCNN
 
 DISKS = make_disk_images(500, 16, random_state=0)
 TEST = make_disk_images(60, 16, random_state=1)
@@ -80,6 +82,7 @@ def test_wiener_generalises_from_small_sizes_on():
     [
         WaveletThresholdDenoiser("haar"),
         BandletOracle(),
+        BandletOracle(geometry="noisy", shrinkage="projection"),
         make_pipeline(WaveletThresholdDenoiser("haar")),
     ],
 )
@@ -245,8 +248,6 @@ def test_similarity_ignores_flat_images():
 class CountedWiener(WienerDenoiser):
     """Writes a line for each fit."""
 
-    log = None
-
     def _fit(self, clean, noisy):
         super()._fit(clean, noisy)
         with Path(os.environ["FIT_LOG"]).open("a") as file:
@@ -312,6 +313,35 @@ GeneralizationAnalyzer(
     X_test=make_disk_images(60, 16, random_state=1),
 )
 """
+
+
+def make_small_network(n_channels):
+    return BFCNN(n_channels, width=4, depth=3)
+
+
+def test_keys_are_the_same_in_every_process():
+    """Of an architecture that is a function, too."""
+    code = (
+        "from test_generalization import *;"
+        "print(task_key(DNNDenoiser(make_small_network), 'data', [1, 2]))"
+    )
+    folder = Path(__file__).parent
+    keys = {
+        subprocess.run(
+            [sys.executable, "-c", code], cwd=folder, capture_output=True, check=True
+        ).stdout
+        for _ in range(2)
+    }
+    assert len(keys) == 1
+    assert task_key(DNNDenoiser("bf_cnn"), "", [1]) != task_key(DNNDenoiser(), "", [1])
+
+
+def test_refit_forgets_samples():
+    analyzer = analyse(EmpiricalDenoiser(), (1, 5), n_samples=2).fit(DISKS, X_test=TEST)
+    assert hasattr(analyzer, "samples_")
+    analyzer.set_params(n_samples=0).fit(DISKS, X_test=TEST)
+    assert not hasattr(analyzer, "samples_")
+    assert "sample_similarity" not in analyzer.results_
 
 
 def test_killed_runs_are_completed(tmp_path):

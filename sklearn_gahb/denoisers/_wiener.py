@@ -71,8 +71,7 @@ class WienerDenoiser(BaseDenoiser):
     ----------
     .. [1] S. Mallat, "A Wavelet Tour of Signal Processing", 3rd edition, section
        11.1.2, Academic Press, 2009. :doi:`10.1016/B978-0-12-374370-1.X0001-8`
-    .. [2] J.-E. Campagne, review of the generalisation of denoisers, 2024.
-       :arxiv:`2404.16617`
+    .. [2] J.-E. Campagne, 2024. :arxiv:`2404.16617`
 
     Examples
     --------

@@ -31,6 +31,19 @@ from ._subsets import (
 
 # Of train over test PSNR in dB: memorising above, generalising below.
 LARGEST_GAP, SMALLEST_GAP = 3.0, 1.0
+# What a fit without `optimal` or `n_samples` does not have.
+OPTIONAL = (
+    "bias_",
+    "optimal_mse_",
+    "density_gap_",
+    "samples_",
+    "closest_",
+    "sample_similarity_",
+    "train_similarity_",
+    "test_similarity_",
+    "subset_similarity_",
+    "transition_size_",
+)
 
 
 class GeneralizationAnalyzer(BaseEstimator):
@@ -325,7 +338,7 @@ class GeneralizationAnalyzer(BaseEstimator):
             largest_gap=LARGEST_GAP,
             smallest_gap=SMALLEST_GAP,
         )
-        for name in ("bias_", "optimal_mse_", "density_gap_"):
+        for name in OPTIONAL:
             vars(self).pop(name, None)
         if self.optimal is None:
             return

@@ -8,6 +8,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from .._images import as_images, check_numbers
+from ..denoisers import BandletOracle
 from ..metrics import psnr
 from ..noise import GaussianNoise, add_noise
 
@@ -70,7 +71,7 @@ def denoise_at(estimator, noisy, clean, level):
         return denoise_at(estimator[-1], noisy, clean, level)
     if "noise_std" in estimator.get_params():
         estimator = copy.copy(estimator).set_params(noise_std=level)
-    if getattr(estimator, "geometry", None) == "clean":
+    if isinstance(estimator, BandletOracle):
         return estimator.transform(noisy, clean=clean)
     return estimator.transform(noisy)
 

@@ -43,6 +43,9 @@ def _plain(value):
     """A parameter as something whose hash is the same in every process."""
     if isinstance(value, torch.nn.Module):
         return [(name, t.cpu().numpy()) for name, t in value.state_dict().items()]
+    if hasattr(value, "__qualname__"):
+        # The repr of a function holds its address.
+        return f"{value.__module__}.{value.__qualname__}"
     return repr(value) if callable(value) or hasattr(value, "get_params") else value
 
 
