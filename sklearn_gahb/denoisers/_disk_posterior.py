@@ -246,9 +246,11 @@ def fit_geometry(y, sigma, prior, starts):
     fits = [_fit_from(start, y, prior) for start in starts]
     mode, _, derivative = min(fits, key=lambda fit: fit[1] @ fit[1])
     precision = derivative.T @ derivative / sigma**2 + PRIOR_PRECISION * np.eye(3)
-    # Of images that are no disks the precision can be beyond all rounding.
-    precision += 1e-10 * np.trace(precision) * np.eye(3)
-    return mode, np.linalg.inv(precision)
+    # Of images that are no disks the precision can be beyond all rounding: the smallest
+    # values are raised, and the inverse is symmetric and positive.
+    values, vectors = np.linalg.eigh(precision)
+    values = values.clip(1e-10 * values.max())
+    return mode, (vectors / values) @ vectors.T
 
 
 def _fit_from(u, y, prior):

@@ -65,7 +65,9 @@ class StudentT:
 
     @classmethod
     def of_moments(cls, mean, covariance):
-        return cls(mean, np.linalg.cholesky(INFLATION * covariance))
+        # Rounding must not make a covariance that is nearly singular indefinite.
+        jitter = 1e-12 * np.trace(covariance) * np.eye(len(mean))
+        return cls(mean, np.linalg.cholesky(INFLATION * covariance + jitter))
 
     def draw(self, n, rng):
         normal = rng.standard_normal((n, len(self.mean)))
