@@ -1,18 +1,9 @@
-"""Denoisers on disjoint subsets: subsets, measures, and runs that survive."""
-
-import os
-import signal
-import subprocess
-import sys
-import time
-import warnings
-from pathlib import Path
+"""Denoisers on disjoint subsets: what tells memorising from generalising."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import make_pipeline
 
@@ -27,15 +18,10 @@ from sklearn_gahb import (
     WienerDenoiser,
     mse,
 )
-from sklearn_gahb._images import as_images
 from sklearn_gahb.datasets import make_disk_images, make_gaussian_textures
 from sklearn_gahb.displays import GeneralizationDisplay
-from sklearn_gahb.generalization import DuplicateWarning
 from sklearn_gahb.generalization._measures import transition_size
-from sklearn_gahb.generalization._store import task_key
-from sklearn_gahb.generalization._subsets import closest_row, disjoint_subsets
 from sklearn_gahb.metrics import psnr
-from sklearn_gahb.networks import BFCNN
 
 DISKS = make_disk_images(500, 16, random_state=0)
 TEST = make_disk_images(60, 16, random_state=1)
@@ -197,223 +183,12 @@ def test_transition_size():
     assert np.isnan(transition_size(sizes, np.zeros(3), np.ones(3)))
 
 
-def draw(images, n_subsets, size, **parameters):
-    defaults = {
-        "groups": None,
-        "threshold": 0.95,
-        "remove": False,
-        "rng": np.random.RandomState(0),
-    }
-    return disjoint_subsets(
-        as_images(images), n_subsets, size, **(defaults | parameters)
-    )
-
-
-def test_subsets_are_disjoint():
-    subsets, _ = draw(DISKS, 3, 150)
-    assert len(np.unique(subsets)) == 450
-    again, _ = draw(DISKS, 3, 150)
-    np.testing.assert_array_equal(again, subsets)
-
-
-def test_groups_stay_together():
-    groups = np.repeat(np.arange(50), 10)
-    subsets, _ = draw(DISKS, 2, 240, groups=groups)
-    assert not set(groups[subsets[0]]) & set(groups[subsets[1]])
-
-
-@pytest.mark.parametrize("remove", [False, True])
-def test_near_duplicates(remove):
-    rng = np.random.RandomState(0)
-    base = rng.rand(100, 8, 8)
-    # Each image twice, with another mean and contrast.
-    images = np.concatenate([base, 0.5 * base + 0.2 + 1e-3 * rng.rand(100, 8, 8)])
-    subsets, n_duplicates = draw(images, 2, 40, remove=remove)
-    pairs = set(subsets[0] % 100) & set(subsets[1] % 100)
-    assert n_duplicates[0] == 0
-    if remove:
-        assert not pairs
-        assert n_duplicates[1] > 0
-    else:
-        assert n_duplicates[1] == len(pairs) > 0
-    with pytest.warns(DuplicateWarning, match=r"of 80 training images are nearly"):
-        analyse(WaveletThresholdDenoiser(), (40,), duplicates="warn").fit(images)
-
-
-def test_similarity_ignores_flat_images():
-    rows = np.zeros((2, 5), np.float32)
-    np.testing.assert_array_equal(closest_row(rows, rows)[0], 0)
-
-
-class CountedWiener(WienerDenoiser):
-    """Writes a line for each fit."""
-
-    def _fit(self, clean, noisy):
-        super()._fit(clean, noisy)
-        with Path(os.environ["FIT_LOG"]).open("a") as file:
-            file.write("fit\n")
-
-
-def count(path):
-    return len(path.read_text().splitlines()) if path.exists() else 0
-
-
-def same_measures(a, b):
-    for name in ("train_psnr_", "test_psnr_", "agreement_", "variance_"):
-        np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
-
-
-def test_checkpoints(tmp_path, monkeypatch):
-    log = tmp_path / "log"
-    monkeypatch.setenv("FIT_LOG", str(log))
-    folder = tmp_path / "runs"
-    parameters = {"checkpoint_dir": folder}
-    first = analyse(CountedWiener(), **parameters).fit(DISKS, X_test=TEST)
-    assert count(log) == 6
-    again = analyse(CountedWiener(), **parameters).fit(DISKS, X_test=TEST)
-    assert count(log) == 6
-    same_measures(first, again)
-    same_measures(first, analyse(CountedWiener()).fit(DISKS, X_test=TEST))
-    assert count(log) == 12
-    for other, X in [
-        (analyse(CountedWiener(zero_mean=True), **parameters), DISKS),
-        (analyse(CountedWiener(), noise_std=0.2, **parameters), DISKS),
-        (analyse(CountedWiener(), **parameters), DISKS + np.float32(1e-3)),
-    ]:
-        before = count(log)
-        other.fit(X, X_test=TEST)
-        assert count(log) == before + 6
-
-    damaged = sorted(folder.glob("*.joblib"))
-    for path in damaged:
-        path.write_bytes(path.read_bytes()[:100])
-    before = count(log)
-    with pytest.warns(UserWarning, match="is damaged .* computed again"):
-        mended = analyse(CountedWiener(), **parameters).fit(DISKS, X_test=TEST)
-    assert count(log) == before + 6
-    same_measures(first, mended)
-    assert len(list(folder.glob("*.damaged-*"))) == 6
-
-
-SCRIPT = """
-import sys
-import numpy as np
-import torch
-from sklearn_gahb import DNNDenoiser, GeneralizationAnalyzer
-from sklearn_gahb.datasets import make_disk_images
-torch.set_num_threads(1)
-GeneralizationAnalyzer(
-    DNNDenoiser(width=4, depth=1, max_steps=30, batch_size=8),
-    (1, 10, 100),
-    duplicates="remove",
-    checkpoint_dir=sys.argv[1],
-    random_state=0,
-).fit(
-    make_disk_images(500, 16, random_state=0),
-    X_test=make_disk_images(60, 16, random_state=1),
-)
-"""
-
-
-def make_small_network(n_channels):
-    return BFCNN(n_channels, width=4, depth=3)
-
-
-def test_keys_are_the_same_in_every_process():
-    """Of an architecture that is a function, too."""
-    code = (
-        "from test_generalization import *;"
-        "print(task_key(DNNDenoiser(make_small_network), 'data', [1, 2]))"
-    )
-    folder = Path(__file__).parent
-    keys = {
-        subprocess.run(
-            [sys.executable, "-c", code], cwd=folder, capture_output=True, check=True
-        ).stdout
-        for _ in range(2)
-    }
-    assert len(keys) == 1
-    assert task_key(DNNDenoiser("bf_cnn"), "", [1]) != task_key(DNNDenoiser(), "", [1])
-
-
 def test_refit_forgets_samples():
     analyzer = analyse(EmpiricalDenoiser(), (1, 5), n_samples=2).fit(DISKS, X_test=TEST)
     assert hasattr(analyzer, "samples_")
     analyzer.set_params(n_samples=0).fit(DISKS, X_test=TEST)
     assert not hasattr(analyzer, "samples_")
     assert "sample_similarity" not in analyzer.results_
-
-
-def test_killed_runs_are_completed(tmp_path):
-    expected = analyse(quick_network()).fit(DISKS, X_test=TEST)
-    for n_finished in (1, 3):
-        command = [sys.executable, "-c", SCRIPT, str(tmp_path)]
-        process = subprocess.Popen(command)
-        while len(list(tmp_path.glob("*.joblib"))) < n_finished:
-            assert process.poll() is None
-            time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.joblib")}
-    assert len(before) >= 3
-    completed = analyse(quick_network(), checkpoint_dir=tmp_path).fit(
-        DISKS, X_test=TEST
-    )
-    same_measures(expected, completed)
-    for path, changed in before.items():
-        assert path.stat().st_mtime_ns == changed
-
-
-def test_two_at_once_share_a_folder(tmp_path):
-    command = [sys.executable, "-c", SCRIPT, str(tmp_path)]
-    processes = [subprocess.Popen(command) for _ in range(2)]
-    assert [process.wait() for process in processes] == [0, 0]
-    assert len(list(tmp_path.glob("*.joblib"))) == 6
-    assert not list(tmp_path.glob("*.part"))
-    expected = analyse(quick_network()).fit(DISKS, X_test=TEST)
-    completed = analyse(quick_network(), checkpoint_dir=tmp_path)
-    same_measures(expected, completed.fit(DISKS, X_test=TEST))
-
-
-def test_workers_give_the_same_numbers():
-    """One thread in each of two workers, and one here."""
-    torch.set_num_threads(1)
-    serial = analyse(quick_network()).fit(DISKS, X_test=TEST)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        parallel = analyse(quick_network(), n_jobs=2).fit(DISKS, X_test=TEST)
-    same_measures(serial, parallel)
-
-
-def test_bad_input():
-    with pytest.raises(
-        ValueError, match=r"need at least 600 images; X has 500, and subset 0 lacks 50"
-    ):
-        analyse(WienerDenoiser(), (300,)).fit(DISKS)
-    with pytest.raises(ValueError, match="none is left to test on"):
-        analyse(
-            WienerDenoiser(), (250,), duplicates="warn", duplicate_threshold=1.0
-        ).fit(DISKS)
-    with pytest.raises(TypeError, match="must have fit and transform"):
-        analyse(FitOnly()).fit(DISKS)
-    with pytest.raises(ValueError, match="adds noise itself"):
-        analyse(make_pipeline(GaussianNoise(0.1), WienerDenoiser())).fit(DISKS)
-    with pytest.raises(ValueError, match="must be increasing"):
-        analyse(WienerDenoiser(), (10, 10)).fit(DISKS)
-    with pytest.raises(ValueError, match="must be positive"):
-        analyse(WienerDenoiser(), noise_std=[0.1, 0.0]).fit(DISKS)
-    with pytest.raises(ValueError, match="'n_subsets' parameter"):
-        analyse(WienerDenoiser(), n_subsets=1).fit(DISKS)
-    with pytest.raises(ValueError, match="groups has 3 entries"):
-        analyse(WienerDenoiser()).fit(DISKS, groups=[1, 2, 3])
-
-
-class FitOnly:
-    def fit(self, X):
-        return self
-
-    def get_params(self, deep=True):
-        return {}
 
 
 def test_optimal_may_be_fitted():

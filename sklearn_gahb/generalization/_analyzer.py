@@ -1,34 +1,43 @@
 """Memorise or generalise: estimators fitted on disjoint subsets."""
 
+import socket
 import warnings
 from numbers import Integral, Real
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator, _fit_context, clone
+from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.parallel import Parallel, delayed
 
-from .._images import as_images, check_numbers
+from .._images import as_images
 from ..denoisers._as_denoise import unwrap
-from ..sampling import density_gap
-from ._fit_one import check_estimator, denoise_at_levels, fit_one
+from ._checks import check_estimator, check_levels, check_sizes, check_stack
 from ._measures import (
     agreement,
+    density_gaps,
     mean_square,
     model_variance,
     regimes,
     squared_bias,
     transition_size,
 )
-from ._store import Store, fingerprint, task_key
+from ._one_subset import Sweep, denoise_at_levels, run_subset
+from ._similarity import compare_samples, mean_free_unit_rows
+from ._store import Store
 from ._subsets import (
     DuplicateWarning,
-    closest_row,
+    check_groups,
+    check_pools,
     disjoint_subsets,
-    mean_free_unit_rows,
+    draw_pools,
+    left_for_test,
 )
 
+# Images to test on, of those that are left where none are given.
+N_TEST_IMAGES = 500
 # Of train over test PSNR in dB: memorising above, generalising below.
 LARGEST_GAP, SMALLEST_GAP = 3.0, 1.0
 # What a fit without `optimal` or `n_samples` does not have.
@@ -46,7 +55,7 @@ OPTIONAL = (
 )
 
 
-class GeneralizationAnalyzer(BaseEstimator):
+class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
     r"""Compare denoisers that were fitted on disjoint subsets of growing size.
 
     Two denoisers that memorise their training images return different things for the
@@ -210,7 +219,7 @@ class GeneralizationAnalyzer(BaseEstimator):
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None, *, groups=None, X_test=None):
+    def fit(self, X, y=None, *, groups=None, subsets=None, X_test=None):
         """Fit the estimator on subsets, and measure.
 
         Parameters
@@ -222,9 +231,13 @@ class GeneralizationAnalyzer(BaseEstimator):
         groups : array-like of shape (n_images,), default=None
             Images of one group, such as patches of one photograph, are never in
             different subsets.
+        subsets : sequence of array-like of int, default=None
+            Indices of the training images of each subset, if they are not to be drawn:
+            disjoint, and at least the largest size of each, of which the first ones are
+            the smaller subsets.
         X_test : array-like, default=None
-            Clean images to test on. None takes images of `X` that are in no subset, up
-            to 500.
+            Clean images to test on. None takes images of `X` that are in no subset, nor
+            in a group of a subset, up to 500.
 
         Returns
         -------
@@ -234,30 +247,28 @@ class GeneralizationAnalyzer(BaseEstimator):
         Raises
         ------
         ValueError
-            If there are too few images, or an argument is out of its range.
+            If there are too few images, subsets overlap, or an argument is out of its
+            range.
         TypeError
-            If the estimator has no `transform`.
+            If the estimator has no `transform`, or no `sample` where samples are to be
+            drawn.
         """
-        check_estimator(self.estimator)
+        check_estimator(self.estimator, self.n_samples)
         sizes = check_sizes(self.train_sizes)
         levels = check_levels(self.noise_std)
         rng = check_random_state(self.random_state)
-        numbers = check_numbers(X, estimator=self)
-        images = as_images(numbers, image_shape=(1, -1))
-        if len(images.sizes) > 1 or images.is_list:
-            raise ValueError("X must be an array of images of one size.")
-        if groups is not None and len(groups) != len(images):
-            raise ValueError(
-                f"groups has {len(groups)} entries, and X {len(images)} images."
-            )
+        X = check_stack(X, "X", self)
+        groups = check_groups(groups, len(X))
+        if subsets is None:
+            pools = draw_pools(len(X), groups, self.n_subsets, rng)
+        else:
+            pools = check_pools(subsets, len(X), groups, self.n_subsets)
         subsets, n_duplicates = disjoint_subsets(
-            images,
-            self.n_subsets,
+            X,
+            pools,
             sizes[-1],
-            groups=groups,
             threshold=self.duplicate_threshold,
             remove=self.duplicates == "remove",
-            rng=rng,
         )
         if n_duplicates.any() and self.duplicates == "warn":
             warnings.warn(
@@ -267,68 +278,81 @@ class GeneralizationAnalyzer(BaseEstimator):
                 DuplicateWarning,
                 stacklevel=2,
             )
-        test = self._test_images(numbers, subsets, X_test, rng)
-        noise_seed = int(rng.randint(2**31 - 1))
-        results = self._fit_all(
-            numbers, images, subsets, sizes, levels, test, noise_seed, rng
+        noise_seed, sample_seed = rng.randint(2**31 - 1, size=2).tolist()
+        tasks = [
+            (seeded_clone(self.estimator, rng), X[subset[:size]])
+            for size in sizes
+            for subset in subsets
+        ]
+        if X_test is None:
+            X_test = X[left_for_test(len(X), subsets, groups, N_TEST_IMAGES, rng)]
+        sweep = Sweep(
+            X_test=check_stack(X_test, "X_test", self),
+            levels=levels,
+            n_train_images=self.n_train_images,
+            n_samples=self.n_samples,
+            noise_seed=noise_seed,
+            sample_seed=sample_seed,
+            store=Store(self.checkpoint_dir),
+            analyzer=clone(self),
+            host=socket.gethostname(),
         )
+        optimum = self._find_optimum(sweep)
+        results = self._run(sweep, tasks)
+
         self.train_sizes_, self.noise_std_ = sizes, levels
         self.subsets_, self.n_duplicates_ = subsets, n_duplicates
-        self.estimators_ = [[one.estimator for one in row] for row in results]
-        self._measure(results, test, levels, noise_seed)
+        n = self.n_subsets
+        rows = [results[i * n : (i + 1) * n] for i in range(len(sizes))]
+        self.estimators_ = [[one.estimator for one in row] for row in rows]
+        for name in OPTIONAL:
+            vars(self).pop(name, None)
+        self._measure(rows)
+        if optimum is not None:
+            self._measure_against(optimum, rows, sweep)
         if self.n_samples:
-            self._compare_samples(images, test, int(rng.randint(2**31 - 1)))
+            train = [[X[subset[:size]] for subset in subsets] for size in sizes]
+            self._compare_samples(rows, train, sweep.X_test)
         self._tabulate()
         return self
 
-    def _test_images(self, numbers, subsets, X_test, rng):
-        if X_test is not None:
-            return check_numbers(X_test, "X_test", self)
-        left = np.setdiff1d(np.arange(len(numbers)), subsets)
-        if not len(left):
-            raise ValueError(
-                f"All {len(numbers)} images in X are in a subset, and none is left to "
-                "test on: pass X_test."
-            )
-        return numbers[rng.permutation(left)[:500]]
-
-    def _fit_all(self, numbers, images, subsets, sizes, levels, test, seed, rng):
-        store = Store(self.checkpoint_dir)
-        data = ""
-        if self.checkpoint_dir is not None:
-            tested = as_images(test, image_shape=(1, -1))
-            data = f"{fingerprint(images)} {fingerprint(tested)} {levels.tolist()} "
-            data += f"{seed} {self.n_train_images}"
-        tasks = []
-        for size in sizes:
-            for subset in subsets:
-                indices = subset[:size]
-                estimator = seeded_clone(self.estimator, rng)
-                key = task_key(estimator, data, indices)
-                tasks.append((estimator, indices, key))
-        results = Parallel(n_jobs=self.n_jobs)(
-            delayed(fit_one)(
-                estimator,
-                numbers[indices],
-                test,
-                levels,
-                seed,
-                self.n_train_images,
-                store,
-                key,
-            )
-            for estimator, indices, key in tasks
+    def _find_optimum(self, sweep):
+        """Outputs of `optimal` on the test images, (n_levels, n_images, ...)."""
+        if self.optimal is None:
+            return None
+        best = self.optimal
+        if not hasattr(unwrap(best), "n_channels_in_"):
+            best = clone(best).fit(sweep.X_test)
+        return np.stack(
+            denoise_at_levels(best, sweep.X_test, sweep.levels, sweep.noise_seed)
         )
-        n = self.n_subsets
-        return [results[i * n : (i + 1) * n] for i in range(len(sizes))]
 
-    def _measure(self, results, test, levels, seed):
+    def _run(self, sweep, tasks):
+        context = self._init_callback_context(
+            max_subtasks=len(tasks), sequential_subtasks=False
+        ).call_on_fit_task_begin(estimator=self)
+        # All of them before the first is sent to a worker, as scikit-learn does: a tree
+        # must not grow while it is pickled.
+        contexts = [
+            context.subcontext(f"N = {len(images)}", task_id=number)
+            for number, (_, images) in enumerate(tasks)
+        ]
+        # Not more workers than fits, so that each may use its share of the threads.
+        n_jobs = min(effective_n_jobs(self.n_jobs), len(tasks))
+        results = Parallel(n_jobs=n_jobs)(
+            delayed(run_subset)(sweep, estimator, images, one)
+            for (estimator, images), one in zip(tasks, contexts, strict=True)
+        )
+        context.call_on_fit_task_end(estimator=self)
+        return results
+
+    def _measure(self, rows):
         self.train_psnr_, self.test_psnr_ = (
-            np.array([[getattr(r, name).mean(axis=1) for r in row] for row in results])
+            np.array([[getattr(r, name).mean(axis=1) for r in row] for row in rows])
             for name in ("train_psnr", "test_psnr")
         )
         self.psnr_gap_ = (self.train_psnr_ - self.test_psnr_).mean(axis=(1, 2))
-        outputs = [[r.test_outputs for r in row] for row in results]
+        outputs = [[r.test_outputs for r in row] for row in rows]
         self.agreement_ = np.array([agreement(row) for row in outputs])
         self.variance_ = np.array([model_variance(row) for row in outputs])
         self.regime_ = regimes(
@@ -338,74 +362,27 @@ class GeneralizationAnalyzer(BaseEstimator):
             largest_gap=LARGEST_GAP,
             smallest_gap=SMALLEST_GAP,
         )
-        for name in OPTIONAL:
-            vars(self).pop(name, None)
-        if self.optimal is None:
-            return
-        best = self.optimal
-        if not hasattr(unwrap(best), "n_channels_in_"):
-            best = clone(best).fit(test)
-        optimum = np.stack(denoise_at_levels(best, test, levels, seed))
-        self.bias_ = np.array([squared_bias(row, optimum) for row in outputs])
-        clean = as_images(test, image_shape=(1, -1))
-        targets = np.asarray(clean.map(lambda x: x))
-        best_errors = mean_square(optimum - targets)
-        self.optimal_mse_ = best_errors.mean(axis=1)
-        if len(levels) >= 3:
-            order = np.argsort(levels)
-            self.density_gap_ = np.array(
-                [
-                    [
-                        density_gap(
-                            mean_square(one - targets)[order],
-                            best_errors[order],
-                            levels[order],
-                            n_values=int(np.prod(targets.shape[1:])),
-                        ).gap
-                        for one in row
-                    ]
-                    for row in outputs
-                ]
-            )
 
-    def _compare_samples(self, images, test, seed):
-        tested = as_images(test, image_shape=(1, -1))
-        test_rows = mean_free_unit_rows(tested, np.arange(len(tested)))
-        shown = images.data
-        self.samples_, self.closest_ = [], []
-        between, to_train, to_test, baseline = [], [], [], []
-        for size, row in zip(self.train_sizes_, self.estimators_, strict=True):
-            samples = np.stack(
-                [unwrap(e).sample(self.n_samples, random_state=seed) for e in row]
-            )
-            rows = [
-                mean_free_unit_rows(
-                    as_images(one, image_shape=(1, -1)), np.arange(len(one))
-                )
-                for one in samples
-            ]
-            train = [mean_free_unit_rows(images, s[:size]) for s in self.subsets_]
-            self.samples_.append(samples)
-            between.append((rows[0] * rows[1]).sum(axis=1))
-            similarities, which = zip(
-                *(closest_row(*pair) for pair in zip(rows, train, strict=True)),
-                strict=True,
-            )
-            to_train.append(similarities)
-            self.closest_.append(
-                np.stack(
-                    [
-                        shown[subset[:size]][indices]
-                        for subset, indices in zip(self.subsets_, which, strict=True)
-                    ]
-                )
-            )
-            to_test.append([closest_row(one, test_rows)[0] for one in rows])
-            baseline.append(closest_row(train[0][:500], train[1])[0])
-        self.sample_similarity_ = np.array(between)
-        self.train_similarity_ = np.array(to_train)
-        self.test_similarity_ = np.array(to_test)
-        self.subset_similarity_ = baseline
+    def _measure_against(self, optimum, rows, sweep):
+        outputs = [[r.test_outputs for r in row] for row in rows]
+        self.bias_ = np.array([squared_bias(row, optimum) for row in outputs])
+        clean = as_images(sweep.X_test, image_shape=(1, -1)).map(lambda x: x)
+        self.optimal_mse_ = mean_square(optimum - clean).mean(axis=1)
+        if len(sweep.levels) >= 3:
+            self.density_gap_ = density_gaps(outputs, optimum, clean, sweep.levels)
+
+    def _compare_samples(self, rows, train, X_test):
+        self.samples_ = [np.stack([r.samples for r in row]) for row in rows]
+        test_rows = mean_free_unit_rows(X_test)
+        compared = [
+            compare_samples(*pair, test_rows)
+            for pair in zip(self.samples_, train, strict=True)
+        ]
+        self.closest_ = [one.closest for one in compared]
+        self.sample_similarity_ = np.array([one.between for one in compared])
+        self.train_similarity_ = np.array([one.to_train for one in compared])
+        self.test_similarity_ = np.array([one.to_test for one in compared])
+        self.subset_similarity_ = [one.baseline for one in compared]
         self.transition_size_ = transition_size(
             self.train_sizes_,
             self.sample_similarity_.mean(axis=1),
@@ -432,30 +409,6 @@ class GeneralizationAnalyzer(BaseEstimator):
             self.results_["sample_similarity"] = similarity[size]
             similarity = self.train_similarity_.mean(axis=2)
             self.results_["train_similarity"] = similarity[size, subset]
-
-
-def check_sizes(train_sizes):
-    """An increasing array of positive whole numbers."""
-    sizes = np.asarray(train_sizes)
-    if (
-        sizes.ndim != 1
-        or not len(sizes)
-        or sizes.dtype.kind not in "iu"
-        or sizes[0] < 1
-        or (np.diff(sizes) <= 0).any()
-    ):
-        raise ValueError(
-            f"train_sizes={train_sizes!r} must be increasing whole numbers from 1 on."
-        )
-    return sizes
-
-
-def check_levels(noise_std):
-    """An array of positive noise levels."""
-    levels = np.atleast_1d(np.asarray(noise_std, dtype=np.float64))
-    if levels.ndim != 1 or not len(levels) or not (levels > 0).all():
-        raise ValueError(f"noise_std={noise_std!r} must be positive numbers.")
-    return levels
 
 
 def seeded_clone(estimator, rng):

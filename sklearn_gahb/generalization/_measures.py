@@ -4,6 +4,8 @@ from itertools import combinations
 
 import numpy as np
 
+from ..sampling import density_gap
+
 
 def mean_over_pairs(function, outputs):
     """Mean of a function of two outputs over all pairs of subsets."""
@@ -45,6 +47,32 @@ def squared_bias(outputs, optimum):
         return product.mean(axis=tuple(range(1, product.ndim)))
 
     return mean_over_pairs(one, outputs)
+
+
+def density_gaps(outputs, optimum, clean, levels):
+    """Bounds on the divergence from the optimum in nats, (size, subset).
+
+    Parameters
+    ----------
+    outputs : list of list of ndarray of shape (n_levels, n_images, ...)
+        By size and subset.
+    optimum : ndarray of shape (n_levels, n_images, ...)
+    clean : ndarray of shape (n_images, ...)
+    levels : ndarray of shape (n_levels,)
+    """
+    order = np.argsort(levels)
+    best_errors = mean_square(optimum - clean)[order]
+    gaps = [
+        density_gap(
+            mean_square(one - clean)[order],
+            best_errors,
+            levels[order],
+            n_values=clean[0].size,
+        ).gap
+        for row in outputs
+        for one in row
+    ]
+    return np.reshape(gaps, (len(outputs), -1))
 
 
 def regimes(gap, agreement, test_psnr, *, largest_gap, smallest_gap):

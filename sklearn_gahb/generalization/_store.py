@@ -1,8 +1,11 @@
-"""Fitted estimators in a folder, that outlive the process."""
+"""Results in a folder, that outlive the process."""
 
 import hashlib
 import os
+import pickle
+import uuid
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import joblib
@@ -11,32 +14,39 @@ import sklearn
 import torch
 
 from .. import __version__
+from .._images import as_images, check_numbers
+
+CHECKSUM_SIZE = 16
 
 
-def fingerprint(images):
-    """Digest of Images: their values, shape and dtype."""
-    digest = hashlib.blake2b(digest_size=16)
-    for number, batch in images.batches():
-        stack = images.stacks[number][batch]
-        array = stack.cpu().numpy() if torch.is_tensor(stack) else stack
-        digest.update(f"{array.dtype.str}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
+def digest(*parts):
+    """Hexadecimal digest of the text of `parts`."""
+    text = "|".join(map(str, parts))
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def task_key(estimator, data, indices):
-    """Digest of all that a fitted estimator depends on, versions included."""
-    parts = [
+def fingerprint(X):
+    """Digest of images of one size: their values, shape and dtype."""
+    images = as_images(check_numbers(X), image_shape=(1, -1))
+    stack = images.as_one_stack()
+    hashed = hashlib.blake2b(f"{stack.dtype}{tuple(stack.shape)}".encode())
+    for _, batch in images.batches():
+        array = stack[batch]
+        array = array.cpu().numpy() if torch.is_tensor(array) else array
+        hashed.update(np.ascontiguousarray(array).data)
+    return hashed.hexdigest()
+
+
+def estimator_key(estimator):
+    """Digest of an estimator that is not fitted, and of the versions it runs on."""
+    return digest(
         type(estimator).__module__,
         type(estimator).__qualname__,
         joblib.hash({k: _plain(v) for k, v in estimator.get_params().items()}),
-        data,
-        joblib.hash(np.asarray(indices)),
         __version__,
         sklearn.__version__,
         torch.__version__,
-    ]
-    return hashlib.blake2b("|".join(parts).encode(), digest_size=16).hexdigest()
+    )
 
 
 def _plain(value):
@@ -50,7 +60,7 @@ def _plain(value):
 
 
 class Store:
-    """Folder of pickled results, one file a key, written in one go.
+    """Folder of pickled results with checksums, one file a key, written in one go.
 
     Parameters
     ----------
@@ -61,36 +71,58 @@ class Store:
     def __init__(self, folder):
         self.folder = None if folder is None else Path(folder)
 
+    @property
+    def keeps(self):
+        return self.folder is not None
+
+    def get(self, key, compute):
+        """What was kept under a key, or what `compute()` returns, which is kept."""
+        result = self.load(key)
+        if result is None:
+            result = compute()
+            self.save(key, result)
+        return result
+
     def load(self, key):
         """What was kept under a key, or None; damaged files are set aside."""
-        if self.folder is None:
+        if not self.keeps:
             return None
-        path = self.folder / f"{key}.joblib"
-        if not path.exists():
-            return None
+        path = self._path(key)
         try:
-            return joblib.load(path)
-        except Exception as error:
-            aside = path.with_suffix(f".damaged-{os.getpid()}")
+            content = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        checksum, pickled = content[:CHECKSUM_SIZE], memoryview(content)[CHECKSUM_SIZE:]
+        if _checksum(pickled) == checksum:
+            return pickle.loads(pickled)
+        aside = path.with_suffix(f".damaged-{uuid.uuid4().hex[:8]}")
+        with suppress(FileNotFoundError):
             # Another process may have set it aside in the meantime.
-            if path.exists():
-                os.replace(path, aside)
+            os.replace(path, aside)
             warnings.warn(
-                f"The checkpoint {path} is damaged ({type(error).__name__}: {error}); "
-                f"it was renamed to {aside.name}, and is computed again.",
+                f"The checkpoint {path} is damaged: its checksum is wrong. It was "
+                f"renamed to {aside.name}, and is computed again.",
                 stacklevel=2,
             )
-            return None
+        return None
 
     def save(self, key, result):
         """Keep a result; a file is complete or not there."""
-        if self.folder is None:
+        if not self.keeps:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / f"{key}.joblib"
-        partial = path.with_suffix(f".{os.getpid()}.part")
+        pickled = pickle.dumps(result, protocol=pickle.HIGHEST_PROTOCOL)
+        # Of its own name in every process of every host that shares the folder.
+        partial = self.folder / f"{key}.{uuid.uuid4().hex[:8]}.part"
         try:
-            joblib.dump(result, partial)
-            os.replace(partial, path)
+            partial.write_bytes(_checksum(pickled) + pickled)
+            os.replace(partial, self._path(key))
         finally:
             partial.unlink(missing_ok=True)
+
+    def _path(self, key):
+        return self.folder / f"{key}.pickle"
+
+
+def _checksum(content):
+    return hashlib.blake2b(content, digest_size=CHECKSUM_SIZE).digest()

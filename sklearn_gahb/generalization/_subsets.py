@@ -1,56 +1,28 @@
 """Disjoint subsets of images, nested over their sizes, and near-duplicates."""
 
 import numpy as np
-from sklearn.utils import gen_batches
 
-from .._images import to_tensor
+from ._similarity import closest_row, mean_free_unit_rows
 
 
 class DuplicateWarning(UserWarning):
     """Nearly the same image is in several subsets."""
 
 
-def mean_free_unit_rows(images, indices):
-    """Images as rows of mean 0 and norm 1, float32; of norm 0 where they are flat."""
-    rows = []
-    for batch in gen_batches(len(indices), 1024):
-        stack = images.stacks[0][indices[batch]]
-        x = to_tensor(stack).flatten(1).double()
-        x = x - x.mean(1, keepdim=True)
-        norm = x.norm(dim=1, keepdim=True)
-        rows.append((x / norm.where(norm > 1e-6, float("inf"))).float().cpu().numpy())
-    return np.concatenate(rows)
-
-
-def closest_row(rows, others):
-    """Largest cosine (n,) of rows (n, d) with the rows (m, d) of others, and which."""
-    largest = np.full(len(rows), -np.inf, dtype=np.float32)
-    which = np.zeros(len(rows), dtype=int)
-    for batch in gen_batches(len(others), 4096):
-        cosines = rows @ others[batch].T
-        closest = cosines.argmax(axis=1)
-        found = cosines[np.arange(len(rows)), closest]
-        which = np.where(found > largest, batch.start + closest, which)
-        largest = np.maximum(largest, found)
-    return largest, which
-
-
-def disjoint_subsets(images, n_subsets, size, *, groups, threshold, remove, rng):
-    """Draw subsets that share no image, and no group.
+def disjoint_subsets(X, pools, size, *, threshold, remove):
+    """Take the first images of each pool, and look for near-duplicates.
 
     Parameters
     ----------
-    images : Images
-        Of one size.
-    n_subsets, size : int
-        Number of subsets, and of images in each.
-    groups : ndarray of shape (n_images,) or None
-        Images of one group, such as patches of one photograph, come into one subset.
+    X : ndarray or Tensor of shape (n_images, ...)
+    pools : list of ndarray of int
+        Indices of images, none in two of them.
+    size : int
+        Number of images in each subset.
     threshold : float
         Cosine of mean-free images from which they are near-duplicates.
     remove : bool
         Whether images with a near-duplicate in an earlier subset are left out.
-    rng : RandomState
 
     Returns
     -------
@@ -59,49 +31,127 @@ def disjoint_subsets(images, n_subsets, size, *, groups, threshold, remove, rng)
     n_duplicates : ndarray of int of shape (n_subsets,)
         Numbers of near-duplicates of images in earlier subsets: left out, or kept.
     """
-    pools = _pools(len(images), groups, n_subsets, rng)
-    subsets, n_duplicates, earlier = [], [], None
+    subsets, n_duplicates, earlier = [], [], []
     for number, pool in enumerate(pools):
-        chosen = pool[:size]
-        is_duplicate = np.zeros(len(chosen), dtype=bool)
-        if earlier is not None:
-            considered = pool if remove else chosen
-            rows = mean_free_unit_rows(images, considered)
-            is_duplicate = closest_row(rows, earlier)[0] > threshold
-            if remove:
-                chosen = pool[~is_duplicate][:size]
-        if len(chosen) < size:
-            missing = size - len(chosen)
+        considered = pool if remove else pool[:size]
+        rows = mean_free_unit_rows(X[considered])
+        is_duplicate = np.zeros(len(considered), dtype=bool)
+        for others in earlier:
+            is_duplicate |= closest_row(rows, others)[0] > threshold
+        kept = np.flatnonzero(~is_duplicate)[:size] if remove else np.arange(len(rows))
+        if len(kept) < size:
             raise ValueError(
-                f"train_sizes up to {size} for n_subsets={n_subsets} disjoint subsets "
-                f"need at least {n_subsets * size} images"
-                + (" of different groups" if groups is not None else "")
-                + f"; X has {len(images)}, and subset {number} lacks {missing}"
+                f"train_sizes up to {size} need {len(pools)} disjoint subsets of that "
+                f"many images, {len(pools) * size} together. X has {len(X)}, and "
+                f"subset {number} lacks {size - len(kept)}"
                 + (
                     f" ({is_duplicate.sum()} near-duplicates were left out)."
-                    if is_duplicate.any()
+                    if remove and is_duplicate.any()
                     else "."
                 )
             )
-        subsets.append(chosen)
+        subsets.append(considered[kept])
         n_duplicates.append(int(is_duplicate.sum()))
-        rows = mean_free_unit_rows(images, chosen)
-        earlier = rows if earlier is None else np.concatenate([earlier, rows])
+        earlier.append(rows[kept])
     return np.stack(subsets), np.array(n_duplicates)
 
 
-def _pools(n_images, groups, n_subsets, rng):
-    """Disjoint sets of indices in random order, of about the same size."""
+def draw_pools(n_images, groups, n_subsets, rng):
+    """Disjoint sets of indices in random order, of about the same size.
+
+    Parameters
+    ----------
+    n_images : int
+    groups : ndarray of shape (n_images,) or None
+        Images of one group come into one pool.
+    n_subsets : int
+    rng : RandomState
+
+    Returns
+    -------
+    pools : list of ndarray of int
+    """
+    permutation = rng.permutation(n_images)
     if groups is None:
-        return np.array_split(rng.permutation(n_images), n_subsets)
+        return np.array_split(permutation, n_subsets)
     names, group_of = np.unique(groups, return_inverse=True)
+    if len(names) < n_subsets:
+        raise ValueError(
+            f"groups has {len(names)} different values; n_subsets={n_subsets} disjoint "
+            "subsets need at least as many."
+        )
     counts = np.bincount(group_of)
     totals = np.zeros(n_subsets, dtype=int)
     pool_of_group = np.empty(len(names), dtype=int)
     order = rng.permutation(len(names))
+    # The largest first, each into the pool that has the fewest.
     for group in order[np.argsort(-counts[order], kind="stable")]:
         pool_of_group[group] = totals.argmin()
         totals[totals.argmin()] += counts[group]
-    permutation = rng.permutation(n_images)
     pool_of = pool_of_group[group_of[permutation]]
     return [permutation[pool_of == number] for number in range(n_subsets)]
+
+
+def check_groups(groups, n_images):
+    """Groups as an array, or None, or a ValueError."""
+    if groups is None:
+        return None
+    groups = np.asarray(groups)
+    if groups.shape != (n_images,):
+        raise ValueError(
+            f"groups has shape {groups.shape}; it must name one for each of the "
+            f"{n_images} images in X."
+        )
+    return groups
+
+
+def check_pools(subsets, n_images, groups, n_subsets):
+    """Indices that the user chose, as arrays that share none; or a ValueError."""
+    pools = [np.asarray(one) for one in subsets]
+    if len(pools) != n_subsets:
+        raise ValueError(
+            f"subsets has {len(pools)} entries, and n_subsets={n_subsets}."
+        )
+    for number, pool in enumerate(pools):
+        if pool.ndim != 1 or pool.dtype.kind not in "iu":
+            raise ValueError(
+                f"subsets[{number}] must be one-dimensional indices of images in X; "
+                f"got an array of {pool.dtype} of shape {pool.shape}."
+            )
+        outside = pool[(pool < 0) | (pool >= n_images)]
+        if len(outside):
+            raise ValueError(
+                f"subsets[{number}] has the index {outside[0]}, and X {n_images} "
+                "images; indices are from 0 on."
+            )
+    indices, counts = np.unique(np.concatenate(pools), return_counts=True)
+    if (counts > 1).any():
+        shared = indices[counts > 1]
+        raise ValueError(
+            f"subsets must be disjoint, and {len(shared)} images are in them more than "
+            f"once, such as image {shared[0]}."
+        )
+    if groups is not None:
+        names = np.concatenate([np.unique(groups[pool]) for pool in pools])
+        names, counts = np.unique(names, return_counts=True)
+        if (counts > 1).any():
+            raise ValueError(
+                f"subsets must not share groups, and images of group "
+                f"{names[counts > 1][0]} are in several of them."
+            )
+    return pools
+
+
+def left_for_test(n_images, subsets, groups, n_test, rng):
+    """Indices of up to `n_test` images that are in no subset, nor in its groups."""
+    is_left = np.ones(n_images, dtype=bool)
+    is_left[subsets] = False
+    if groups is not None:
+        is_left &= ~np.isin(groups, groups[subsets])
+    left = np.flatnonzero(is_left)
+    if not len(left):
+        raise ValueError(
+            f"None of the {n_images} images in X is left to test on, in no subset"
+            f"{' and of another group' if groups is not None else ''}: pass X_test."
+        )
+    return rng.permutation(left)[:n_test]

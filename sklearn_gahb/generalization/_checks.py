@@ -1,0 +1,67 @@
+"""Checks of what an analyzer is given."""
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+
+from .._images import as_images, check_numbers, is_tensor
+from ..denoisers._as_denoise import unwrap
+from ..noise import GaussianNoise
+
+
+def check_estimator(estimator, n_samples):
+    """Raise an error unless an estimator can be cloned, fitted, applied and sampled."""
+    last = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
+    if not hasattr(estimator, "fit") or not hasattr(last, "transform"):
+        raise TypeError(
+            f"estimator={estimator!r} must have fit and transform, as denoisers have."
+        )
+    if isinstance(estimator, Pipeline) and any(
+        isinstance(step, GaussianNoise) for _, step in estimator.steps
+    ):
+        raise ValueError(
+            "The pipeline adds noise itself (its step GaussianNoise), and so does the "
+            "analyzer: pass its last step alone, pipeline[-1]."
+        )
+    if n_samples and not hasattr(unwrap(estimator), "sample"):
+        raise TypeError(
+            f"n_samples={n_samples} needs a denoiser that draws samples, and "
+            f"{type(estimator).__name__} has no method sample; set n_samples=0."
+        )
+
+
+def check_stack(X, name, analyzer):
+    """Images of one size as an array, in memory of the CPU; or an error."""
+    numbers = check_numbers(X, name, analyzer)
+    if isinstance(numbers, list):
+        raise ValueError(
+            f"{name} is a list of {len(numbers)} images; it must be an array of images "
+            "of one size, such as patches of photographs."
+        )
+    if is_tensor(numbers):
+        small = numbers.is_floating_point() and numbers.element_size() < 4
+        numbers = (numbers.float() if small else numbers).cpu().numpy()
+    return as_images(numbers, image_shape=(1, -1), name=name).data
+
+
+def check_sizes(train_sizes):
+    """An increasing array of positive whole numbers."""
+    sizes = np.asarray(train_sizes)
+    if (
+        sizes.ndim != 1
+        or not len(sizes)
+        or sizes.dtype.kind not in "iu"
+        or sizes[0] < 1
+        or (np.diff(sizes) <= 0).any()
+    ):
+        raise ValueError(
+            f"train_sizes={train_sizes!r} must be increasing whole numbers from 1 on."
+        )
+    return sizes
+
+
+def check_levels(noise_std):
+    """An array of positive noise levels."""
+    levels = np.atleast_1d(np.asarray(noise_std, dtype=np.float64))
+    if levels.ndim != 1 or not len(levels) or not (levels > 0).all():
+        raise ValueError(f"noise_std={noise_std!r} must be positive numbers.")
+    return levels

@@ -1,0 +1,71 @@
+"""Cosines of mean-free images, and the images that are closest."""
+
+import numpy as np
+from sklearn.utils import Bunch, gen_batches
+
+from .._images import as_images, check_numbers, to_tensor
+
+# Training images of the first subset that the baseline is measured on.
+N_BASELINE = 500
+
+
+def mean_free_unit_rows(X):
+    """Images as rows of mean 0 and norm 1, float32; of norm 0 where they are flat."""
+    stack = as_images(check_numbers(X), image_shape=(1, -1)).as_one_stack()
+    rows = []
+    for batch in gen_batches(len(stack), 1024):
+        x = to_tensor(stack[batch]).flatten(1).double()
+        x = x - x.mean(1, keepdim=True)
+        norm = x.norm(dim=1, keepdim=True)
+        rows.append((x / norm.where(norm > 1e-6, float("inf"))).float().cpu().numpy())
+    return np.concatenate(rows)
+
+
+def closest_row(rows, others):
+    """Largest cosine (n,) of rows (n, d) with the rows (m, d) of others, and which."""
+    largest = np.full(len(rows), -np.inf, dtype=np.float32)
+    which = np.zeros(len(rows), dtype=int)
+    for batch in gen_batches(len(others), 4096):
+        cosines = rows @ others[batch].T
+        closest = cosines.argmax(axis=1)
+        found = cosines[np.arange(len(rows)), closest]
+        which = np.where(found > largest, batch.start + closest, which)
+        largest = np.maximum(largest, found)
+    return largest, which
+
+
+def compare_samples(samples, train, test_rows):
+    """Compare samples with each other, and with the images they were learned from.
+
+    Parameters
+    ----------
+    samples : list of ndarray of shape (n_samples, ...)
+        Of each subset, from the same noise.
+    train : list of (ndarray or Tensor)
+        Training images of each subset.
+    test_rows : ndarray of shape (n_test_images, d)
+        Other images, as rows of mean 0 and norm 1.
+
+    Returns
+    -------
+    comparison : Bunch
+        closest : ndarray of shape (n_subsets, n_samples, ...)
+            Training images of its subset that are closest to each sample.
+        between : ndarray of shape (n_samples,)
+            Similarity of the samples of the first two subsets.
+        to_train, to_test : ndarray of shape (n_subsets, n_samples)
+            Similarity of each sample with the closest image.
+        baseline : ndarray of shape (n_images,)
+            Similarity of images of the first subset with the closest of the second.
+    """
+    rows = [mean_free_unit_rows(one) for one in samples]
+    train_rows = [mean_free_unit_rows(one) for one in train]
+    pairs = zip(rows, train_rows, strict=True)
+    to_train, which = zip(*(closest_row(*pair) for pair in pairs), strict=True)
+    return Bunch(
+        closest=np.stack([images[i] for images, i in zip(train, which, strict=True)]),
+        between=(rows[0] * rows[1]).sum(axis=1),
+        to_train=np.stack(to_train),
+        to_test=np.stack([closest_row(one, test_rows)[0] for one in rows]),
+        baseline=closest_row(train_rows[0][:N_BASELINE], train_rows[1])[0],
+    )

@@ -1,0 +1,326 @@
+"""Sweeps that survive, run in parallel, and tell how far they are."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.callback import ProgressBar, ScoringMonitor
+
+from sklearn_gahb import (
+    DNNDenoiser,
+    EmpiricalDenoiser,
+    GeneralizationAnalyzer,
+    WienerDenoiser,
+    make_psnr_scorer,
+)
+from sklearn_gahb.datasets import make_disk_images
+from sklearn_gahb.generalization._store import estimator_key
+from sklearn_gahb.networks import BFCNN
+
+DISKS = make_disk_images(500, 16, random_state=0)
+TEST = make_disk_images(60, 16, random_state=1)
+
+
+def quick_network(**parameters):
+    return DNNDenoiser(width=4, depth=1, max_steps=30, batch_size=8, **parameters)
+
+
+def analyse(estimator, train_sizes=(1, 10, 100), **parameters):
+    defaults = {"random_state": 0, "duplicates": "remove"}
+    return GeneralizationAnalyzer(estimator, train_sizes, **(defaults | parameters))
+
+
+def fit(estimator, *args, **parameters):
+    return analyse(estimator, *args, **parameters).fit(DISKS, X_test=TEST)
+
+
+class CountedWiener(WienerDenoiser):
+    """Writes a line for each fit."""
+
+    def _fit(self, clean, noisy):
+        super()._fit(clean, noisy)
+        with Path(os.environ["FIT_LOG"]).open("a") as file:
+            file.write("fit\n")
+
+
+@pytest.fixture
+def n_fits(tmp_path, monkeypatch):
+    """Number of fits of CountedWiener since the last call."""
+    path = tmp_path / "log"
+    monkeypatch.setenv("FIT_LOG", str(path))
+
+    def count():
+        n = len(path.read_text().splitlines()) if path.exists() else 0
+        path.write_text("")
+        return n
+
+    return count
+
+
+def same_measures(a, b):
+    for name in ("train_psnr_", "test_psnr_", "agreement_", "variance_"):
+        np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
+
+
+def test_finished_fits_are_kept(tmp_path, n_fits):
+    folder = tmp_path / "runs"
+    first = fit(CountedWiener(), checkpoint_dir=folder)
+    assert n_fits() == 6
+    same_measures(first, fit(CountedWiener(), checkpoint_dir=folder))
+    assert n_fits() == 0
+    same_measures(first, fit(CountedWiener()))
+    assert n_fits() == 6
+    fit(CountedWiener(zero_mean=True), checkpoint_dir=folder)
+    assert n_fits() == 6
+    other = DISKS + np.float32(1e-3)
+    analyse(CountedWiener(), checkpoint_dir=folder).fit(other, X_test=TEST)
+    assert n_fits() == 6
+
+
+def test_more_may_be_asked_of_kept_fits(tmp_path, n_fits):
+    """Levels, test images, samples, and larger sizes."""
+    folder = tmp_path / "runs"
+    first = fit(CountedWiener(), checkpoint_dir=folder)
+    assert n_fits() == 6
+    more = fit(
+        CountedWiener(), noise_std=[0.1, 0.2], n_samples=3, checkpoint_dir=folder
+    )
+    assert n_fits() == 0
+    np.testing.assert_array_equal(more.test_psnr_[..., :1], first.test_psnr_)
+    samples = fit(CountedWiener(), noise_std=[0.1, 0.2], n_samples=3).samples_
+    np.testing.assert_array_equal(more.samples_, samples)
+    assert n_fits() == 6
+    larger = fit(CountedWiener(), (1, 10, 100, 150), checkpoint_dir=folder)
+    assert n_fits() <= 6
+    np.testing.assert_array_equal(larger.test_psnr_[:2, 0], first.test_psnr_[:2, 0])
+
+
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "emptied"])
+def test_damaged_checkpoints(tmp_path, n_fits, damage):
+    folder = tmp_path / "runs"
+    first = fit(CountedWiener(), checkpoint_dir=folder)
+    assert n_fits() == 6
+    kept = sorted(folder.glob("*.pickle"))
+    for path in kept:
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        length = {"truncated": 100, "flipped": None, "emptied": 0}[damage]
+        path.write_bytes(content[:length])
+    with pytest.warns(UserWarning, match="is damaged.* computed again"):
+        mended = fit(CountedWiener(), checkpoint_dir=folder)
+    assert n_fits() == 6
+    same_measures(first, mended)
+    assert len(list(folder.glob("*.damaged-*"))) == len(kept)
+    assert sorted(folder.glob("*.pickle")) == kept
+
+
+def make_small_network(n_channels):
+    return BFCNN(n_channels, width=4, depth=3)
+
+
+def test_keys_are_the_same_in_every_process():
+    """Of an architecture that is a function, too."""
+    code = (
+        "from test_generalization_runs import *;"
+        "print(estimator_key(DNNDenoiser(make_small_network)))"
+    )
+    folder = Path(__file__).parent
+    keys = {
+        subprocess.run(
+            [sys.executable, "-c", code], cwd=folder, capture_output=True, check=True
+        ).stdout
+        for _ in range(2)
+    }
+    assert len(keys) == 1
+    assert estimator_key(DNNDenoiser("bf_cnn")) != estimator_key(DNNDenoiser())
+
+
+SCRIPT = """
+import sys
+import torch
+from test_generalization_runs import fit, quick_network
+torch.set_num_threads(1)
+fit(quick_network(), checkpoint_dir=sys.argv[1])
+"""
+
+
+def start_script(folder):
+    command = [sys.executable, "-c", SCRIPT, str(folder)]
+    return subprocess.Popen(command, cwd=Path(__file__).parent)
+
+
+def test_killed_runs_are_completed(tmp_path):
+    expected = fit(quick_network())
+    for n_finished in (1, 4):
+        process = start_script(tmp_path)
+        while len(list(tmp_path.glob("*.pickle"))) < n_finished:
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.pickle")}
+    assert len(before) >= 4
+    same_measures(expected, fit(quick_network(), checkpoint_dir=tmp_path))
+    for path, changed in before.items():
+        assert path.stat().st_mtime_ns == changed
+
+
+def test_two_at_once_share_a_folder(tmp_path):
+    processes = [start_script(tmp_path) for _ in range(2)]
+    assert [process.wait() for process in processes] == [0, 0]
+    # A fitted estimator and its measures for each of 3 sizes and 2 subsets.
+    assert len(list(tmp_path.glob("*.pickle"))) == 12
+    assert not list(tmp_path.glob("*.part"))
+    same_measures(fit(quick_network()), fit(quick_network(), checkpoint_dir=tmp_path))
+
+
+def test_workers_give_the_same_numbers():
+    """One thread in each of two workers, and one here."""
+    serial = fit(quick_network(), n_samples=3)
+    parallel = fit(quick_network(), n_samples=3, n_jobs=2)
+    same_measures(serial, parallel)
+    np.testing.assert_array_equal(serial.samples_, parallel.samples_)
+
+
+class Recorder:
+    """Callback that writes where a task begins and ends, into a file."""
+
+    max_propagation_depth = None
+
+    def __init__(self, path, refuses_other_processes=False):
+        self.path = Path(path)
+        self.pid = os.getpid() if refuses_other_processes else None
+
+    def setup(self, estimator, context):
+        self.write("setup")
+
+    def teardown(self, estimator, context):
+        self.write("teardown")
+
+    def on_fit_task_begin(self, estimator, context):
+        self.write("begin", self.name_of(context))
+
+    def on_fit_task_end(self, estimator, context):
+        self.write("end", self.name_of(context))
+
+    @staticmethod
+    def name_of(context):
+        task = context.source_task_name or context.task_name
+        return f"{context.estimator_name} {task}"
+
+    def write(self, event, name=""):
+        if self.pid not in (None, os.getpid()):
+            raise ConnectionRefusedError("The socket is on another host.")
+        with self.path.open("a") as file:
+            file.write(f"{event} {name}\n")
+
+    def lines(self):
+        return self.path.read_text().splitlines()
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_callbacks_follow_the_sweep(tmp_path, n_jobs):
+    recorder = Recorder(tmp_path / "log")
+    analyzer = analyse(quick_network(), (1, 10), n_jobs=n_jobs)
+    analyzer.set_params(checkpoint_dir=tmp_path).set_callbacks(recorder)
+    analyzer.fit(DISKS, X_test=TEST)
+    lines = recorder.lines()
+    assert lines[0] == "setup "
+    assert lines[-1] == "teardown "
+    for event in ("begin", "end"):
+        assert lines.count(f"{event} GeneralizationAnalyzer fit") == 1
+        for size in (1, 10):
+            # The task of the sweep and that of the network are one, with steps in it.
+            assert lines.count(f"{event} DNNDenoiser N = {size}") == 2
+    assert sum(line.startswith("end DNNDenoiser steps") for line in lines) == 4 * 30
+
+    recorder.path.unlink()
+    analyzer.fit(DISKS, X_test=TEST)
+    for event in ("begin", "end"):
+        for size in (1, 10):
+            name = f"{event} GeneralizationAnalyzer N = {size}"
+            assert recorder.lines().count(name) == 2
+
+
+def test_progress_bars(capsys):
+    analyzer = analyse(quick_network(), (1, 10), n_jobs=2)
+    analyzer.set_callbacks(ProgressBar()).fit(DISKS, X_test=TEST)
+    shown = capsys.readouterr().out
+    assert "GeneralizationAnalyzer - fit" in shown
+    assert "N = 10 | DNNDenoiser - fit #3" in shown
+    assert shown.count("100%") == 5
+
+
+def test_a_monitor_scores_the_networks_in_processes():
+    monitor = ScoringMonitor(scoring={"psnr": make_psnr_scorer(0.1, random_state=0)})
+    network = quick_network().set_callbacks(monitor)
+    fit(network, (1, 10), n_jobs=2)
+    table = monitor.get_logs(select="all")
+    assert sum(len(log.data) for log in table) == 4 * 31
+
+
+@pytest.fixture(scope="module")
+def dask_client():
+    from distributed import Client, LocalCluster
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with (
+            LocalCluster(
+                n_workers=2, threads_per_worker=1, dashboard_address=None
+            ) as cluster,
+            Client(cluster) as client,
+        ):
+            yield client
+
+
+def test_dask_gives_the_same_numbers(dask_client, tmp_path):
+    with joblib.parallel_config(backend="dask"):
+        distributed = fit(quick_network(), n_jobs=-1, checkpoint_dir=tmp_path)
+    same_measures(fit(quick_network()), distributed)
+
+
+def test_callbacks_are_left_off_on_other_hosts(dask_client, tmp_path):
+    def rename(name):
+        socket.gethostname = lambda: name
+
+    recorder = Recorder(tmp_path / "log", refuses_other_processes=True)
+    analyzer = analyse(quick_network(), (1, 10)).set_callbacks(recorder)
+    with joblib.parallel_config(backend="dask"):
+        with pytest.raises(ConnectionRefusedError):
+            analyzer.fit(DISKS, X_test=TEST)
+        dask_client.run(rename, "elsewhere")
+        recorder.path.unlink()
+        analyzer.fit(DISKS, X_test=TEST)
+        dask_client.run(rename, socket.gethostname())
+    assert recorder.lines() == [
+        "setup ",
+        "begin GeneralizationAnalyzer fit",
+        "end GeneralizationAnalyzer fit",
+        "teardown ",
+    ]
+
+
+def test_not_more_workers_than_fits(monkeypatch):
+    """Each worker then has its share of the threads."""
+    from sklearn_gahb.generalization import _analyzer
+
+    asked = []
+
+    class Parallel(_analyzer.Parallel):
+        def __init__(self, n_jobs):
+            asked.append(n_jobs)
+            super().__init__(n_jobs=1)
+
+    monkeypatch.setattr(_analyzer, "Parallel", Parallel)
+    fit(EmpiricalDenoiser(), (1, 5), n_jobs=100)
+    fit(EmpiricalDenoiser(), (1, 5))
+    assert asked == [4, 1]
