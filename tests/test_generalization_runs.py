@@ -7,11 +7,13 @@ import subprocess
 import sys
 import time
 import warnings
+from functools import partial
 from pathlib import Path
 
 import joblib
 import numpy as np
 import pytest
+import torch
 from sklearn.callback import ProgressBar, ScoringMonitor
 
 from sklearn_gahb import (
@@ -130,7 +132,8 @@ def test_keys_are_the_same_in_every_process():
     """Of an architecture that is a function, too."""
     code = (
         "from test_generalization_runs import *;"
-        "print(estimator_key(DNNDenoiser(make_small_network)))"
+        "print(estimator_key(DNNDenoiser(make_small_network)),"
+        "estimator_key(DNNDenoiser(partial(make_small_network))))"
     )
     folder = Path(__file__).parent
     keys = {
@@ -140,7 +143,23 @@ def test_keys_are_the_same_in_every_process():
         for _ in range(2)
     }
     assert len(keys) == 1
-    assert estimator_key(DNNDenoiser("bf_cnn")) != estimator_key(DNNDenoiser())
+
+
+def test_keys_tell_estimators_apart():
+    architectures = [
+        "unet",
+        "bf_cnn",
+        make_small_network,
+        partial(BFCNN, width=4),
+        partial(BFCNN, width=8),
+        torch.nn.Sequential(torch.nn.Conv2d(1, 1, 3), torch.nn.ReLU()),
+        torch.nn.Sequential(torch.nn.Conv2d(1, 1, 3), torch.nn.GELU()),
+    ]
+    architectures[-1].load_state_dict(architectures[-2].state_dict())
+    keys = {estimator_key(DNNDenoiser(one)) for one in architectures}
+    keys.add(estimator_key(DNNDenoiser(width=32)))
+    keys.add(estimator_key(DNNDenoiser(random_state=1)))
+    assert len(keys) == len(architectures) + 2
 
 
 SCRIPT = """

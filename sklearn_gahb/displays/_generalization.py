@@ -15,7 +15,8 @@ class GeneralizationDisplay:
     - "psnr": output PSNR against input PSNR, on training and on test images, a colour a
       size;
     - "similarity": histograms over samples of the similarity to the closest training
-      image, and between samples of two subsets, a panel a size;
+      image, and between samples of two subsets, a panel a size; as a line that of
+      training images of the first subset to the closest of the second;
     - "samples": the training image of the first subset that is closest to a sample, the
       sample, the sample of the second subset from the same noise, and the training
       image of that subset that is closest to it; a column a size.
@@ -34,6 +35,9 @@ class GeneralizationDisplay:
         Similarities between samples of two subsets.
     train_similarity : ndarray of shape (n_sizes, n_subsets, n_samples), default=None
         Similarities of samples to the closest training image.
+    subset_similarity : list of ndarray of shape (n_images,), default=None
+        Similarities of training images of the first subset to the closest of the
+        second, for each size.
     grid : ndarray of shape (4, n_sizes, height, width[, channels]), default=None
         Images of the figure "samples".
 
@@ -80,6 +84,7 @@ class GeneralizationDisplay:
         test_psnr,
         sample_similarity=None,
         train_similarity=None,
+        subset_similarity=None,
         grid=None,
     ):
         self.train_sizes = train_sizes
@@ -88,6 +93,7 @@ class GeneralizationDisplay:
         self.test_psnr = test_psnr
         self.sample_similarity = sample_similarity
         self.train_similarity = train_similarity
+        self.subset_similarity = subset_similarity
         self.grid = grid
 
     @classmethod
@@ -119,6 +125,7 @@ class GeneralizationDisplay:
             test_psnr=analyzer.test_psnr_,
             sample_similarity=analyzer.sample_similarity_ if has_samples else None,
             train_similarity=analyzer.train_similarity_ if has_samples else None,
+            subset_similarity=analyzer.subset_similarity_ if has_samples else None,
             grid=_samples_and_neighbours(analyzer, sample) if has_samples else None,
         )
         return display.plot(kind=kind, figure=figure)
@@ -190,20 +197,22 @@ class GeneralizationDisplay:
         )[0]
         edges = np.linspace(-0.25, 1, 26)
         for i, (ax, size) in enumerate(zip(axes, self.train_sizes, strict=True)):
-            for name, values in [
-                ("to training set", self.train_similarity[i].ravel()),
-                ("between subsets", self.sample_similarity[i]),
+            for label, values, histtype in [
+                ("to training set", self.train_similarity[i].ravel(), "stepfilled"),
+                ("between subsets", self.sample_similarity[i], "stepfilled"),
+                ("images of S1 to S2", self.subset_similarity[i], "step"),
             ]:
                 weights = np.full(len(values), 1 / len(values))
                 ax.hist(
                     values.clip(edges[0], 1),
                     edges,
                     weights=weights,
+                    histtype=histtype,
                     alpha=0.6,
-                    label=name,
+                    label=label,
                 )
             ax.set(title=f"N = {size}", xlabel="similarity")
-        axes[0].legend(fontsize="small")
+        axes[0].legend(fontsize="x-small", loc="center")
         return figure, axes
 
     def _plot_samples(self, figure):

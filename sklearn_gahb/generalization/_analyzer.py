@@ -89,13 +89,15 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
     duplicates : {"warn", "remove"}, default="warn"
         Whether near-duplicates of images in another subset are reported, or left out.
     n_jobs : int, default=None
-        Number of fits at the same time, by :class:`joblib.Parallel`, which
-        :func:`joblib.parallel_config` hands to another backend. Leave it at None for
-        networks on one GPU.
+        Number of fits at the same time, by :class:`joblib.Parallel`; -1 means one a
+        processor. None means one after another, each with all threads, unless a
+        :func:`joblib.parallel_config` says otherwise: it is the choice for networks on
+        one GPU, which several processes would have to share.
     checkpoint_dir : str or path-like, default=None
-        Folder that keeps every finished fit. A second call with the same data,
-        parameters and versions takes them from there. The files are pickles: use
-        folders that you trust.
+        Folder that keeps every finished fit, its measures and its samples. A second
+        call takes them from there if training images, parameters of the estimator,
+        `random_state` and versions are the same; it may ask for more levels, samples or
+        sizes. The files are pickles: use folders that you trust.
     random_state : int, RandomState instance or None, default=None
         Determines subsets, fits, noise and samples. Pass an int to make use of
         `checkpoint_dir`.
@@ -114,8 +116,11 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         The fitted ones, by size and subset.
     train_psnr_, test_psnr_ : ndarray of shape (n_sizes, n_subsets, n_levels)
         Mean PSNR in dB on training images and on `X_test`.
+    test_mse_ : ndarray of shape (n_sizes, n_subsets, n_levels)
+        Mean squared error on `X_test`, per value.
     psnr_gap_ : ndarray of shape (n_sizes,)
-        Their difference, averaged over subsets and levels.
+        Train minus test PSNR, averaged over subsets and levels; infinite if a training
+        image is returned exactly.
     agreement_ : ndarray of shape (n_sizes, n_levels)
         PSNR in dB between the outputs of different subsets on the same noisy test
         images.
@@ -155,6 +160,19 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
     results_ : dict of str to ndarray
         All measures in columns, one row a size, subset and level, for
         ``pandas.DataFrame(analyzer.results_)``.
+
+    See Also
+    --------
+    sklearn_gahb.displays.GeneralizationDisplay : Draws what was found.
+    sklearn.model_selection.learning_curve : Train and test scores alone.
+
+    Notes
+    -----
+    Progress bars come from ``set_callbacks(sklearn.callback.ProgressBar())``. They show
+    all fits, also those in other processes, but leave those on other hosts out.
+
+    A killed call loses only the fits that were under way. Several calls may share a
+    `checkpoint_dir`, also at the same time; on a cluster all workers must reach it.
 
     References
     ----------
@@ -351,6 +369,9 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
             np.array([[getattr(r, name).mean(axis=1) for r in row] for row in rows])
             for name in ("train_psnr", "test_psnr")
         )
+        self.test_mse_ = np.array(
+            [[np.mean(10 ** (-r.test_psnr / 10), axis=1) for r in row] for row in rows]
+        )
         self.psnr_gap_ = (self.train_psnr_ - self.test_psnr_).mean(axis=(1, 2))
         outputs = [[r.test_outputs for r in row] for row in rows]
         self.agreement_ = np.array([agreement(row) for row in outputs])
@@ -398,6 +419,7 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
             "noise_std": self.noise_std_[level],
             "train_psnr": self.train_psnr_.ravel(),
             "test_psnr": self.test_psnr_.ravel(),
+            "test_mse": self.test_mse_.ravel(),
             "agreement": self.agreement_[size, level],
             "variance": self.variance_[size, level],
             "regime": self.regime_[size],

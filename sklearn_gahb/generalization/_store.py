@@ -1,6 +1,8 @@
 """Results in a folder, that outlive the process."""
 
+import functools
 import hashlib
+import inspect
 import os
 import pickle
 import uuid
@@ -52,11 +54,23 @@ def estimator_key(estimator):
 def _plain(value):
     """A parameter as something whose hash is the same in every process."""
     if isinstance(value, torch.nn.Module):
-        return [(name, t.cpu().numpy()) for name, t in value.state_dict().items()]
+        state = value.state_dict()
+        return [repr(value)] + [(name, t.cpu().numpy()) for name, t in state.items()]
+    if isinstance(value, functools.partial):
+        keywords = {name: _plain(one) for name, one in value.keywords.items()}
+        return _plain(value.func), [_plain(one) for one in value.args], keywords
     if hasattr(value, "__qualname__"):
         # The repr of a function holds its address.
-        return f"{value.__module__}.{value.__qualname__}"
+        return f"{value.__module__}.{value.__qualname__}", _source(value)
     return repr(value) if callable(value) or hasattr(value, "get_params") else value
+
+
+def _source(value):
+    """Source of a function or class, which may be edited between two runs."""
+    try:
+        return inspect.getsource(value)
+    except (OSError, TypeError):
+        return ""
 
 
 class Store:

@@ -1,0 +1,201 @@
+"""Memorising and generalising, measured: the sweep of arXiv 2310.02557 in small.
+
+    python benchmarks/bench_generalization.py [--parts photos disks extremes cifar]
+
+photos: patches of 16x16 of photographs at half resolution, trained on BSD400 and tested
+on BSD68. disks: disks of 16x16, with the posterior mean as optimum. extremes: the
+memoriser and the Wiener filter. cifar: similarity of samples between subsets and to the
+closest training image, on CIFAR-10 in grey (a file cifar10_gray.npz with `train` and
+`test` in the data folder), reduced to 16x16 pixels by --reduce 2.
+
+A folder for figures is named by --figures; finished fits are kept in --checkpoint-dir.
+"""
+
+import argparse
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+from sklearn.feature_extraction.image import extract_patches_2d
+
+from sklearn_gahb import (
+    DiskPosteriorDenoiser,
+    DNNDenoiser,
+    EmpiricalDenoiser,
+    GaussianNoise,
+    GeneralizationAnalyzer,
+    WienerDenoiser,
+)
+from sklearn_gahb.datasets import (
+    fetch_bsd68,
+    fetch_bsd400,
+    get_data_home,
+    make_disk_images,
+    make_gaussian_textures,
+)
+from sklearn_gahb.displays import GeneralizationDisplay
+
+PARTS = ["photos", "disks", "extremes", "cifar"]
+
+parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+parser.add_argument("--n-jobs", type=int, default=2)
+parser.add_argument("--max-steps", type=int, default=1500)
+parser.add_argument("--width", type=int, default=8)
+parser.add_argument("--cifar-sizes", nargs="+", type=int, default=None)
+parser.add_argument("--reduce", type=int, default=2)
+parser.add_argument("--n-samples", type=int, default=100)
+parser.add_argument("--figures", type=Path, default=None)
+parser.add_argument("--checkpoint-dir", type=Path, default=None)
+options = parser.parse_args()
+
+
+def make_network():
+    return DNNDenoiser(
+        width=options.width,
+        depth=3,
+        max_steps=options.max_steps,
+        batch_size=128,
+        learning_rate=5e-3,
+    )
+
+
+def analyse(name, estimator, train_sizes, X, **data):
+    """Run a sweep, print its table, and draw it."""
+    parameters = {key: data.pop(key) for key in ("optimal", "n_samples") if key in data}
+    analyzer = GeneralizationAnalyzer(
+        estimator,
+        train_sizes,
+        noise_std=[0.02, 0.05, 0.1, 0.2, 0.5],
+        duplicates="remove",
+        n_jobs=options.n_jobs,
+        checkpoint_dir=options.checkpoint_dir,
+        random_state=0,
+        **parameters,
+    )
+    begin = perf_counter()
+    analyzer.fit(X, **data)
+    print(f"\n{name}: {perf_counter() - begin:.0f} s, {options.n_jobs} processes")
+    print_table(analyzer)
+    if options.figures is not None:
+        draw(analyzer, name)
+    return analyzer
+
+
+def print_table(analyzer):
+    at = analyzer.noise_std_.tolist().index(0.1)
+    columns = {
+        "train": analyzer.train_psnr_.mean(axis=1)[:, at],
+        "test": analyzer.test_psnr_.mean(axis=1)[:, at],
+        "agreement": analyzer.agreement_[:, at],
+    }
+    if hasattr(analyzer, "bias_"):
+        columns["variance e4"] = 1e4 * analyzer.variance_[:, at]
+        columns["bias e4"] = 1e4 * analyzer.bias_[:, at]
+        excess = analyzer.test_mse_.mean(axis=1) - analyzer.optimal_mse_
+        columns["excess e4"] = 1e4 * excess[:, at]
+    if hasattr(analyzer, "samples_"):
+        columns["S1-S2"] = analyzer.sample_similarity_.mean(axis=1)
+        columns["to train"] = analyzer.train_similarity_.mean(axis=(1, 2))
+        columns["to test"] = analyzer.test_similarity_.mean(axis=(1, 2))
+        columns["S1-S2 images"] = [one.mean() for one in analyzer.subset_similarity_]
+    print("at noise_std 0.1" + "".join(f"{name:>14}" for name in columns) + "  regime")
+    for i, size in enumerate(analyzer.train_sizes_):
+        values = "".join(f"{column[i]:14.2f}" for column in columns.values())
+        print(f"N = {size:<12}{values}  {analyzer.regime_[i]}")
+    if hasattr(analyzer, "samples_"):
+        print(f"transition_size_ {analyzer.transition_size_}")
+    print(f"near-duplicates left out: {analyzer.n_duplicates_.sum()}")
+
+
+def draw(analyzer, name):
+    options.figures.mkdir(parents=True, exist_ok=True)
+    kinds = ["psnr"]
+    if hasattr(analyzer, "samples_"):
+        kinds += ["similarity", "samples"]
+    for kind in kinds:
+        display = GeneralizationDisplay.from_estimator(analyzer, kind=kind)
+        display.figure_.savefig(options.figures / f"{name}_{kind}.png", dpi=120)
+
+
+def photo_patches(photos, n_per_photo):
+    """Random patches of photographs at half resolution that have some contrast."""
+    patches, groups = [], []
+    for number, photo in enumerate(photos):
+        height, width = (side // 2 * 2 for side in photo.shape)
+        blocks = photo[:height, :width].reshape(height // 2, 2, width // 2, 2)
+        half = blocks.mean(axis=(1, 3), dtype=np.float32) / 255
+        found = extract_patches_2d(
+            half, (16, 16), max_patches=n_per_photo, random_state=number
+        )
+        found = found[found.std(axis=(1, 2)) > 0.05]
+        patches.append(found)
+        groups.append(np.full(len(found), number))
+    return np.concatenate(patches), np.concatenate(groups)
+
+
+SIZES = (1, 10, 100, 1000, 10_000)
+
+if "photos" in options.parts:
+    X, groups = photo_patches(fetch_bsd400().images, 90)
+    X_test, _ = photo_patches(fetch_bsd68().images, 10)
+    analyse(
+        "photos",
+        make_network(),
+        SIZES,
+        X,
+        groups=groups,
+        X_test=X_test[:500],
+        n_samples=options.n_samples,
+    )
+
+if "disks" in options.parts:
+    X = make_disk_images(40_000, 16, random_state=0)
+    X_test = make_disk_images(300, 16, random_state=1)
+    optimal = DiskPosteriorDenoiser(random_state=0)
+    analyzer = analyse(
+        "disks",
+        make_network(),
+        SIZES,
+        X,
+        X_test=X_test,
+        optimal=optimal,
+        n_samples=options.n_samples,
+    )
+    # The same with the standard error over test images, noise drawn afresh.
+    noisy = GaussianNoise(0.1, random_state=1).fit_transform(X_test)
+    best = optimal.set_params(noise_std=0.1).fit(X_test).transform(noisy)
+    for size, pair in zip(SIZES, analyzer.estimators_, strict=True):
+        outputs = np.stack([one.transform(noisy) for one in pair]).astype(np.float64)
+        excess = ((outputs - X_test) ** 2).mean(axis=0) - (best - X_test) ** 2
+        product = (outputs[0] - best) * (outputs[1] - best)
+        variance = (outputs[0] - outputs[1]) ** 2 / 2
+        rest = (excess - product - variance).mean(axis=(1, 2))
+        print(
+            f"N = {size:<6} excess - (bias + variance) = {1e4 * rest.mean():.3f} +- "
+            f"{1e4 * rest.std() / np.sqrt(len(rest)):.3f} e-4 of "
+            f"{1e4 * excess.mean():.3f} e-4"
+        )
+
+if "extremes" in options.parts:
+    X = make_disk_images(4000, 16, random_state=0)
+    analyse("memoriser", EmpiricalDenoiser(), SIZES[:4], X, n_samples=20)
+    X = make_gaussian_textures(4000, 16, exponent=1.0, random_state=0)
+    analyse("wiener", WienerDenoiser(), SIZES[:4], X)
+
+if "cifar" in options.parts:
+    with np.load(get_data_home() / "cifar10_gray.npz") as archive:
+        X, X_test = archive["train"], archive["test"][:500]
+    r = options.reduce
+    X, X_test = (
+        one.reshape(len(one), 32 // r, r, 32 // r, r).mean(axis=(2, 4)) / 255
+        for one in (X, X_test)
+    )
+    analyse(
+        "cifar",
+        make_network(),
+        options.cifar_sizes or (1, 10, 100, 1000, 5000, 24_000),
+        X.astype(np.float32),
+        X_test=X_test.astype(np.float32),
+        n_samples=options.n_samples,
+    )
