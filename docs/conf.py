@@ -1,6 +1,10 @@
 """Configuration of Sphinx."""
 
+import socket
+import warnings
+
 import sklearn_gahb
+from sklearn_gahb.datasets import get_data_home
 
 project = "sklearn-gahb"
 copyright = "2026, the sklearn-gahb developers"  # noqa: A001
@@ -11,22 +15,115 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.extlinks",
+    "sphinx.ext.intersphinx",
     "sphinx.ext.mathjax",
+    "sphinx-mathjax-offline",
+    "sphinx_copybutton",
+    "sphinx_design",
     "sphinx_gallery.gen_gallery",
+    "sphinxcontrib.bibtex",
 ]
 exclude_patterns = ["_build"]
-html_theme = "pydata_sphinx_theme"
 templates_path = ["_templates"]
+# Roles of scikit-learn's inherited docstrings point to its own pages.
+suppress_warnings = ["config.cache", "ref.ref", "ref.term"]
+
+html_theme = "pydata_sphinx_theme"
+html_title = "sklearn-gahb"
+html_static_path = ["_static"]
+html_css_files = ["style.css"]
+html_show_sourcelink = False
+html_theme_options = {
+    "navbar_align": "left",
+    "navbar_end": ["theme-switcher"],
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": ["sphinx-version"],
+}
+html_sidebars = {
+    "index": [],
+    "install": [],
+    "paper": [],
+    "design": [],
+    "changes": [],
+    "references": [],
+}
 
 extlinks = {
     "arxiv": ("https://arxiv.org/abs/%s", "arXiv %s"),
     "doi": ("https://doi.org/%s", "doi %s"),
 }
+bibtex_bibfiles = ["references.bib"]
+bibtex_reference_style = "author_year"
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+
 numpydoc_show_class_members = False
+autosummary_generate = True
+autodoc_typehints = "none"
+
+
+def reaches(host):
+    """Whether a host answers; there are no links to one that does not."""
+    try:
+        socket.create_connection((host, 443), timeout=3).close()
+    except OSError:
+        return False
+    return True
+
+
+intersphinx_mapping = {
+    name: (f"https://{host}/{path}", None)
+    for name, host, path in [
+        ("sklearn", "scikit-learn.org", "stable/"),
+        ("numpy", "numpy.org", "doc/stable/"),
+        ("scipy", "docs.scipy.org", "doc/scipy/"),
+        ("torch", "docs.pytorch.org", "docs/stable/"),
+        ("joblib", "joblib.readthedocs.io", "en/latest/"),
+    ]
+    if reaches(host)
+}
+
+# Examples that need the published networks say so, and are shown without being run
+# where these are not in the data folder.
+NEEDS_NETWORKS = [
+    "plot_bias_free",
+    "plot_inside_a_network",
+    "plot_inverse_problems",
+    "plot_uncertainty",
+]
+has_networks = (get_data_home() / "weights").is_dir()
+if not has_networks:
+    warnings.warn(
+        f"{NEEDS_NETWORKS} are not run: they need the published networks in the folder "
+        f"{get_data_home()}, see sklearn_gahb.checkpoints.fetch_pretrained.",
+        stacklevel=1,
+    )
+not_run = "|".join(NEEDS_NETWORKS)
+
+
+def reset_random_state(gallery_conf, fname):
+    """Examples must not depend on which ones ran before."""
+    import numpy as np
+    import torch
+
+    np.random.seed(0)
+    torch.manual_seed(0)
+
+
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
+    "filename_pattern": "plot_" if has_networks else rf"plot_(?!{not_run})",
     "doc_module": "sklearn_gahb",
+    "backreferences_dir": "generated/backreferences",
+    "reference_url": {"sklearn_gahb": None},
+    "min_reported_time": 1,
+    "show_memory": False,
+    "reset_modules": ("matplotlib", reset_random_state),
+    "within_subsection_order": "FileNameSortKey",
+    "abort_on_example_error": False,
+    "only_warn_on_example_error": False,
+    "download_all_examples": False,
+    "remove_config_comments": True,
 }
-# Roles of scikit-learn's inherited docstrings point to its own pages.
-suppress_warnings = ["config.cache", "ref.ref", "ref.term"]

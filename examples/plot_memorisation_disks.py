@@ -32,7 +32,7 @@ analyzer = GeneralizationAnalyzer(
     noise_std=[0.02, 0.1, 0.5],
     n_samples=40,
     optimal=DiskPosteriorDenoiser(random_state=0),
-    duplicates="remove",
+    duplicates="ignore",
     n_jobs=2,
     random_state=0,
 ).fit(X, X_test=X_test)

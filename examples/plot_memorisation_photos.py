@@ -10,13 +10,15 @@ little or nothing.
 """
 
 # %%
-# Patches that do not overlap
+# Patches of five photographs
 # ---------------------------
 #
 # Patches of sky are left out: who has learned one denoises all. The test patches are of
-# other photographs.
+# other photographs. So are those of the two training sets: `groups` names the
+# photograph of each patch, and patches of a group stay together.
 
 import matplotlib.pyplot as plt
+import numpy as np
 
 from sklearn_gahb import (
     DNNDenoiser,
@@ -29,12 +31,14 @@ from sklearn_gahb.displays import GeneralizationDisplay
 
 
 def load(subset):
-    patches = load_photo_patches(16, None, subset=subset).images
-    return patches[patches.std(axis=(1, 2)) > 20]
+    data = load_photo_patches(16, None, subset=subset)
+    has_contrast = data.images.std(axis=(1, 2)) > 20
+    return data.images[has_contrast], data.groups[has_contrast]
 
 
-X, X_test = load("train"), load("test")[:300]
-print(f"{len(X)} patches to train on, {len(X_test)} to test on")
+X, groups = load("train")
+X_test = load("test")[0][:300]
+print(f"{len(X)} patches of {', '.join(np.unique(groups))}; {len(X_test)} to test on")
 
 # %%
 # Three denoisers
@@ -51,13 +55,13 @@ denoisers = {
 analyzers = {
     name: GeneralizationAnalyzer(
         denoiser,
-        train_sizes=(1, 10, 100, 1000),
+        train_sizes=(1, 10, 100, 500),
         noise_std=[0.05, 0.1, 0.3],
         n_samples=20 if name == "network" else 0,
         duplicates="remove",
         n_jobs=2,
         random_state=0,
-    ).fit(X, X_test=X_test)
+    ).fit(X, groups=groups, X_test=X_test)
     for name, denoiser in denoisers.items()
 }
 

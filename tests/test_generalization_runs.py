@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 import torch
 from sklearn.callback import ProgressBar, ScoringMonitor
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
 
 from sklearn_gahb import (
     DNNDenoiser,
@@ -24,7 +26,7 @@ from sklearn_gahb import (
     make_psnr_scorer,
 )
 from sklearn_gahb.datasets import make_disk_images
-from sklearn_gahb.generalization._store import estimator_key
+from sklearn_gahb.generalization._keys import estimator_key
 from sklearn_gahb.networks import BFCNN
 
 DISKS = make_disk_images(500, 16, random_state=0)
@@ -100,13 +102,22 @@ def test_more_may_be_asked_of_kept_fits(tmp_path, n_fits):
     samples = fit(CountedWiener(), noise_std=[0.1, 0.2], n_samples=3).samples_
     np.testing.assert_array_equal(more.samples_, samples)
     assert n_fits() == 6
-    larger = fit(CountedWiener(), (1, 10, 100, 150), checkpoint_dir=folder)
-    assert n_fits() <= 6
-    np.testing.assert_array_equal(larger.test_psnr_[:2, 0], first.test_psnr_[:2, 0])
 
 
+def test_other_sizes_train_only_what_is_new(tmp_path, n_fits):
+    parameters = {"checkpoint_dir": tmp_path / "runs", "duplicates": "ignore"}
+    first = fit(CountedWiener(), **parameters)
+    assert n_fits() == 6
+    more = fit(CountedWiener(), (1, 10, 50, 100, 150), **parameters)
+    assert n_fits() == 4
+    np.testing.assert_array_equal(more.test_psnr_[[0, 1, 3]], first.test_psnr_)
+    fit(CountedWiener(), (10, 100), **parameters)
+    assert n_fits() == 0
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "emptied"])
-def test_damaged_checkpoints(tmp_path, n_fits, damage):
+def test_damaged_checkpoints(tmp_path, n_fits, damage, n_jobs):
     folder = tmp_path / "runs"
     first = fit(CountedWiener(), checkpoint_dir=folder)
     assert n_fits() == 6
@@ -116,50 +127,123 @@ def test_damaged_checkpoints(tmp_path, n_fits, damage):
         content[len(content) // 2] ^= 1
         length = {"truncated": 100, "flipped": None, "emptied": 0}[damage]
         path.write_bytes(content[:length])
-    with pytest.warns(UserWarning, match="is damaged.* computed again"):
-        mended = fit(CountedWiener(), checkpoint_dir=folder)
-    assert n_fits() == 6
+    with pytest.warns(UserWarning, match="is damaged.* computed again") as records:
+        mended = fit(CountedWiener(), checkpoint_dir=folder, n_jobs=n_jobs)
+    assert len(records) == len(kept)
+    # Workers that were started before write into another log.
+    assert n_fits() == 6 or n_jobs == 2
     same_measures(first, mended)
     assert len(list(folder.glob("*.damaged-*"))) == len(kept)
     assert sorted(folder.glob("*.pickle")) == kept
+
+
+def test_leavings_of_killed_processes_are_cleared_away(tmp_path):
+    old, fresh = tmp_path / "a.part", tmp_path / "b.part"
+    for path, age in ((old, 2 * 24 * 3600), (fresh, 0)):
+        path.touch()
+        os.utime(path, (time.time() - age,) * 2)
+    fit(WienerDenoiser(), (1,), checkpoint_dir=tmp_path)
+    assert not old.exists()
+    assert fresh.exists()
 
 
 def make_small_network(n_channels):
     return BFCNN(n_channels, width=4, depth=3)
 
 
-def test_keys_are_the_same_in_every_process():
-    """Of an architecture that is a function, too."""
-    code = (
-        "from test_generalization_runs import *;"
-        "print(estimator_key(DNNDenoiser(make_small_network)),"
-        "estimator_key(DNNDenoiser(partial(make_small_network))))"
-    )
-    folder = Path(__file__).parent
-    keys = {
-        subprocess.run(
-            [sys.executable, "-c", code], cwd=folder, capture_output=True, check=True
-        ).stdout
-        for _ in range(2)
-    }
-    assert len(keys) == 1
+class Maker:
+    """Makes networks, as an object that is called and by a method."""
+
+    def __init__(self, width):
+        self.width = width
+
+    def __call__(self, n_channels):
+        return BFCNN(n_channels, width=self.width, depth=3)
+
+    make = __call__
 
 
-def test_keys_tell_estimators_apart():
+class Slope(torch.nn.Module):
+    def __init__(self, slope):
+        super().__init__()
+        self.slope = slope
+        self.layer = torch.nn.Conv2d(1, 1, 3)
+
+
+def keys_of_many_estimators():
+    torch.manual_seed(0)
+    modules = [
+        torch.nn.Sequential(torch.nn.Conv2d(1, 1, 3), torch.nn.ReLU()),
+        torch.nn.Sequential(torch.nn.Conv2d(1, 1, 3), torch.nn.GELU()),
+        Slope(0.1),
+        Slope(0.2),
+    ]
+    modules[1].load_state_dict(modules[0].state_dict())
+    modules[3].load_state_dict(modules[2].state_dict())
     architectures = [
         "unet",
         "bf_cnn",
         make_small_network,
         partial(BFCNN, width=4),
         partial(BFCNN, width=8),
-        torch.nn.Sequential(torch.nn.Conv2d(1, 1, 3), torch.nn.ReLU()),
-        torch.nn.Sequential(torch.nn.Conv2d(1, 1, 3), torch.nn.GELU()),
+        Maker(4),
+        Maker(8),
+        Maker(4).make,
+        Maker(8).make,
+        lambda n_channels: BFCNN(n_channels, width=4),
+        lambda n_channels: BFCNN(n_channels, width=8),
+        *modules,
     ]
-    architectures[-1].load_state_dict(architectures[-2].state_dict())
-    keys = {estimator_key(DNNDenoiser(one)) for one in architectures}
-    keys.add(estimator_key(DNNDenoiser(width=32)))
-    keys.add(estimator_key(DNNDenoiser(random_state=1)))
-    assert len(keys) == len(architectures) + 2
+    estimators = [
+        *(DNNDenoiser(one) for one in architectures),
+        DNNDenoiser(width=32),
+        DNNDenoiser(random_state=1),
+        make_pipeline(DNNDenoiser(modules[0])),
+        make_pipeline("passthrough", DNNDenoiser(modules[0])),
+        GridSearchCV(DNNDenoiser(), {"width": [8, 16]}),
+        GridSearchCV(DNNDenoiser(), {"width": [8, 32]}),
+        WienerDenoiser(),
+        CountedWiener(),
+    ]
+    return [estimator_key(one) for one in estimators]
+
+
+def test_keys_tell_estimators_apart_in_every_process():
+    code = "from test_generalization_runs import *;print(*keys_of_many_estimators())"
+    keys = keys_of_many_estimators()
+    assert len(set(keys)) == len(keys)
+    printed = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        check=True,
+        text=True,
+    ).stdout
+    assert printed.split() == keys
+
+
+NOTEBOOK = """
+import sys
+from test_generalization_runs import BFCNN, DISKS, DNNDenoiser, TEST, analyse
+
+class Maker:
+    def __call__(self, n_channels):
+        return BFCNN(n_channels, width=4, depth=3)
+
+for architecture in (Maker(), lambda n_channels: BFCNN(n_channels, width=4, depth=3)):
+    network = DNNDenoiser(architecture, max_steps=2, batch_size=2)
+    parameters = {"checkpoint_dir": sys.argv[1], "n_jobs": 2}
+    first, again = (
+        analyse(network, (1, 2), **parameters).fit(DISKS, X_test=TEST) for _ in range(2)
+    )
+    assert (first.test_psnr_ == again.test_psnr_).all()
+"""
+
+
+def test_what_a_notebook_defines_is_kept(tmp_path):
+    command = [sys.executable, "-c", NOTEBOOK, str(tmp_path)]
+    subprocess.run(command, cwd=Path(__file__).parent, check=True)
+    assert len(list(tmp_path.glob("fit-*"))) == 8
 
 
 SCRIPT = """

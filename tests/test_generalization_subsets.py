@@ -3,18 +3,24 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from sklearn_gahb import (
+    EmpiricalDenoiser,
     GaussianNoise,
     GeneralizationAnalyzer,
-    WaveletThresholdDenoiser,
     WienerDenoiser,
 )
 from sklearn_gahb.datasets import make_disk_images
 from sklearn_gahb.generalization import DuplicateWarning
 from sklearn_gahb.generalization._similarity import closest_row
-from sklearn_gahb.generalization._subsets import disjoint_subsets, draw_pools
+from sklearn_gahb.generalization._subsets import (
+    disjoint_subsets,
+    draw_pools,
+    left_for_test,
+)
 
 DISKS = make_disk_images(500, 16, random_state=0)
 
@@ -24,9 +30,9 @@ def analyse(estimator, train_sizes=(1, 10, 100), **parameters):
     return GeneralizationAnalyzer(estimator, train_sizes, **(defaults | parameters))
 
 
-def draw(images, n_subsets, size, groups=None, remove=False):
+def draw(images, n_subsets, size, groups=None, duplicates="warn"):
     pools = draw_pools(len(images), groups, n_subsets, np.random.RandomState(0))
-    return disjoint_subsets(images, pools, size, threshold=0.95, remove=remove)
+    return disjoint_subsets(images, pools, size, threshold=0.95, duplicates=duplicates)
 
 
 def test_subsets_are_disjoint():
@@ -43,35 +49,56 @@ def test_groups_stay_together():
 
 
 def test_images_of_the_groups_of_a_subset_are_not_tested_on():
-    groups = np.repeat(np.arange(100), 5)
-    analyzer = analyse(WienerDenoiser(), (20,), duplicates="warn", n_train_images=1)
-    with pytest.warns(DuplicateWarning):
-        analyzer.fit(DISKS, groups=groups)
-    trained = set(groups[analyzer.subsets_.ravel()])
-    outside = DISKS[[group not in trained for group in groups]]
-    # One test image for each image outside: their number shows in the test PSNR alone.
-    expected = analyse(WienerDenoiser(), (20,), duplicates="warn", n_train_images=1)
-    with pytest.warns(DuplicateWarning):
-        expected.fit(DISKS, groups=groups, X_test=outside)
-    np.testing.assert_allclose(analyzer.test_psnr_, expected.test_psnr_, rtol=1e-6)
+    groups = np.arange(500) // 5
+    subsets = np.array([[0, 7], [20, 499]])
+    left = left_for_test(np.arange(500), subsets, groups)
+    expected = [i for i in range(500) if i // 5 not in (0, 1, 4, 99)]
+    np.testing.assert_array_equal(left, expected)
+    with pytest.raises(ValueError, match="of another group: pass X_test"):
+        left_for_test(np.arange(500), np.arange(0, 500, 5), groups)
 
 
-@pytest.mark.parametrize("remove", [False, True])
-def test_near_duplicates(remove):
+def copied_images():
+    """Each of 100 images twice, with another mean and contrast."""
     rng = np.random.RandomState(0)
     base = rng.rand(100, 8, 8)
-    # Each image twice, with another mean and contrast.
-    images = np.concatenate([base, 0.5 * base + 0.2 + 1e-3 * rng.rand(100, 8, 8)])
-    subsets, n_duplicates = draw(images, 2, 40, remove=remove)
+    return np.concatenate([base, 0.5 * base + 0.2 + 1e-3 * rng.rand(100, 8, 8)])
+
+
+@pytest.mark.parametrize("duplicates", ["warn", "remove", "ignore"])
+def test_near_duplicates(duplicates):
+    subsets, n_duplicates = draw(copied_images(), 2, 40, duplicates=duplicates)
     pairs = set(subsets[0] % 100) & set(subsets[1] % 100)
     assert n_duplicates[0] == 0
-    if remove:
+    if duplicates == "remove":
         assert not pairs
         assert n_duplicates[1] > 0
     else:
-        assert n_duplicates[1] == len(pairs) > 0
-    with pytest.warns(DuplicateWarning, match=r"of 80 training images are nearly"):
-        analyse(WaveletThresholdDenoiser(), (40,), duplicates="warn").fit(images)
+        assert len(pairs) > 0
+        assert n_duplicates[1] == (0 if duplicates == "ignore" else len(pairs))
+
+
+def test_near_duplicates_are_not_tested_on():
+    images = copied_images()
+    noise_std = 0.1
+    memoriser = EmpiricalDenoiser()
+    removed = analyse(memoriser, (1, 40), noise_std=noise_std).fit(images)
+    assert removed.n_test_duplicates_ > 0
+    warning = analyse(memoriser, (1, 40), noise_std=noise_std, duplicates="warn")
+    with pytest.warns(DuplicateWarning, match=r"are nearly .* \d+ test"):
+        warning.fit(images)
+    assert warning.n_test_duplicates_ > 0
+    # The memoriser knows what it is tested on, but for mean and contrast.
+    assert warning.test_psnr_[1].mean() > removed.test_psnr_[1].mean() + 0.5
+    ignoring = analyse(memoriser, (1, 40), noise_std=noise_std, duplicates="ignore")
+    ignoring.fit(images)
+    assert ignoring.n_test_duplicates_ == 0
+    np.testing.assert_array_equal(ignoring.test_psnr_, warning.test_psnr_)
+    with pytest.warns(DuplicateWarning, match="and 80 test images nearly") as records:
+        warning.fit(images, X_test=images[warning.subsets_.ravel()])
+    assert records[0].filename == __file__
+    with pytest.raises(ValueError, match="All 80 images to test on"):
+        analyse(memoriser, (1, 40)).fit(images, X_test=images[removed.subsets_.ravel()])
 
 
 def test_similarity_ignores_flat_images():
@@ -81,7 +108,7 @@ def test_similarity_ignores_flat_images():
 
 def test_subsets_may_be_given():
     chosen = [np.arange(100), np.arange(200, 300)]
-    analyzer = analyse(WienerDenoiser(), duplicates="warn", duplicate_threshold=1.0)
+    analyzer = analyse(WienerDenoiser(), duplicates="ignore")
     analyzer.fit(DISKS, subsets=chosen, X_test=DISKS[400:])
     np.testing.assert_array_equal(analyzer.subsets_, chosen)
     alone = WienerDenoiser(noise_std=0.1).fit(DISKS[200:210])
@@ -105,6 +132,7 @@ def test_subsets_may_be_given():
         ([[0.0, 1.0], [2, 3]], None, r"subsets\[0\] must be .* indices"),
         ([[0, 1], [2, 3]], np.arange(500) // 3, "images of group 0 are in several"),
         ([[0], [2]], None, "subset 0 lacks 1"),
+        ([[], [2, 3]], None, r"subsets\[0\] must be .* indices"),
     ],
 )
 def test_given_subsets_must_make_sense(subsets, groups, message):
@@ -128,19 +156,25 @@ def test_bad_input():
     ):
         analyse(WienerDenoiser(), (300,)).fit(DISKS)
     with pytest.raises(ValueError, match="is left to test on"):
-        analyse(
-            WienerDenoiser(), (250,), duplicates="warn", duplicate_threshold=1.0
-        ).fit(DISKS)
+        analyse(WienerDenoiser(), (250,), duplicates="ignore").fit(DISKS)
     with pytest.raises(TypeError, match="must have fit and transform"):
         analyse(FitOnly()).fit(DISKS)
     with pytest.raises(TypeError, match="FitTransform has no method sample"):
         analyse(FitTransform(), n_samples=2).fit(DISKS)
-    with pytest.raises(ValueError, match="adds noise itself"):
-        analyse(make_pipeline(GaussianNoise(0.1), WienerDenoiser())).fit(DISKS)
-    with pytest.raises(ValueError, match="must be increasing"):
-        analyse(WienerDenoiser(), (10, 10)).fit(DISKS)
-    with pytest.raises(ValueError, match="must be positive"):
-        analyse(WienerDenoiser(), noise_std=[0.1, 0.0]).fit(DISKS)
+    noisy = make_pipeline(GaussianNoise(0.1), WienerDenoiser())
+    for estimator in (noisy, make_pipeline(noisy), GridSearchCV(noisy, {})):
+        with pytest.raises(ValueError, match="adds noise itself"):
+            analyse(estimator).fit(DISKS)
+    with pytest.raises(TypeError, match="FrozenEstimator, which does not learn"):
+        analyse(FrozenEstimator(WienerDenoiser().fit(DISKS))).fit(DISKS)
+    for sizes in ((10, 10), np.array([100, 10], np.uint64), (0, 1), (1.5, 2)):
+        with pytest.raises(ValueError, match="must be increasing"):
+            analyse(WienerDenoiser(), sizes).fit(DISKS)
+    for levels in ([0.1, 0.0], [0.1, np.inf], [0.1, 0.1]):
+        with pytest.raises(ValueError, match="must be positive numbers, each one once"):
+            analyse(WienerDenoiser(), noise_std=levels).fit(DISKS)
+    with pytest.raises(ValueError, match=r"X_test has images of shape \(20, 20\)"):
+        analyse(WienerDenoiser()).fit(DISKS, X_test=np.zeros((2, 20, 20)))
     with pytest.raises(ValueError, match="'n_subsets' parameter"):
         analyse(WienerDenoiser(), n_subsets=1).fit(DISKS)
     with pytest.raises(ValueError, match=r"groups has shape \(3,\)"):

@@ -67,7 +67,7 @@ class GeneralizationDisplay:
     ...     EmpiricalDenoiser(),
     ...     (1, 10),
     ...     noise_std=[0.1, 0.3],
-    ...     duplicates="remove",
+    ...     duplicates="ignore",
     ...     random_state=0,
     ... ).fit(make_disk_images(60, 16, random_state=0))
     >>> display = GeneralizationDisplay.from_estimator(analyzer)
@@ -198,8 +198,8 @@ class GeneralizationDisplay:
         edges = np.linspace(-0.25, 1, 26)
         for i, (ax, size) in enumerate(zip(axes, self.train_sizes, strict=True)):
             for label, values, histtype in [
-                ("to training set", self.train_similarity[i].ravel(), "stepfilled"),
-                ("between subsets", self.sample_similarity[i], "stepfilled"),
+                ("to training set", self.train_similarity[i].ravel(), "bar"),
+                ("between subsets", self.sample_similarity[i], "bar"),
                 ("images of S1 to S2", self.subset_similarity[i], "step"),
             ]:
                 weights = np.full(len(values), 1 / len(values))

@@ -14,7 +14,14 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from .._images import as_images
 from ..denoisers._as_denoise import unwrap
-from ._checks import check_estimator, check_levels, check_sizes, check_stack
+from ._checks import (
+    check_estimator,
+    check_levels,
+    check_sizes,
+    check_stack,
+    check_test_stack,
+)
+from ._keys import digest, estimator_key, fingerprint
 from ._measures import (
     agreement,
     density_gaps,
@@ -24,13 +31,14 @@ from ._measures import (
     squared_bias,
     transition_size,
 )
-from ._one_subset import Sweep, denoise_at_levels, run_subset
+from ._one_subset import Sweep, optimal_outputs, reshape_rows, run_subset
 from ._similarity import compare_samples, mean_free_unit_rows
 from ._store import Store
 from ._subsets import (
     DuplicateWarning,
     check_groups,
     check_pools,
+    choose_test_images,
     disjoint_subsets,
     draw_pools,
     left_for_test,
@@ -80,14 +88,17 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         Number of images to draw from each denoiser, from the same noise. 0 draws none,
         and leaves the similarities out.
     optimal : estimator, default=None
-        Fitted or not, the best possible denoiser of such images, if it is known; fitted
-        on `X_test` if it is not fitted.
+        The best possible denoiser of such images, if it is known; fitted on `X` if it
+        is not fitted.
     n_train_images : int, default=500
-        Number of training images of each subset that the training PSNR is measured on.
+        Number of training images of each subset that the training PSNR is measured on;
+        of few it is measured with several draws of noise.
     duplicate_threshold : float, default=0.95
-        Cosine of mean-free images from which they are near-duplicates.
-    duplicates : {"warn", "remove"}, default="warn"
-        Whether near-duplicates of images in another subset are reported, or left out.
+        Cosine of mean-free images above which they are near-duplicates.
+    duplicates : {"warn", "remove", "ignore"}, default="warn"
+        Whether near-duplicates are reported, left out or not looked for: training
+        images that are nearly those of another subset, and test images that are nearly
+        training images. Classes of images with few degrees of freedom are full of them.
     n_jobs : int, default=None
         Number of fits at the same time, by :class:`joblib.Parallel`; -1 means one a
         processor. None means one after another, each with all threads, unless a
@@ -95,9 +106,11 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         one GPU, which several processes would have to share.
     checkpoint_dir : str or path-like, default=None
         Folder that keeps every finished fit, its measures and its samples. A second
-        call takes them from there if training images, parameters of the estimator,
-        `random_state` and versions are the same; it may ask for more levels, samples or
-        sizes. The files are pickles: use folders that you trust.
+        call takes them from there if training images, parameters and source of the
+        estimator, `random_state` and versions are the same; it may ask for more levels,
+        samples or sizes (with "remove" a larger size can change the subsets). What
+        functions and classes refer to is not followed. The files are pickles: use
+        folders that you trust.
     random_state : int, RandomState instance or None, default=None
         Determines subsets, fits, noise and samples. Pass an int to make use of
         `checkpoint_dir`.
@@ -112,6 +125,9 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         Indices of the training images; the first ones are the smaller subsets.
     n_duplicates_ : ndarray of int of shape (n_subsets,)
         Near-duplicates of images in earlier subsets, that were left out or reported.
+    n_test_duplicates_ : int
+        Near-duplicates of training images among the test images, likewise; 0 if they
+        are ignored.
     estimators_ : list of list of estimators
         The fitted ones, by size and subset.
     train_psnr_, test_psnr_ : ndarray of shape (n_sizes, n_subsets, n_levels)
@@ -129,18 +145,20 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         value.
     bias_ : ndarray of shape (n_sizes, n_levels)
         Squared bias, per value: with `variance_` the mean squared distance from the
-        outputs of `optimal`. Only if that is given.
+        outputs of `optimal`. An unbiased estimate, which can be negative. Only if
+        `optimal` is given.
     optimal_mse_ : ndarray of shape (n_levels,)
         Mean squared error of `optimal` on the test images. Only if that is given.
     density_gap_ : ndarray of shape (n_sizes, n_subsets)
         Bound on the Kullback-Leibler divergence in nats, over the levels, see
         :func:`~sklearn_gahb.sampling.density_gap`. Only if `optimal` is given and there
         are at least three levels.
-    samples_ : list of ndarray of shape (n_subsets, n_samples, ...)
+    samples_ : list of ndarray of shape (n_subsets, n_samples, height, width) or \
+            (n_subsets, n_samples, height, width, channels)
         Images drawn from the denoisers of each size. Only if `n_samples` is positive,
         as what follows.
-    closest_ : list of ndarray of shape (n_subsets, n_samples, ...)
-        Training image of its subset that is closest to each sample.
+    closest_ : list of ndarray of the shapes of `samples_`
+        Training image of its subset that is closest to each sample, as floats.
     sample_similarity_ : ndarray of shape (n_sizes, n_samples)
         Cosine of mean-free samples of the first two subsets.
     train_similarity_ : ndarray of shape (n_sizes, n_subsets, n_samples)
@@ -186,7 +204,7 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
     >>> from sklearn_gahb.datasets import make_disk_images
     >>> X = make_disk_images(450, 16, random_state=0)
     >>> analyzer = GeneralizationAnalyzer(
-    ...     EmpiricalDenoiser(), (1, 10, 100), duplicates="remove", random_state=0
+    ...     EmpiricalDenoiser(), (1, 10, 100), duplicates="ignore", random_state=0
     ... )
     >>> analyzer.fit(X[:400], X_test=X[400:]).regime_.tolist()
     ['memorising', 'memorising', 'memorising']
@@ -201,7 +219,7 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         "optimal": [HasMethods(["fit", "transform"]), None],
         "n_train_images": [Interval(Integral, 1, None, closed="left")],
         "duplicate_threshold": [Interval(Real, 0, 1, closed="right")],
-        "duplicates": [StrOptions({"warn", "remove"})],
+        "duplicates": [StrOptions({"warn", "remove", "ignore"})],
         "n_jobs": [Integral, None],
         "checkpoint_dir": "no_validation",
         "random_state": ["random_state"],
@@ -286,42 +304,47 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
             pools,
             sizes[-1],
             threshold=self.duplicate_threshold,
-            remove=self.duplicates == "remove",
+            duplicates=self.duplicates,
         )
-        if n_duplicates.any() and self.duplicates == "warn":
-            warnings.warn(
-                f"{n_duplicates.sum()} of {subsets.size} training images are nearly "
-                "those of another subset (cosine of mean-free images above "
-                f"{self.duplicate_threshold}); duplicates='remove' leaves them out.",
-                DuplicateWarning,
-                stacklevel=2,
-            )
-        noise_seed, sample_seed = rng.randint(2**31 - 1, size=2).tolist()
-        tasks = [
-            (seeded_clone(self.estimator, rng), X[subset[:size]])
-            for size in sizes
-            for subset in subsets
-        ]
+        seed, noise_seed, sample_seed = rng.randint(2**31 - 1, size=3).tolist()
+        order = rng.permutation(len(X))
         if X_test is None:
-            X_test = X[left_for_test(len(X), subsets, groups, N_TEST_IMAGES, rng)]
+            candidates = X[left_for_test(order, subsets, groups)]
+        else:
+            candidates = check_test_stack(X_test, X, self)
+        X_test, n_test_duplicates = choose_test_images(
+            candidates,
+            [X[subset] for subset in subsets],
+            N_TEST_IMAGES if X_test is None else len(candidates),
+            threshold=self.duplicate_threshold,
+            duplicates=self.duplicates,
+        )
+        if self.duplicates == "warn":
+            self._warn_of_duplicates(n_duplicates.sum(), n_test_duplicates)
+        Store(self.checkpoint_dir).prepare()
         sweep = Sweep(
-            X_test=check_stack(X_test, "X_test", self),
+            X_test=X_test,
             levels=levels,
             n_train_images=self.n_train_images,
             n_samples=self.n_samples,
             noise_seed=noise_seed,
             sample_seed=sample_seed,
-            store=Store(self.checkpoint_dir),
+            folder=self.checkpoint_dir,
+            test_key=digest(
+                fingerprint(X_test), levels.tolist(), noise_seed, self.n_train_images
+            ),
             analyzer=clone(self),
             host=socket.gethostname(),
         )
-        optimum = self._find_optimum(sweep)
-        results = self._run(sweep, tasks)
+        optimum = None
+        if self.optimal is not None:
+            optimum = optimal_outputs(self.optimal, X, sweep)
+        train = [[X[subset[:size]] for subset in subsets] for size in sizes]
+        rows = self._run(sweep, train, seed)
 
         self.train_sizes_, self.noise_std_ = sizes, levels
         self.subsets_, self.n_duplicates_ = subsets, n_duplicates
-        n = self.n_subsets
-        rows = [results[i * n : (i + 1) * n] for i in range(len(sizes))]
+        self.n_test_duplicates_ = n_test_duplicates
         self.estimators_ = [[one.estimator for one in row] for row in rows]
         for name in OPTIONAL:
             vars(self).pop(name, None)
@@ -329,40 +352,49 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         if optimum is not None:
             self._measure_against(optimum, rows, sweep)
         if self.n_samples:
-            train = [[X[subset[:size]] for subset in subsets] for size in sizes]
-            self._compare_samples(rows, train, sweep.X_test)
+            self._compare_samples(rows, train, X_test)
         self._tabulate()
         return self
 
-    def _find_optimum(self, sweep):
-        """Outputs of `optimal` on the test images, (n_levels, n_images, ...)."""
-        if self.optimal is None:
-            return None
-        best = self.optimal
-        if not hasattr(unwrap(best), "n_channels_in_"):
-            best = clone(best).fit(sweep.X_test)
-        return np.stack(
-            denoise_at_levels(best, sweep.X_test, sweep.levels, sweep.noise_seed)
-        )
+    def _warn_of_duplicates(self, n_train, n_test):
+        if n_train or n_test:
+            warnings.warn(
+                f"{n_train} training images are nearly those of another subset, and "
+                f"{n_test} test images nearly training images (cosine of mean-free "
+                f"images above {self.duplicate_threshold}); duplicates='remove' leaves "
+                "them out.",
+                DuplicateWarning,
+                # Of the method that calls, and of what decorates it.
+                stacklevel=4,
+            )
 
-    def _run(self, sweep, tasks):
+    def _run(self, sweep, train, seed):
+        """Results of fits on training images by size and subset."""
         context = self._init_callback_context(
-            max_subtasks=len(tasks), sequential_subtasks=False
+            max_subtasks=len(train) * self.n_subsets, sequential_subtasks=False
         ).call_on_fit_task_begin(estimator=self)
-        # All of them before the first is sent to a worker, as scikit-learn does: a tree
-        # must not grow while it is pickled.
-        contexts = [
-            context.subcontext(f"N = {len(images)}", task_id=number)
-            for number, (_, images) in enumerate(tasks)
-        ]
+        # All tasks before the first is sent to a worker, as scikit-learn does: a tree
+        # of contexts must not grow while it is pickled.
+        tasks = []
+        for row in train:
+            for number, images in enumerate(row):
+                entropy = np.random.RandomState([seed, len(images), number])
+                estimator = seeded_clone(self.estimator, entropy)
+                key = ""
+                if sweep.folder is not None:
+                    key = digest(estimator_key(estimator), fingerprint(images))
+                one = context.subcontext(f"N = {len(images)}", task_id=len(tasks))
+                tasks.append((estimator, images, key, one))
         # Not more workers than fits, so that each may use its share of the threads.
         n_jobs = min(effective_n_jobs(self.n_jobs), len(tasks))
         results = Parallel(n_jobs=n_jobs)(
-            delayed(run_subset)(sweep, estimator, images, one)
-            for (estimator, images), one in zip(tasks, contexts, strict=True)
+            delayed(run_subset)(sweep, *task) for task in tasks
         )
+        for report in [report for result in results for report in result.reports]:
+            warnings.warn(report, stacklevel=4)
         context.call_on_fit_task_end(estimator=self)
-        return results
+        n = self.n_subsets
+        return [results[i : i + n] for i in range(0, len(results), n)]
 
     def _measure(self, rows):
         self.train_psnr_, self.test_psnr_ = (
@@ -372,7 +404,9 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         self.test_mse_ = np.array(
             [[np.mean(10 ** (-r.test_psnr / 10), axis=1) for r in row] for row in rows]
         )
-        self.psnr_gap_ = (self.train_psnr_ - self.test_psnr_).mean(axis=(1, 2))
+        # Infinite minus infinite, of who knows the test images by heart.
+        with np.errstate(invalid="ignore"):
+            self.psnr_gap_ = (self.train_psnr_ - self.test_psnr_).mean(axis=(1, 2))
         outputs = [[r.test_outputs for r in row] for row in rows]
         self.agreement_ = np.array([agreement(row) for row in outputs])
         self.variance_ = np.array([model_variance(row) for row in outputs])
@@ -399,7 +433,11 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
             compare_samples(*pair, test_rows)
             for pair in zip(self.samples_, train, strict=True)
         ]
-        self.closest_ = [one.closest for one in compared]
+        shape = getattr(unwrap(self.estimators_[0][0]), "image_shape", None)
+        self.closest_ = [
+            np.stack([reshape_rows(rows, shape) for rows in one.closest])
+            for one in compared
+        ]
         self.sample_similarity_ = np.array([one.between for one in compared])
         self.train_similarity_ = np.array([one.to_train for one in compared])
         self.test_similarity_ = np.array([one.to_test for one in compared])
@@ -411,26 +449,36 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         )
 
     def _tabulate(self):
-        shape = self.test_psnr_.shape
-        size, subset, level = (index.ravel() for index in np.indices(shape))
-        self.results_ = {
-            "train_size": self.train_sizes_[size],
-            "subset": subset,
-            "noise_std": self.noise_std_[level],
-            "train_psnr": self.train_psnr_.ravel(),
-            "test_psnr": self.test_psnr_.ravel(),
-            "test_mse": self.test_mse_.ravel(),
-            "agreement": self.agreement_[size, level],
-            "variance": self.variance_[size, level],
-            "regime": self.regime_[size],
+        n_sizes, n_subsets, n_levels = self.test_psnr_.shape
+        measures = {
+            "train_size": self.train_sizes_[:, None, None],
+            "subset": np.arange(n_subsets)[:, None],
+            "noise_std": self.noise_std_,
+            "train_psnr": self.train_psnr_,
+            "test_psnr": self.test_psnr_,
+            "test_mse": self.test_mse_,
+            "agreement": self.agreement_[:, None],
+            "variance": self.variance_[:, None],
+            "psnr_gap": self.psnr_gap_[:, None, None],
+            "regime": self.regime_[:, None, None],
         }
         if hasattr(self, "bias_"):
-            self.results_["bias"] = self.bias_[size, level]
+            measures["bias"] = self.bias_[:, None]
+            measures["optimal_mse"] = self.optimal_mse_
+        if hasattr(self, "density_gap_"):
+            measures["density_gap"] = self.density_gap_[:, :, None]
         if self.n_samples:
-            similarity = self.sample_similarity_.mean(axis=1)
-            self.results_["sample_similarity"] = similarity[size]
-            similarity = self.train_similarity_.mean(axis=2)
-            self.results_["train_similarity"] = similarity[size, subset]
+            between = self.sample_similarity_.mean(axis=1)
+            measures["sample_similarity"] = between[:, None, None]
+            for name in ("train_similarity", "test_similarity"):
+                means = getattr(self, f"{name}_").mean(axis=2)
+                measures[name] = means[:, :, None]
+            baseline = np.array([one.mean() for one in self.subset_similarity_])
+            measures["subset_similarity"] = baseline[:, None, None]
+        self.results_ = {
+            name: np.broadcast_to(values, (n_sizes, n_subsets, n_levels)).ravel()
+            for name, values in measures.items()
+        }
 
 
 def seeded_clone(estimator, rng):

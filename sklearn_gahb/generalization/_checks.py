@@ -1,6 +1,7 @@
 """Checks of what an analyzer is given."""
 
 import numpy as np
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from .._images import as_images, check_numbers, is_tensor
@@ -15,9 +16,13 @@ def check_estimator(estimator, n_samples):
         raise TypeError(
             f"estimator={estimator!r} must have fit and transform, as denoisers have."
         )
-    if isinstance(estimator, Pipeline) and any(
-        isinstance(step, GaussianNoise) for _, step in estimator.steps
-    ):
+    inner = [estimator, *estimator.get_params(deep=True).values()]
+    if any(isinstance(one, FrozenEstimator) for one in inner):
+        raise TypeError(
+            "estimator is, or holds, a FrozenEstimator, which does not learn from the "
+            "subsets: there is nothing to compare."
+        )
+    if any(isinstance(one, GaussianNoise) for one in inner):
         raise ValueError(
             "The pipeline adds noise itself (its step GaussianNoise), and so does the "
             "analyzer: pass its last step alone, pipeline[-1]."
@@ -43,6 +48,16 @@ def check_stack(X, name, analyzer):
     return as_images(numbers, image_shape=(1, -1), name=name).data
 
 
+def check_test_stack(X_test, X, analyzer):
+    """Test images of the size of those in X, as an array; or an error."""
+    X_test = check_stack(X_test, "X_test", analyzer)
+    if X_test.shape[1:] != X.shape[1:]:
+        raise ValueError(
+            f"X_test has images of shape {X_test.shape[1:]}, and X of {X.shape[1:]}."
+        )
+    return X_test
+
+
 def check_sizes(train_sizes):
     """An increasing array of positive whole numbers."""
     sizes = np.asarray(train_sizes)
@@ -50,18 +65,25 @@ def check_sizes(train_sizes):
         sizes.ndim != 1
         or not len(sizes)
         or sizes.dtype.kind not in "iu"
-        or sizes[0] < 1
-        or (np.diff(sizes) <= 0).any()
+        or sizes.min() < 1
+        or (np.diff(sizes.astype(np.int64)) <= 0).any()
     ):
         raise ValueError(
             f"train_sizes={train_sizes!r} must be increasing whole numbers from 1 on."
         )
-    return sizes
+    return sizes.astype(np.int64)
 
 
 def check_levels(noise_std):
-    """An array of positive noise levels."""
+    """An array of positive noise levels, each one once."""
     levels = np.atleast_1d(np.asarray(noise_std, dtype=np.float64))
-    if levels.ndim != 1 or not len(levels) or not (levels > 0).all():
-        raise ValueError(f"noise_std={noise_std!r} must be positive numbers.")
+    if (
+        levels.ndim != 1
+        or not len(levels)
+        or not ((levels > 0) & np.isfinite(levels)).all()
+        or len(np.unique(levels)) < len(levels)
+    ):
+        raise ValueError(
+            f"noise_std={noise_std!r} must be positive numbers, each one once."
+        )
     return levels

@@ -1,19 +1,27 @@
 """One subset of one size: fit, denoise and sample, each kept when it is done."""
 
 import copy
+import math
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
 
 from .._images import as_images, check_numbers
 from ..denoisers import BandletOracle
 from ..denoisers._as_denoise import unwrap
 from ..metrics import psnr
 from ..noise import add_noise
-from ._store import Store, digest, estimator_key, fingerprint
+from ._keys import digest
+from ._store import Store
+
+# Training images are denoised with fresh noise until there are this many.
+MIN_TRAIN_OUTPUTS = 50
 
 
 @dataclass(frozen=True)
@@ -22,7 +30,7 @@ class Sweep:
 
     Attributes
     ----------
-    X_test : ndarray or Tensor
+    X_test : ndarray
         Clean images.
     levels : ndarray of shape (n_levels,)
         Noise levels.
@@ -30,20 +38,24 @@ class Sweep:
         How many training images are denoised.
     n_samples : int
     noise_seed, sample_seed : int
-    store : Store
+    folder : path-like or None
+        Where results are kept.
+    test_key : str
+        Tells test images, levels and noise.
     analyzer : GeneralizationAnalyzer
         Not fitted; callbacks are told that its tasks begin and end.
     host : str
         Name of the host whose callbacks these are.
     """
 
-    X_test: object
+    X_test: np.ndarray
     levels: np.ndarray
     n_train_images: int
     n_samples: int
     noise_seed: int
     sample_seed: int
-    store: Store
+    folder: object
+    test_key: str
     analyzer: object
     host: str
 
@@ -56,10 +68,12 @@ class SubsetResult:
     ----------
     estimator : estimator
         Fitted.
-    train_psnr : ndarray of shape (n_levels, n_train_images)
+    train_psnr : ndarray of shape (n_levels, n_train_outputs)
     test_psnr : ndarray of shape (n_levels, n_test_images)
     test_outputs : ndarray of shape (n_levels, n_test_images, ...)
     samples : ndarray of shape (n_samples, ...) or None
+    reports : list of str
+        Of damaged checkpoints.
     """
 
     estimator: object
@@ -67,9 +81,10 @@ class SubsetResult:
     test_psnr: np.ndarray
     test_outputs: np.ndarray
     samples: np.ndarray | None
+    reports: list = field(default_factory=list)
 
 
-def run_subset(sweep, estimator, X_train, context):
+def run_subset(sweep, estimator, X_train, key, context):
     """Fit on a subset, measure and sample; what was kept is not done again.
 
     Parameters
@@ -77,8 +92,10 @@ def run_subset(sweep, estimator, X_train, context):
     sweep : Sweep
     estimator : estimator
         Not fitted, with seeds of its own.
-    X_train : ndarray or Tensor
+    X_train : ndarray
         Clean images of the subset.
+    key : str
+        Tells the estimator and the images.
     context : sklearn.callback.CallbackContext
         Of this task.
 
@@ -86,27 +103,24 @@ def run_subset(sweep, estimator, X_train, context):
     -------
     result : SubsetResult
     """
+    store = Store(sweep.folder)
     # Callbacks speak over a socket of their host, and are left off on others.
     is_followed = socket.gethostname() == sweep.host
     task = {"estimator": sweep.analyzer, "X": X_train}
-    fit_key = ""
-    if sweep.store.keeps:
-        fit_key = digest(estimator_key(estimator), fingerprint(X_train))
-    fitted = sweep.store.load(f"fit-{fit_key}")
-    if fitted is not None:
-        if is_followed:
-            context.call_on_fit_task_begin(**task)
-    else:
+    fitted = store.load(f"fit-{key}")
+    if fitted is None:
         if is_followed:
             with context.propagate_callback_context(estimator):
                 context.call_on_fit_task_begin(**task)
                 fitted = estimator.fit(X_train)
         else:
             fitted = estimator.fit(X_train)
-        sweep.store.save(f"fit-{fit_key}", fitted)
+        store.save(f"fit-{key}", fitted)
+    elif is_followed:
+        context.call_on_fit_task_begin(**task)
 
-    measured = sweep.store.get(
-        "psnr-" + digest(fit_key, *sweep_key(sweep)),
+    measured = store.get(
+        "psnr-" + digest(key, sweep.test_key),
         lambda: measure_psnr(
             fitted,
             X_train[: sweep.n_train_images],
@@ -117,54 +131,77 @@ def run_subset(sweep, estimator, X_train, context):
     )
     samples = None
     if sweep.n_samples:
-        samples = sweep.store.get(
-            "samples-" + digest(fit_key, sweep.n_samples, sweep.sample_seed),
-            lambda: unwrap(fitted).sample(
-                sweep.n_samples, random_state=sweep.sample_seed
-            ),
+        samples = store.get(
+            "samples-" + digest(key, sweep.n_samples, sweep.sample_seed),
+            lambda: draw_images(fitted, sweep.n_samples, sweep.sample_seed),
         )
     if is_followed:
         context.call_on_fit_task_end(**task)
-    return SubsetResult(fitted, *measured, samples)
+    return SubsetResult(fitted, *measured, samples, store.reports)
 
 
-def sweep_key(sweep):
-    """What the measured PSNR depends on, beside the fitted estimator."""
-    if not sweep.store.keeps:
-        return ()
-    levels = sweep.levels.tolist()
-    return fingerprint(sweep.X_test), levels, sweep.noise_seed, sweep.n_train_images
+def draw_images(estimator, n_samples, seed):
+    """Samples (n_samples, height, width) or (n_samples, height, width, channels)."""
+    denoiser = unwrap(estimator)
+    samples = denoiser.sample(n_samples, random_state=seed)
+    return reshape_rows(samples, getattr(denoiser, "image_shape", None))
+
+
+def reshape_rows(X, image_shape):
+    """Rows of pixels as images; images as they are."""
+    if X.ndim == 2 and image_shape is not None:
+        return X.reshape(len(X), *image_shape)
+    return X
 
 
 def measure_psnr(estimator, X_train, X_test, levels, seed):
-    """PSNR (n_levels, n_images) on train and test images, and the test outputs."""
-    train = denoise_at_levels(estimator, X_train, levels, seed)
-    test = denoise_at_levels(estimator, X_test, levels, seed)
-    return (
-        np.stack([_psnr(X_train, one) for one in train]),
-        np.stack([_psnr(X_test, one) for one in test]),
-        np.stack(test),
+    """PSNR (n_levels, n_outputs) on train and test images, and the test outputs."""
+    train_psnr, test_psnr, outputs = [], [], []
+    for level in levels:
+        n_draws = math.ceil(MIN_TRAIN_OUTPUTS / len(X_train))
+        draws = [
+            _psnr(X_train, denoise_at(estimator, X_train, level, seed, draw))
+            for draw in range(n_draws)
+        ]
+        train_psnr.append(np.concatenate(draws))
+        outputs.append(denoise_at(estimator, X_test, level, seed))
+        test_psnr.append(_psnr(X_test, outputs[-1]))
+    return np.stack(train_psnr), np.stack(test_psnr), np.stack(outputs)
+
+
+def optimal_outputs(optimal, X, sweep):
+    """What the optimal denoiser makes of the test images, (n_levels, n_images, ...)."""
+    try:
+        check_is_fitted(optimal)
+    except NotFittedError:
+        optimal = clone(optimal).fit(X)
+    return np.stack(
+        [
+            denoise_at(optimal, sweep.X_test, level, sweep.noise_seed)
+            for level in sweep.levels
+        ]
     )
 
 
-def denoise_at_levels(estimator, clean, levels, seed):
-    """Denoised images at each level; the same noise for the same image."""
+def denoise_at(estimator, clean, level, seed, draw=0):
+    """Images with noise of a level, denoised; the same noise for all estimators."""
     images = as_images(check_numbers(clean), image_shape=(1, -1))
-    return [
-        denoise_at(estimator, np.asarray(add_noise(images, level, seed)), clean, level)
-        for level in levels
-    ]
+    # Independent between levels and draws, whatever other levels there are.
+    entropy = [seed, *np.float64(level).reshape(1).view(np.uint32), draw]
+    noise_seed = np.random.RandomState(entropy).randint(2**31 - 1)
+    noisy = np.asarray(add_noise(images, level, noise_seed))
+    return _restore(estimator, noisy, clean, level)
 
 
-def denoise_at(estimator, noisy, clean, level):
+def _restore(estimator, noisy, clean, level):
     """Denoised images; who uses the level is told it, oracles the clean images."""
     if isinstance(estimator, FrozenEstimator):
-        return denoise_at(estimator.estimator, noisy, clean, level)
+        return _restore(estimator.estimator, noisy, clean, level)
     estimator = getattr(estimator, "best_estimator_", estimator)
     if isinstance(estimator, Pipeline):
-        for _, step in estimator.steps[:-1]:
-            noisy = step.transform(noisy)
-        return denoise_at(estimator[-1], noisy, clean, level)
+        if len(estimator.steps) > 1:
+            noisy = estimator[:-1].transform(noisy)
+        return _restore(estimator[-1], noisy, clean, level)
     if "noise_std" in estimator.get_params():
         estimator = copy.copy(estimator).set_params(noise_std=level)
     if isinstance(estimator, BandletOracle):

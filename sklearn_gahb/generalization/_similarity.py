@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.utils import Bunch, gen_batches
 
-from .._images import as_images, check_numbers, to_tensor
+from .._images import as_images, check_numbers, to_array, to_tensor
 
 # Training images of the first subset that the baseline is measured on.
 N_BASELINE = 500
@@ -50,7 +50,7 @@ def compare_samples(samples, train, test_rows):
     -------
     comparison : Bunch
         closest : ndarray of shape (n_subsets, n_samples, ...)
-            Training images of its subset that are closest to each sample.
+            Training images of its subset that are closest to each sample, as floats.
         between : ndarray of shape (n_samples,)
             Similarity of the samples of the first two subsets.
         to_train, to_test : ndarray of shape (n_subsets, n_samples)
@@ -63,7 +63,9 @@ def compare_samples(samples, train, test_rows):
     pairs = zip(rows, train_rows, strict=True)
     to_train, which = zip(*(closest_row(*pair) for pair in pairs), strict=True)
     return Bunch(
-        closest=np.stack([images[i] for images, i in zip(train, which, strict=True)]),
+        closest=np.stack(
+            [to_array(images[i]) for images, i in zip(train, which, strict=True)]
+        ),
         between=(rows[0] * rows[1]).sum(axis=1),
         to_train=np.stack(to_train),
         to_test=np.stack([closest_row(one, test_rows)[0] for one in rows]),

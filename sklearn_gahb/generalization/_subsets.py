@@ -9,20 +9,21 @@ class DuplicateWarning(UserWarning):
     """Nearly the same image is in several subsets."""
 
 
-def disjoint_subsets(X, pools, size, *, threshold, remove):
+def disjoint_subsets(X, pools, size, *, threshold, duplicates):
     """Take the first images of each pool, and look for near-duplicates.
 
     Parameters
     ----------
-    X : ndarray or Tensor of shape (n_images, ...)
+    X : ndarray of shape (n_images, ...)
     pools : list of ndarray of int
         Indices of images, none in two of them.
     size : int
         Number of images in each subset.
     threshold : float
-        Cosine of mean-free images from which they are near-duplicates.
-    remove : bool
-        Whether images with a near-duplicate in an earlier subset are left out.
+        Cosine of mean-free images above which they are near-duplicates.
+    duplicates : {"warn", "remove", "ignore"}
+        Whether images with a near-duplicate in an earlier subset are counted, left out
+        or not looked for.
 
     Returns
     -------
@@ -31,29 +32,40 @@ def disjoint_subsets(X, pools, size, *, threshold, remove):
     n_duplicates : ndarray of int of shape (n_subsets,)
         Numbers of near-duplicates of images in earlier subsets: left out, or kept.
     """
-    subsets, n_duplicates, earlier = [], [], []
+    subsets, n_duplicates = [], []
     for number, pool in enumerate(pools):
-        considered = pool if remove else pool[:size]
-        rows = mean_free_unit_rows(X[considered])
+        considered = pool if duplicates == "remove" else pool[:size]
         is_duplicate = np.zeros(len(considered), dtype=bool)
-        for others in earlier:
-            is_duplicate |= closest_row(rows, others)[0] > threshold
-        kept = np.flatnonzero(~is_duplicate)[:size] if remove else np.arange(len(rows))
-        if len(kept) < size:
+        if duplicates != "ignore" and len(considered):
+            earlier = [X[subset] for subset in subsets]
+            is_duplicate = near_duplicates(X[considered], earlier, threshold)
+        left = considered
+        if duplicates == "remove":
+            left = considered[~is_duplicate][:size]
+        if len(left) < size:
             raise ValueError(
                 f"train_sizes up to {size} need {len(pools)} disjoint subsets of that "
                 f"many images, {len(pools) * size} together. X has {len(X)}, and "
-                f"subset {number} lacks {size - len(kept)}"
+                f"subset {number} lacks {size - len(left)}"
                 + (
                     f" ({is_duplicate.sum()} near-duplicates were left out)."
-                    if remove and is_duplicate.any()
+                    if duplicates == "remove" and is_duplicate.any()
                     else "."
                 )
             )
-        subsets.append(considered[kept])
+        subsets.append(left)
         n_duplicates.append(int(is_duplicate.sum()))
-        earlier.append(rows[kept])
     return np.stack(subsets), np.array(n_duplicates)
+
+
+def near_duplicates(X, stacks, threshold):
+    """Which images of X are nearly in one of several stacks, bool of (n_images,)."""
+    is_duplicate = np.zeros(len(X), dtype=bool)
+    rows = mean_free_unit_rows(X)
+    for stack in stacks:
+        others = mean_free_unit_rows(stack)
+        is_duplicate |= closest_row(rows, others)[0] > threshold
+    return is_duplicate
 
 
 def draw_pools(n_images, groups, n_subsets, rng):
@@ -142,16 +154,47 @@ def check_pools(subsets, n_images, groups, n_subsets):
     return pools
 
 
-def left_for_test(n_images, subsets, groups, n_test, rng):
-    """Indices of up to `n_test` images that are in no subset, nor in its groups."""
-    is_left = np.ones(n_images, dtype=bool)
-    is_left[subsets] = False
+def left_for_test(order, subsets, groups):
+    """Those of the indices in `order` that are in no subset, nor in a group of one."""
+    is_left = ~np.isin(order, subsets)
     if groups is not None:
-        is_left &= ~np.isin(groups, groups[subsets])
-    left = np.flatnonzero(is_left)
-    if not len(left):
+        is_left &= ~np.isin(groups[order], groups[subsets])
+    if not is_left.any():
         raise ValueError(
-            f"None of the {n_images} images in X is left to test on, in no subset"
+            f"None of the {len(order)} images in X is left to test on, in no subset"
             f"{' and of another group' if groups is not None else ''}: pass X_test."
         )
-    return rng.permutation(left)[:n_test]
+    return order[is_left]
+
+
+def choose_test_images(X, subsets, n_images, *, threshold, duplicates):
+    """Test images, and how many are near-duplicates of training images.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_candidates, ...)
+    subsets : list of ndarray of shape (n_train_images, ...)
+        Training images.
+    n_images : int
+        How many candidates are taken, at most.
+    threshold, duplicates
+        As in `disjoint_subsets`.
+
+    Returns
+    -------
+    X_test : ndarray of shape (n_test_images, ...)
+    n_duplicates : int
+        Near-duplicates that were left out, or kept.
+    """
+    if duplicates == "ignore":
+        return X[:n_images], 0
+    if duplicates == "warn":
+        X = X[:n_images]
+        return X, int(near_duplicates(X, subsets, threshold).sum())
+    is_duplicate = near_duplicates(X, subsets, threshold)
+    if is_duplicate.all():
+        raise ValueError(
+            f"All {len(X)} images to test on are near-duplicates of training images; "
+            "pass others as X_test, or duplicates='warn'."
+        )
+    return X[~is_duplicate][:n_images], int(is_duplicate.sum())

@@ -1,0 +1,82 @@
+"""Digests that tell whether a kept result is the one that is wanted."""
+
+import functools
+import hashlib
+import inspect
+import types
+
+import joblib
+import numpy as np
+import sklearn
+import torch
+
+from .. import __version__
+from .._images import as_images
+
+
+def digest(*parts):
+    """Hexadecimal digest of the text of `parts`."""
+    text = "|".join(map(str, parts))
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def fingerprint(X):
+    """Digest of an array of images: their values, shape and dtype."""
+    hashed = hashlib.blake2b(f"{X.dtype}{X.shape}".encode(), digest_size=16)
+    for _, batch in as_images(X, image_shape=(1, -1)).batches():
+        hashed.update(np.ascontiguousarray(X[batch]).data)
+    return hashed.hexdigest()
+
+
+def estimator_key(estimator):
+    """Digest of an estimator that is not fitted, and of the versions it runs on."""
+    versions = __version__, sklearn.__version__, torch.__version__
+    return digest(joblib.hash(plain(estimator)), *versions)
+
+
+def plain(value):
+    """A value as containers and arrays whose hash is the same in every process.
+
+    Functions and classes stand for their names and their source, which may be edited
+    between two runs; what they refer to does not count.
+    """
+    if isinstance(value, dict):
+        return {name: plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    if isinstance(value, torch.Tensor):
+        return value.detach().cpu().numpy()
+    if isinstance(value, torch.nn.Module):
+        return [_plain_module(module) for module in value.modules()]
+    if isinstance(value, functools.partial):
+        return ["partial", *map(plain, (value.func, value.args, value.keywords))]
+    if isinstance(value, types.MethodType):
+        return ["method", plain(value.__func__), plain(value.__self__)]
+    if isinstance(value, types.FunctionType):
+        cells = [cell.cell_contents for cell in value.__closure__ or ()]
+        return [_name_and_source(value), plain(cells), plain(value.__defaults__)]
+    if isinstance(value, type):
+        return [_name_and_source(one) for one in value.__mro__]
+    if hasattr(value, "get_params"):
+        return [plain(type(value)), plain(value.get_params(deep=False))]
+    if callable(value) and hasattr(value, "__dict__"):
+        return [plain(type(value)), plain(vars(value))]
+    return value
+
+
+def _plain_module(module):
+    own = {name: v for name, v in vars(module).items() if not name.startswith("_")}
+    tensors = {
+        name: plain(tensor)
+        for named in (module.named_parameters, module.named_buffers)
+        for name, tensor in named(recurse=False)
+    }
+    return [plain(type(module)), plain(own), tensors]
+
+
+def _name_and_source(value):
+    try:
+        source = inspect.getsource(value)
+    except (OSError, TypeError):
+        source = ""
+    return f"{value.__module__}.{value.__qualname__}", source
