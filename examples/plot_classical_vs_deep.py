@@ -78,7 +78,7 @@ for denoiser in denoisers.values():
 # One pipeline, several noise levels
 # ----------------------------------
 #
-# A pipeline that begins with :class:`~sklearn_gahb.noise.GaussianNoise` is scored on
+# A pipeline that begins with :class:`~sklearn_gahb.GaussianNoise` is scored on
 # clean images: its first step degrades them, its second one restores them. The
 # classical denoisers are told the noise level, the deep one ignores it.
 

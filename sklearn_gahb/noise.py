@@ -16,6 +16,7 @@ from sklearn.base import (
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
 
+from ._doc_link import DOC_LINK_MODULE, DOC_LINK_TEMPLATE
 from ._images import as_images, check_features, check_numbers, to_tensor
 
 __all__ = ["GaussianNoise", "estimate_noise_std"]
@@ -71,6 +72,8 @@ class GaussianNoise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     0.10
     """
 
+    _doc_link_module = DOC_LINK_MODULE
+    _doc_link_template = DOC_LINK_TEMPLATE
     _parameter_constraints: dict = {
         "noise_std": [Interval(Real, 0, None, closed="left")],
         "random_state": ["random_state"],

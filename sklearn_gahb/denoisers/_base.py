@@ -13,6 +13,7 @@ from sklearn.base import (
 from sklearn.utils.validation import check_is_fitted
 
 from .. import sampling
+from .._doc_link import DOC_LINK_MODULE, DOC_LINK_TEMPLATE
 from .._images import (
     as_images,
     check_features,
@@ -38,6 +39,9 @@ class BaseDenoiser(
     A subclass has the parameters `image_shape`, `noise_std` and `random_state`, and
     defines ``_fit(clean, noisy)`` and ``_denoise(y, noise_std)``.
     """
+
+    _doc_link_module = DOC_LINK_MODULE
+    _doc_link_template = DOC_LINK_TEMPLATE
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):

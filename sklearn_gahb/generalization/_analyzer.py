@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.parallel import Parallel, delayed
 
+from .._doc_link import DOC_LINK_MODULE, DOC_LINK_TEMPLATE
 from .._images import as_images
 from ..denoisers._as_denoise import unwrap
 from ._checks import (
@@ -210,6 +211,8 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
     ['memorising', 'memorising', 'memorising']
     """
 
+    _doc_link_module = DOC_LINK_MODULE
+    _doc_link_template = DOC_LINK_TEMPLATE
     _parameter_constraints: dict = {
         "estimator": [HasMethods(["fit", "get_params"])],
         "train_sizes": ["array-like"],

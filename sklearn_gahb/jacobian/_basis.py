@@ -16,6 +16,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from .._doc_link import DOC_LINK_MODULE, DOC_LINK_TEMPLATE
 from .._images import (
     as_images,
     check_features,
@@ -167,6 +168,8 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     '66 coefficients are kept'
     """
 
+    _doc_link_module = DOC_LINK_MODULE
+    _doc_link_template = DOC_LINK_TEMPLATE
     _parameter_constraints: dict = {
         "denoiser": "no_validation",
         "n_components": [Interval(Integral, 1, None, closed="left"), None],

@@ -1,0 +1,110 @@
+r"""
+===================================================
+Five numbers, and what a network makes of them
+===================================================
+
+A disk is five numbers: two of position, a radius and two intensities. The best possible
+denoiser estimates them, and so its error is that of five numbers,
+:math:`5 \sigma^2 / d`, and its Jacobian keeps five directions. A network shrinks in
+geometry-adaptive harmonics instead. Here these are not optimal, and it shows.
+"""
+
+# %%
+# A network that has learned disks
+# --------------------------------
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from sklearn_gahb import (
+    DiskPosteriorDenoiser,
+    DNNDenoiser,
+    GaussianNoise,
+    JacobianBasis,
+    psnr,
+    psnr_curve,
+)
+from sklearn_gahb.datasets import disk_tangents, make_disk_images
+from sklearn_gahb.displays import PSNRCurveDisplay
+
+size = 24
+X = make_disk_images(4000, size, random_state=0)
+X_test, parameters = make_disk_images(40, size, return_parameters=True, random_state=1)
+network = DNNDenoiser(
+    width=16,
+    depth=2,
+    train_noise_std=(0.0, 0.5),
+    max_steps=1500,
+    batch_size=32,
+    learning_rate=5e-3,
+    random_state=0,
+).fit(X)
+posterior = DiskPosteriorDenoiser(random_state=0).fit(X)
+
+# %%
+# Error against noise
+# -------------------
+#
+# The posterior mean has a slope of 1: the noise of five directions out of all. The
+# network falls behind it, the more so the less noise there is.
+
+levels = 10 ** (-np.arange(10, 31, 5) / 20)
+curves = {
+    name: psnr_curve(denoiser, X_test, levels, random_state=0)
+    for name, denoiser in [("posterior mean", posterior), ("network", network)]
+}
+for name, curve in curves.items():
+    print(f"{name}: slope {curve.slope:.2f}")
+display = PSNRCurveDisplay.from_curves(curves)
+x = np.array([15.0, 30.0])
+display.ax_.plot(x, x + 10 * np.log10(size**2 / 5), ":", label=r"$5 \sigma^2 / d$")
+display.ax_.legend()
+
+# %%
+# Shrinkage factors
+# -----------------
+#
+# The first five vectors of the network span nearly the tangent space, which is what
+# there is to know. But it also keeps a part of many more.
+
+noise_std = 0.04
+chosen = np.argmax(np.abs(parameters[:, 3] - parameters[:, 4]))
+clean = X_test[[chosen]]
+noisy = GaussianNoise(noise_std, random_state=0).fit_transform(clean)
+bases = {}
+for name, denoiser in [
+    ("posterior mean", posterior.set_params(noise_std=noise_std)),
+    ("network", network),
+]:
+    bases[name] = JacobianBasis(denoiser, 20, random_state=0).fit(noisy)
+    print(f"{name}: {psnr(clean, denoiser.transform(noisy)):.1f} dB")
+
+tangents = disk_tangents(parameters[[chosen]], size)[0].reshape(5, -1)
+Q, _ = np.linalg.qr(tangents.T)
+figure, ax = plt.subplots(figsize=(5, 3.5), layout="constrained")
+for name, basis in bases.items():
+    ax.plot(np.arange(1, 21), basis.eigenvalues_, "o-", label=name)
+    inside = np.square(basis.components_[:5] @ Q).sum() / 5
+    print(f"{name}: {100 * inside:.0f} % of the first five vectors is tangent")
+ax.axvline(5.5, color="gray", linestyle=":")
+ax.set(xlabel="k", ylabel="shrinkage factor", title=f"noise_std = {noise_std}")
+ax.legend()
+
+# %%
+# The vectors behind the sixth: harmonics along the edge of the disk.
+
+figure, axes = plt.subplots(2, 8, figsize=(9, 2.7), layout="constrained")
+for row, (name, basis) in zip(axes, bases.items(), strict=True):
+    row[0].set_ylabel(name, fontsize="small")
+    for k, ax in enumerate(row, start=1):
+        vector = basis.components_[k - 1].reshape(size, size)
+        limit = np.abs(vector).max()
+        ax.imshow(vector, cmap="RdBu_r", vmin=-limit, vmax=limit)
+        ax.set(xticks=[], yticks=[])
+        ax.set_title(f"{k}: {basis.eigenvalues_[k - 1]:.2f}", fontsize="small")
+plt.show()
+
+assert curves["posterior mean"].slope > 0.93
+assert (curves["posterior mean"].output_psnr > curves["network"].output_psnr).all()
+assert bases["posterior mean"].eigenvalues_[5:].max() < 0.05
+assert bases["network"].eigenvalues_[5] > 0.2

@@ -1,0 +1,81 @@
+"""
+====================================================
+Error and uncertainty without the clean image
+====================================================
+
+How good is a denoised photograph, if nobody has the clean one? The Jacobian of the
+denoiser tells: its trace gives the error of the whole image, and its diagonal the
+uncertainty of each pixel.
+"""
+
+# %%
+# Stein's estimate of the PSNR
+# ----------------------------
+#
+# :func:`~sklearn_gahb.jacobian.sure` takes the noisy image, the noise level and one
+# product with the Jacobian in a random direction. The clean image is used here only to
+# see whether it is right.
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from sklearn_gahb import GaussianNoise, psnr
+from sklearn_gahb.checkpoints import fetch_pretrained
+from sklearn_gahb.datasets import load_photo_patches
+from sklearn_gahb.jacobian import posterior_std, sure
+
+denoiser = fetch_pretrained("bf_cnn_bsd400_0-100")
+photo = load_photo_patches(64, 1, subset="test", random_state=0).photos["camera"]
+clean = photo[None, 60:188, 180:308] / np.float32(255)
+
+levels = [0.05, 0.1, 0.2, 0.3]
+estimates, truths = [], []
+for level in levels:
+    noisy = GaussianNoise(level, random_state=0).fit_transform(clean)
+    estimates.append(sure(denoiser, noisy, level, n_probes=4, random_state=0))
+    truths.append(psnr(clean, denoiser.transform(noisy)))
+    print(f"noise {level}: estimated {estimates[-1]:.2f} dB, true {truths[-1]:.2f} dB")
+
+# %%
+# Which pixels are uncertain
+# --------------------------
+#
+# The standard deviation of the clean image given the noisy one, from the diagonal of
+# the Jacobian: large at contours, which could be elsewhere, and small within regions.
+# Where it is large, so is the error.
+
+level = 0.1
+crop = clean[:, 32:96:1, 40:104:1]
+noisy = GaussianNoise(level, random_state=0).fit_transform(crop)
+denoised = denoiser.transform(noisy)
+std = posterior_std(denoiser, noisy, level, n_probes=200, random_state=0)
+error = np.abs(denoised - crop)
+figure, axes = plt.subplots(1, 4, figsize=(10, 2.8), layout="constrained")
+for ax, image, title, limit in [
+    (axes[0], noisy[0], "noisy", 1),
+    (axes[1], denoised[0], "denoised", 1),
+    (axes[2], std[0], "uncertainty", 0.1),
+    (axes[3], error[0], "error", 0.1),
+]:
+    shown = ax.imshow(image, cmap="gray", vmin=0, vmax=limit)
+    ax.set(title=title, xticks=[], yticks=[])
+
+# %%
+# Is it calibrated?
+# -----------------
+#
+# Pixels in ten groups of growing uncertainty: the error that they have in the mean
+# follows it.
+
+order = np.argsort(std.ravel())
+groups = np.array_split(order, 10)
+expected = np.array([np.sqrt(np.mean(std.ravel()[g] ** 2)) for g in groups])
+found = np.array([np.sqrt(np.mean(error.ravel()[g] ** 2)) for g in groups])
+figure, ax = plt.subplots(figsize=(4, 3.5), layout="constrained")
+ax.plot(expected, found, "o-")
+ax.axline((0, 0), slope=1, color="gray", linestyle=":")
+ax.set(xlabel="uncertainty", ylabel="error", title="root mean square of pixels")
+plt.show()
+
+assert np.abs(np.subtract(estimates, truths)).max() < 0.5
+assert np.corrcoef(expected, found)[0, 1] > 0.9
