@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: demo test lint format docs bench wheel clean
+.PHONY: demo test lint format docs check-docs bench wheel clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -29,6 +29,12 @@ format: $(STAMP)
 docs: $(STAMP)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[docs]"
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+
+# Links within the built documentation, and pages in a headless Chromium (Debian's
+# packages chromium and chromium-driver).
+check-docs:
+	$(BIN)/linkchecker --no-warnings docs/_build/html/index.html
+	$(BIN)/python .ci/check_pages.py docs/_build/html
 
 bench: $(STAMP)
 	for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done

@@ -30,6 +30,7 @@ suppress_warnings = ["config.cache", "ref.ref", "ref.term"]
 
 html_theme = "pydata_sphinx_theme"
 html_title = "sklearn-gahb"
+html_context = {"default_mode": "auto"}
 html_static_path = ["_static"]
 html_css_files = ["style.css"]
 html_show_sourcelink = False
@@ -87,9 +88,9 @@ intersphinx_mapping = {
 # Examples that need the published networks say so, and are shown without being run
 # where these are not in the data folder.
 NEEDS_NETWORKS = [
-    "plot_bias_free",
     "plot_inside_a_network",
     "plot_inverse_problems",
+    "plot_three_bases",
     "plot_uncertainty",
 ]
 has_networks = (get_data_home() / "weights").is_dir()
@@ -99,7 +100,7 @@ if not has_networks:
         f"{get_data_home()}, see sklearn_gahb.checkpoints.fetch_pretrained.",
         stacklevel=1,
     )
-not_run = "|".join(NEEDS_NETWORKS)
+not_run = "|".join(name.removeprefix("plot_") for name in NEEDS_NETWORKS)
 
 
 def reset_random_state(gallery_conf, fname):
@@ -111,17 +112,43 @@ def reset_random_state(gallery_conf, fname):
     torch.manual_seed(0)
 
 
+class StoryOrder:
+    """Order of the examples: that of the user guide."""
+
+    names = (
+        "classical_vs_deep",
+        "training_size",
+        "bias_free",
+        "inside_a_network",
+        "three_bases",
+        "uncertainty",
+        "memorisation_photos",
+        "memorisation_disks",
+        "samples",
+        "inverse_problems",
+        "known_optima",
+        "c_alpha_slopes",
+        "disks_bias",
+    )
+
+    def __init__(self, src_dir):
+        pass
+
+    def __call__(self, filename):
+        return self.names.index(filename.removeprefix("plot_").removesuffix(".py"))
+
+
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
-    "filename_pattern": "plot_" if has_networks else rf"plot_(?!{not_run})",
+    "filename_pattern": "/plot_" if has_networks else rf"/plot_(?!{not_run})",
     "doc_module": "sklearn_gahb",
     "backreferences_dir": "generated/backreferences",
     "reference_url": {"sklearn_gahb": None},
     "min_reported_time": 1,
     "show_memory": False,
     "reset_modules": ("matplotlib", reset_random_state),
-    "within_subsection_order": "FileNameSortKey",
+    "within_subsection_order": StoryOrder,
     "abort_on_example_error": False,
     "only_warn_on_example_error": False,
     "download_all_examples": False,

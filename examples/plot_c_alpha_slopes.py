@@ -28,9 +28,9 @@ from sklearn_gahb import (
 from sklearn_gahb.datasets import make_c_alpha_images
 from sklearn_gahb.displays import PSNRCurveDisplay
 
-alpha, size = 3, 32
-X = make_c_alpha_images(4060, size, alpha=alpha, random_state=0)
-X, X_test = X[:4000], X[4000:]
+alpha, size = 2, 32
+X = make_c_alpha_images(8060, size, alpha=alpha, random_state=0)
+X, X_test = X[:8000], X[8000:]
 figure, axes = plt.subplots(1, 6, figsize=(9, 1.7), layout="constrained")
 for ax, image in zip(axes, X_test, strict=False):
     ax.imshow(image, cmap="gray", vmin=0, vmax=1)
@@ -43,12 +43,13 @@ for ax, image in zip(axes, X_test, strict=False):
 # The bandlets of the oracle are chosen for the clean image. The ideal attenuation
 # multiplies each coefficient by the best factor, and is a bound for denoisers in
 # that basis; the others know noisy images only. At this size the slope of the theory
-# shows between 10 and 30 dB.
+# shows between 10 and 30 dB. The network is some dB above the bandlets, for it knows
+# the images that there are, and has nearly the slope of the optimum.
 
 network = DNNDenoiser(
     width=16,
     depth=2,
-    train_noise_std=(0.0, 0.5),
+    train_noise_std=(0.0, 0.35),
     max_steps=1200,
     batch_size=32,
     learning_rate=5e-3,
@@ -95,7 +96,7 @@ for ax in axes.flat:
     ax.set(xticks=[], yticks=[])
 plt.show()
 
-assert abs(curves["network"].slope - optimal) < 0.15
+assert abs(curves["network"].slope - optimal) < 0.1
 outputs = {name: curve.output_psnr for name, curve in curves.items()}
 assert (outputs["network"] > outputs["bandlets of the noisy image"]).all()
 assert (outputs["network"] > outputs["Haar wavelets"]).all()

@@ -25,9 +25,9 @@ from sklearn_gahb.datasets import make_disk_images
 from sklearn_gahb.displays import GeneralizationDisplay
 
 X = make_disk_images(5000, 16, random_state=0)
-X_test = make_disk_images(100, 16, random_state=1)
+X_test = make_disk_images(60, 16, random_state=1)
 analyzer = GeneralizationAnalyzer(
-    DNNDenoiser(width=8, depth=2, max_steps=800, learning_rate=5e-3),
+    DNNDenoiser(width=8, depth=2, max_steps=600, learning_rate=5e-3),
     train_sizes=(1, 10, 100, 1000),
     noise_std=[0.02, 0.1, 0.5],
     n_samples=40,
@@ -78,8 +78,10 @@ ax.legend()
 # ----------------------------------
 #
 # Both networks of a size begin with the same noise. The outer rows show the training
-# image that is closest to what was drawn: of few images the network draws copies, and
-# the two networks draw different ones. With many both draw the same new disk.
+# image that is closest to what was drawn: of few images a network draws copies, and the
+# two networks draw different ones. With a thousand both draw the same image, which is
+# in neither training set. (So small networks, trained for half a minute, do not draw
+# perfect disks yet.)
 
 GeneralizationDisplay.from_estimator(analyzer, kind="samples", sample=2)
 

@@ -25,7 +25,7 @@ X = make_disk_images(2000, 32, random_state=0)
 denoiser = DNNDenoiser(
     width=16,
     depth=2,
-    max_steps=1500,
+    max_steps=1000,
     learning_rate=5e-3,
     random_state=0,
 ).fit(X)

@@ -28,7 +28,7 @@ denoiser = fetch_pretrained("bf_cnn_bsd400_0-100")
 photo = load_photo_patches(64, 1, subset="test", random_state=0).photos["camera"]
 clean = photo[None, 60:188, 180:308] / np.float32(255)
 
-levels = [0.05, 0.1, 0.2, 0.3]
+levels = [0.05, 0.1, 0.2]
 estimates, truths = [], []
 for level in levels:
     noisy = GaussianNoise(level, random_state=0).fit_transform(clean)
@@ -45,7 +45,7 @@ for level in levels:
 # Where it is large, so is the error.
 
 level = 0.1
-crop = clean[:, 32:96:1, 40:104:1]
+crop = clean[:, 32:96, 40:104]
 noisy = GaussianNoise(level, random_state=0).fit_transform(crop)
 denoised = denoiser.transform(noisy)
 std = posterior_std(denoiser, noisy, level, n_probes=200, random_state=0)
@@ -54,7 +54,7 @@ figure, axes = plt.subplots(1, 4, figsize=(10, 2.8), layout="constrained")
 for ax, image, title, limit in [
     (axes[0], noisy[0], "noisy", 1),
     (axes[1], denoised[0], "denoised", 1),
-    (axes[2], std[0], "uncertainty", 0.1),
+    (axes[2], std, "uncertainty", 0.1),
     (axes[3], error[0], "error", 0.1),
 ]:
     shown = ax.imshow(image, cmap="gray", vmin=0, vmax=limit)

@@ -154,10 +154,9 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         Bound on the Kullback-Leibler divergence in nats, over the levels, see
         :func:`~sklearn_gahb.sampling.density_gap`. Only if `optimal` is given and there
         are at least three levels.
-    samples_ : list of ndarray of shape (n_subsets, n_samples, height, width) or \
-            (n_subsets, n_samples, height, width, channels)
-        Images drawn from the denoisers of each size. Only if `n_samples` is positive,
-        as what follows.
+    samples_ : list of ndarray of shape (n_subsets, n_samples, ...)
+        Images (height, width[, channels]) drawn from the denoisers of each size. Only
+        if `n_samples` is positive, as what follows.
     closest_ : list of ndarray of the shapes of `samples_`
         Training image of its subset that is closest to each sample, as floats.
     sample_similarity_ : ndarray of shape (n_sizes, n_samples)

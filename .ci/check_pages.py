@@ -1,0 +1,83 @@
+"""Open built pages in a headless browser: pictures load, and no script fails.
+
+    python .ci/check_pages.py docs/_build/html
+
+Each page is opened at the width of a desktop and of a phone. Screenshots are written
+into docs/_build/screenshots.
+"""
+
+import sys
+from pathlib import Path
+
+from selenium import webdriver
+from selenium.webdriver.support.ui import WebDriverWait
+
+PAGES = ["index.html", "auto_examples/index.html", "auto_examples/plot_samples.html"]
+WIDTHS = {"desktop": 1280, "phone": 390}
+BROKEN_PICTURES = """
+return [...document.images]
+    .filter(image => image.offsetParent && !(image.complete && image.naturalWidth))
+    .map(image => image.src);
+"""
+OVERFLOW = "return document.documentElement.scrollWidth - window.innerWidth;"
+
+
+def open_browser():
+    options = webdriver.ChromeOptions()
+    for argument in ("headless=new", "no-sandbox", "allow-file-access-from-files"):
+        options.add_argument(f"--{argument}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    service = webdriver.ChromeService("/usr/bin/chromedriver")
+    options.binary_location = "/usr/bin/chromium"
+    return webdriver.Chrome(options, service)
+
+
+def check(browser, page, size, width, folder):
+    """Complaints about one page at one width."""
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {
+            "width": width,
+            "height": 900,
+            "deviceScaleFactor": 1,
+            "mobile": width < 600,
+        },
+    )
+    browser.get(page.resolve().as_uri())
+    WebDriverWait(browser, 30).until(
+        lambda b: b.execute_script("return document.readyState") == "complete"
+    )
+    # Pictures further down are loaded when they come into view.
+    for y in range(0, browser.execute_script("return document.body.scrollHeight"), 600):
+        browser.execute_script(f"window.scrollTo(0, {y})")
+    browser.execute_script("window.scrollTo(0, 0)")
+    name = f"{page.parent.name}_{page.stem}_{size}"
+    browser.save_screenshot(str(folder / f"{name}.png"))
+    complaints = [
+        f"script: {entry['message']}"
+        for entry in browser.get_log("browser")
+        if entry["level"] == "SEVERE"
+    ]
+    broken = browser.execute_script(BROKEN_PICTURES)
+    complaints += [f"picture does not load: {source}" for source in broken]
+    overflow = browser.execute_script(OVERFLOW)
+    if overflow > 1:
+        complaints.append(f"{overflow} pixels wider than the window")
+    return [f"{name}: {complaint}" for complaint in complaints]
+
+
+html = Path(sys.argv[1])
+screenshots = html.parent / "screenshots"
+screenshots.mkdir(exist_ok=True)
+browser = open_browser()
+try:
+    complaints = [
+        complaint
+        for page in PAGES
+        for size, width in WIDTHS.items()
+        for complaint in check(browser, html / page, size, width, screenshots)
+    ]
+finally:
+    browser.quit()
+print("\n".join(complaints) or f"{len(PAGES)} pages are fine at {len(WIDTHS)} widths")
+sys.exit(bool(complaints))
