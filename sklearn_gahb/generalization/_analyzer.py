@@ -89,8 +89,8 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         Number of images to draw from each denoiser, from the same noise. 0 draws none,
         and leaves the similarities out.
     optimal : estimator, default=None
-        The best possible denoiser of such images, if it is known; fitted on `X` if it
-        is not fitted.
+        The best possible denoiser of such images, if it is known. One that is not
+        fitted is fitted on the images of `X` that are not tested on.
     n_train_images : int, default=500
         Number of training images of each subset that the training PSNR is measured on;
         of few it is measured with several draws of noise.
@@ -311,16 +311,20 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         seed, noise_seed, sample_seed = rng.randint(2**31 - 1, size=3).tolist()
         order = rng.permutation(len(X))
         if X_test is None:
-            candidates = X[left_for_test(order, subsets, groups)]
+            left = left_for_test(order, subsets, groups)
+            candidates, n_candidates = X[left], N_TEST_IMAGES
         else:
             candidates = check_test_stack(X_test, X, self)
-        X_test, n_test_duplicates = choose_test_images(
+            n_candidates = len(candidates)
+        chosen, n_test_duplicates = choose_test_images(
             candidates,
             [X[subset] for subset in subsets],
-            N_TEST_IMAGES if X_test is None else len(candidates),
+            n_candidates,
             threshold=self.duplicate_threshold,
             duplicates=self.duplicates,
         )
+        not_tested = X if X_test is not None else np.delete(X, left[chosen], axis=0)
+        X_test = candidates[chosen]
         if self.duplicates == "warn":
             self._warn_of_duplicates(n_duplicates.sum(), n_test_duplicates)
         Store(self.checkpoint_dir).prepare()
@@ -340,7 +344,7 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         )
         optimum = None
         if self.optimal is not None:
-            optimum = optimal_outputs(self.optimal, X, sweep)
+            optimum = optimal_outputs(self.optimal, not_tested, sweep)
         train = [[X[subset[:size]] for subset in subsets] for size in sizes]
         rows = self._run(sweep, train, seed)
 
@@ -380,8 +384,8 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         tasks = []
         for row in train:
             for number, images in enumerate(row):
-                entropy = np.random.RandomState([seed, len(images), number])
-                estimator = seeded_clone(self.estimator, entropy)
+                own_rng = np.random.RandomState([seed, len(images), number])
+                estimator = seeded_clone(self.estimator, own_rng)
                 key = ""
                 if sweep.folder is not None:
                     key = digest(estimator_key(estimator), fingerprint(images))

@@ -168,7 +168,7 @@ def left_for_test(order, subsets, groups):
 
 
 def choose_test_images(X, subsets, n_images, *, threshold, duplicates):
-    """Test images, and how many are near-duplicates of training images.
+    """Choose images to test on, and count near-duplicates of training images.
 
     Parameters
     ----------
@@ -182,19 +182,20 @@ def choose_test_images(X, subsets, n_images, *, threshold, duplicates):
 
     Returns
     -------
-    X_test : ndarray of shape (n_test_images, ...)
+    chosen : ndarray of int of shape (n_test_images,)
+        Which candidates.
     n_duplicates : int
         Near-duplicates that were left out, or kept.
     """
+    first = np.arange(min(n_images, len(X)))
     if duplicates == "ignore":
-        return X[:n_images], 0
+        return first, 0
     if duplicates == "warn":
-        X = X[:n_images]
-        return X, int(near_duplicates(X, subsets, threshold).sum())
+        return first, int(near_duplicates(X[first], subsets, threshold).sum())
     is_duplicate = near_duplicates(X, subsets, threshold)
     if is_duplicate.all():
         raise ValueError(
             f"All {len(X)} images to test on are near-duplicates of training images; "
             "pass others as X_test, or duplicates='warn'."
         )
-    return X[~is_duplicate][:n_images], int(is_duplicate.sum())
+    return np.flatnonzero(~is_duplicate)[:n_images], int(is_duplicate.sum())
