@@ -129,7 +129,9 @@ def test_damaged_checkpoints(tmp_path, n_fits, damage, n_jobs):
         path.write_bytes(content[:length])
     with pytest.warns(UserWarning, match="is damaged.* computed again") as records:
         mended = fit(CountedWiener(), checkpoint_dir=folder, n_jobs=n_jobs)
-    assert len(records) == len(kept)
+    # Joblib may warn of workers that it stops.
+    messages = [str(record.message) for record in records]
+    assert sum("is damaged" in message for message in messages) == len(kept)
     # Workers that were started before write into another log.
     assert n_fits() == 6 or n_jobs == 2
     same_measures(first, mended)
