@@ -90,7 +90,7 @@ intersphinx_mapping = {
 NEEDS_NETWORKS = [
     "plot_inside_a_network",
     "plot_inverse_problems",
-    "plot_three_bases",
+    "plot_four_bases",
     "plot_uncertainty",
 ]
 has_networks = (get_data_home() / "weights").is_dir()
@@ -120,7 +120,7 @@ class StoryOrder:
         "training_size",
         "bias_free",
         "inside_a_network",
-        "three_bases",
+        "four_bases",
         "uncertainty",
         "memorisation_photos",
         "memorisation_disks",
