@@ -77,7 +77,7 @@ def test_classical_denoisers_do_not_depend_on_the_subset(estimator):
     analyzer = analyse(estimator, (1, 50)).fit(DISKS, X_test=TEST)
     np.testing.assert_allclose(analyzer.variance_, 0, atol=1e-12)
     np.testing.assert_allclose(analyzer.test_psnr_[0], analyzer.test_psnr_[1])
-    assert analyzer.regime_[1] == "generalising"
+    assert analyzer.regime_.tolist() == ["generalising"] * 2
 
 
 def test_measures_are_what_they_say(empirical):
@@ -155,7 +155,7 @@ def test_similarities(empirical):
     np.testing.assert_array_equal(empirical.closest_[1][1], closest)
 
 
-@pytest.mark.parametrize("kind", ["psnr", "similarity", "samples"])
+@pytest.mark.parametrize("kind", ["psnr", "agreement", "similarity", "samples"])
 def test_display(empirical, kind):
     plt.switch_backend("Agg")
     display = GeneralizationDisplay.from_estimator(empirical, kind=kind, sample=2)
@@ -165,6 +165,11 @@ def test_display(empirical, kind):
         x, y = display.axes_[0].lines[3].get_data()
         np.testing.assert_allclose(y[::-1], empirical.test_psnr_[1].mean(axis=0))
         np.testing.assert_allclose(x[::-1], -20 * np.log10(empirical.noise_std_))
+    if kind == "agreement":
+        assert len(display.axes_) == 3
+        x, y = display.axes_[1].lines[2].get_data()
+        np.testing.assert_array_equal(x, [1, 10, 100])
+        np.testing.assert_array_equal(y, empirical.agreement_[:, 1])
     if kind == "similarity":
         bars = [p for p in display.axes_[1].patches if isinstance(p, Rectangle)]
         assert sum(bar.get_height() for bar in bars) == pytest.approx(2)
@@ -181,6 +186,9 @@ def test_display_without_samples():
         GeneralizationDisplay.from_estimator(analyzer, kind="samples")
     with pytest.raises(ValueError, match="kind='bars' must be one of"):
         GeneralizationDisplay.from_estimator(analyzer, kind="bars")
+    analyzer.set_params(n_samples=2).fit(DISKS, X_test=TEST)
+    with pytest.raises(ValueError, match="sample=2 must be a number from 0 to 1"):
+        GeneralizationDisplay.from_estimator(analyzer, kind="samples", sample=2)
 
 
 def test_transition_size():
@@ -252,3 +260,10 @@ def test_integers_and_rows_are_drawn_as_images(as_rows):
     display = GeneralizationDisplay.from_estimator(analyzer, kind="samples")
     display.figure_.canvas.draw()
     plt.close("all")
+
+
+def test_who_has_learned_nothing_does_not_generalise():
+    untrained = quick_network().set_params(max_steps=1)
+    with pytest.warns(UserWarning, match=r"sizes \[1, 10\]: the denoisers need more"):
+        analyzer = analyse(untrained, (1, 10), noise_std=0.02).fit(DISKS, X_test=TEST)
+    assert analyzer.regime_.tolist() == ["in transition"] * 2

@@ -54,7 +54,7 @@ def test_images_of_the_groups_of_a_subset_are_not_tested_on():
     left = left_for_test(np.arange(500), subsets, groups)
     expected = [i for i in range(500) if i // 5 not in (0, 1, 4, 99)]
     np.testing.assert_array_equal(left, expected)
-    with pytest.raises(ValueError, match="of another group: pass X_test"):
+    with pytest.raises(ValueError, match="All groups of images in X"):
         left_for_test(np.arange(500), np.arange(0, 500, 5), groups)
 
 
@@ -140,6 +140,12 @@ def test_given_subsets_must_make_sense(subsets, groups, message):
         analyse(WienerDenoiser(), (1, 2)).fit(DISKS, subsets=subsets, groups=groups)
 
 
+def test_labels_and_whole_floats_are_taken():
+    sizes = np.logspace(0, 2, 3)
+    found = analyse(WienerDenoiser(), sizes).fit(DISKS, np.zeros(500))
+    assert found.train_sizes_.tolist() == [1, 10, 100]
+
+
 def test_tensors_and_integers_are_taken():
     as_integers = (255 * DISKS).astype(np.uint8)
     numbers = analyse(WienerDenoiser(), (1, 10)).fit(as_integers)
@@ -155,7 +161,7 @@ def test_bad_input():
         ValueError, match=r"600 together. X has 500, and subset 0 lacks 50"
     ):
         analyse(WienerDenoiser(), (300,)).fit(DISKS)
-    with pytest.raises(ValueError, match="is left to test on"):
+    with pytest.raises(ValueError, match="none is left to test on"):
         analyse(WienerDenoiser(), (250,), duplicates="ignore").fit(DISKS)
     with pytest.raises(TypeError, match="must have fit and transform"):
         analyse(FitOnly()).fit(DISKS)
@@ -181,6 +187,13 @@ def test_bad_input():
         analyse(WienerDenoiser()).fit(DISKS, groups=[1, 2, 3])
     with pytest.raises(ValueError, match="groups has 1 different values"):
         analyse(WienerDenoiser()).fit(DISKS, groups=np.zeros(500))
+    with pytest.raises(ValueError, match=r"y holds images; .* as X_test="):
+        analyse(WienerDenoiser()).fit(DISKS, DISKS)
+    with pytest.raises(ValueError, match=r"has shape \(500, 256\) and image_shape is"):
+        analyse(WienerDenoiser()).fit(DISKS.reshape(500, -1))
+    channels_first = torch.zeros(3, 20, 16, 16)
+    with pytest.raises(ValueError, match=r"pass X.movedim\(1, -1\)"):
+        analyse(WienerDenoiser()).fit(channels_first)
     with pytest.raises(ValueError, match="X is a list of 500 images"):
         analyse(WienerDenoiser()).fit(list(DISKS))
 

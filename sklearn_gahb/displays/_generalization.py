@@ -10,10 +10,12 @@ from ._grids import draw_grid
 class GeneralizationDisplay:
     """Draw what a `GeneralizationAnalyzer` found.
 
-    Three kinds of figure, as figures 1 and 2 of [1]_:
+    Four kinds of figure, as figures 1 and 2 of [1]_:
 
     - "psnr": output PSNR against input PSNR, on training and on test images, a colour a
       size;
+    - "agreement": PSNR on training and on test images, and between the outputs of
+      different subsets, against the size, a panel a noise level;
     - "similarity": histograms over samples of the similarity to the closest training
       image, and between samples of two subsets, a panel a size; as a line that of
       training images of the first subset to the closest of the second;
@@ -31,6 +33,8 @@ class GeneralizationDisplay:
         Noise levels.
     train_psnr, test_psnr : ndarray of shape (n_sizes, n_subsets, n_levels)
         PSNR in dB.
+    agreement : ndarray of shape (n_sizes, n_levels)
+        PSNR in dB between outputs of different subsets.
     sample_similarity : ndarray of shape (n_sizes, n_samples), default=None
         Similarities between samples of two subsets.
     train_similarity : ndarray of shape (n_sizes, n_subsets, n_samples), default=None
@@ -82,6 +86,7 @@ class GeneralizationDisplay:
         noise_std,
         train_psnr,
         test_psnr,
+        agreement,
         sample_similarity=None,
         train_similarity=None,
         subset_similarity=None,
@@ -91,6 +96,7 @@ class GeneralizationDisplay:
         self.noise_std = noise_std
         self.train_psnr = train_psnr
         self.test_psnr = test_psnr
+        self.agreement = agreement
         self.sample_similarity = sample_similarity
         self.train_similarity = train_similarity
         self.subset_similarity = subset_similarity
@@ -104,7 +110,7 @@ class GeneralizationDisplay:
         ----------
         analyzer : GeneralizationAnalyzer
             Fitted.
-        kind : {"psnr", "similarity", "samples"}, default="psnr"
+        kind : {"psnr", "agreement", "similarity", "samples"}, default="psnr"
             The figure. The last two need `n_samples` of the analyzer.
         sample : int, default=0
             Which sample the figure "samples" shows.
@@ -123,6 +129,7 @@ class GeneralizationDisplay:
             noise_std=analyzer.noise_std_,
             train_psnr=analyzer.train_psnr_,
             test_psnr=analyzer.test_psnr_,
+            agreement=analyzer.agreement_,
             sample_similarity=analyzer.sample_similarity_ if has_samples else None,
             train_similarity=analyzer.train_similarity_ if has_samples else None,
             subset_similarity=analyzer.subset_similarity_ if has_samples else None,
@@ -135,7 +142,7 @@ class GeneralizationDisplay:
 
         Parameters
         ----------
-        kind : {"psnr", "similarity", "samples"}, default="psnr"
+        kind : {"psnr", "agreement", "similarity", "samples"}, default="psnr"
             The figure.
         figure : matplotlib Figure or SubFigure, default=None
             Where to draw. None makes a new one.
@@ -154,20 +161,25 @@ class GeneralizationDisplay:
         """
         draw = {
             "psnr": self._plot_psnr,
+            "agreement": self._plot_agreement,
             "similarity": self._plot_similarity,
             "samples": self._plot_samples,
         }
         if kind not in draw:
             raise ValueError(f"kind={kind!r} must be one of {list(draw)}.")
-        if kind != "psnr" and self.grid is None and self.sample_similarity is None:
+        needs_samples = kind in ("similarity", "samples")
+        if needs_samples and self.grid is None and self.sample_similarity is None:
             raise ValueError(
                 f"kind={kind!r} needs samples: set n_samples of the analyzer."
             )
         plt = import_optional("matplotlib.pyplot", "plot")
-        if figure is None and kind != "samples":
-            width = 5 if kind == "psnr" else 2.2 * len(self.train_sizes)
-            height = 4 if kind == "psnr" else 2.4
-            figure = plt.figure(figsize=(width, height), layout="constrained")
+        sizes = {
+            "psnr": (5, 4),
+            "agreement": (1.2 + 2.6 * len(self.noise_std), 3.2),
+            "similarity": (2.2 * len(self.train_sizes), 2.4),
+        }
+        if figure is None and kind in sizes:
+            figure = plt.figure(figsize=sizes[kind], layout="constrained")
         self.figure_, self.axes_ = draw[kind](figure)
         return self
 
@@ -181,15 +193,31 @@ class GeneralizationDisplay:
                 for one in (self.train_psnr, self.test_psnr)
             )
             color = f"C{i % 10}"
-            ax.plot(x, train, "o--", color=color, markersize=3)
+            ax.plot(x, train, "x--", color=color, markersize=5)
             ax.plot(x, test, "o-", color=color, markersize=3, label=f"N = {size}")
         ax.set(
             xlabel="input PSNR (dB)",
             ylabel="output PSNR (dB)",
-            title="training images dashed, test images solid",
+            title="training images: crosses, dashed; test images: dots",
         )
         ax.legend()
         return figure, np.array([ax])
+
+    def _plot_agreement(self, figure):
+        axes = figure.subplots(1, len(self.noise_std), sharey=True, squeeze=False)[0]
+        for level, (ax, noise_std) in enumerate(zip(axes, self.noise_std, strict=True)):
+            for label, values in [
+                ("training images", self.train_psnr.mean(axis=1)),
+                ("test images", self.test_psnr.mean(axis=1)),
+                ("agreement", self.agreement),
+            ]:
+                # Of denoisers that agree exactly it is infinite, and not drawn.
+                drawn = np.where(np.isfinite(values), values, np.nan)
+                ax.semilogx(self.train_sizes, drawn[:, level], "o-", label=label)
+            ax.set(title=f"noise_std = {noise_std:g}", xlabel="training images")
+        axes[0].set_ylabel("PSNR (dB)")
+        axes[0].legend(fontsize="small")
+        return figure, axes
 
     def _plot_similarity(self, figure):
         axes = figure.subplots(
@@ -200,7 +228,7 @@ class GeneralizationDisplay:
             for label, values, histtype in [
                 ("to training set", self.train_similarity[i].ravel(), "bar"),
                 ("between subsets", self.sample_similarity[i], "bar"),
-                ("images of S1 to S2", self.subset_similarity[i], "step"),
+                ("images of S1 to set S2", self.subset_similarity[i], "step"),
             ]:
                 weights = np.full(len(values), 1 / len(values))
                 ax.hist(
@@ -212,6 +240,7 @@ class GeneralizationDisplay:
                     label=label,
                 )
             ax.set(title=f"N = {size}", xlabel="similarity")
+        axes[0].set_ylabel("share")
         axes[0].legend(fontsize="x-small", loc="center")
         return figure, axes
 
@@ -226,6 +255,11 @@ class GeneralizationDisplay:
 
 
 def _samples_and_neighbours(analyzer, sample):
+    n_samples = len(analyzer.samples_[0][0])
+    if not 0 <= sample < n_samples:
+        raise ValueError(
+            f"sample={sample!r} must be a number from 0 to {n_samples - 1}."
+        )
     columns = [
         [
             analyzer.closest_[i][0, sample],

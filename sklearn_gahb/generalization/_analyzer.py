@@ -18,6 +18,8 @@ from ..denoisers._as_denoise import unwrap
 from ._checks import (
     check_estimator,
     check_levels,
+    check_no_images,
+    check_rows,
     check_sizes,
     check_stack,
     check_test_stack,
@@ -28,6 +30,7 @@ from ._measures import (
     density_gaps,
     mean_square,
     model_variance,
+    psnr_gap,
     regimes,
     squared_bias,
     transition_size,
@@ -47,8 +50,6 @@ from ._subsets import (
 
 # Images to test on, of those that are left where none are given.
 N_TEST_IMAGES = 500
-# Of train over test PSNR in dB: memorising above, generalising below.
-LARGEST_GAP, SMALLEST_GAP = 3.0, 1.0
 # What a fit without `optimal` or `n_samples` does not have.
 OPTIONAL = (
     "bias_",
@@ -169,9 +170,12 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         Baseline of each size: cosine of up to 500 training images of the first subset
         with the closest one of the second.
     regime_ : ndarray of str of shape (n_sizes,)
-        "memorising" where `psnr_gap_` is above 3 dB; "generalising" where it is under 1
-        dB and the agreement, averaged over levels, is above the test PSNR; else "in
-        transition".
+        By means over subsets and levels: "memorising" where `psnr_gap_` is above 3 dB
+        and the training PSNR above that of the noisy images; "generalising" where the
+        gap is under 1 dB, the agreement is above the test PSNR, and that is above the
+        PSNR of the noisy images; else "in transition". The gap does not count where
+        `variance_` is 0: denoisers that do not depend on what they were fitted on. Of
+        few images it depends much on how hard these are.
     transition_size_ : float
         Smallest size from which on samples of two subsets are closer to each other than
         to their training images, in the mean; nan if there is none.
@@ -264,8 +268,8 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         ----------
         X : array-like
             Clean images of one size, in a layout that the estimator accepts.
-        y : Ignored
-            Not used, present here for API consistency by convention.
+        y : array-like of shape (n_images,), default=None
+            Labels, which are ignored.
         groups : array-like of shape (n_images,), default=None
             Images of one group, such as patches of one photograph, are never in
             different subsets.
@@ -285,17 +289,19 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If there are too few images, subsets overlap, or an argument is out of its
-            range.
+            If there are too few images, subsets overlap, `y` holds images, or an
+            argument is out of its range.
         TypeError
             If the estimator has no `transform`, or no `sample` where samples are to be
             drawn.
         """
         check_estimator(self.estimator, self.n_samples)
+        check_no_images(y)
         sizes = check_sizes(self.train_sizes)
         levels = check_levels(self.noise_std)
         rng = check_random_state(self.random_state)
         X = check_stack(X, "X", self)
+        check_rows(X, self.estimator)
         groups = check_groups(groups, len(X))
         if subsets is None:
             pools = draw_pools(len(X), groups, self.n_subsets, rng)
@@ -327,6 +333,15 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         X_test = candidates[chosen]
         if self.duplicates == "warn":
             self._warn_of_duplicates(n_duplicates.sum(), n_test_duplicates)
+        if self.checkpoint_dir is not None and not isinstance(
+            self.random_state, Integral
+        ):
+            warnings.warn(
+                "What is kept in checkpoint_dir will not be found again, for "
+                f"random_state={self.random_state!r} is another one in each call; pass "
+                "an int.",
+                stacklevel=3,
+            )
         Store(self.checkpoint_dir).prepare()
         sweep = Sweep(
             X_test=X_test,
@@ -410,19 +425,28 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         self.test_mse_ = np.array(
             [[np.mean(10 ** (-r.test_psnr / 10), axis=1) for r in row] for row in rows]
         )
-        # Infinite minus infinite, of who knows the test images by heart.
-        with np.errstate(invalid="ignore"):
-            self.psnr_gap_ = (self.train_psnr_ - self.test_psnr_).mean(axis=(1, 2))
+        self.psnr_gap_ = psnr_gap(self.train_psnr_, self.test_psnr_)
         outputs = [[r.test_outputs for r in row] for row in rows]
         self.agreement_ = np.array([agreement(row) for row in outputs])
         self.variance_ = np.array([model_variance(row) for row in outputs])
+        noisy_psnr = -20 * np.log10(self.noise_std_)
         self.regime_ = regimes(
-            self.psnr_gap_,
-            self.agreement_.mean(axis=1),
-            self.test_psnr_.mean(axis=(1, 2)),
-            largest_gap=LARGEST_GAP,
-            smallest_gap=SMALLEST_GAP,
+            self.train_psnr_,
+            self.test_psnr_,
+            self.agreement_,
+            self.variance_,
+            noisy_psnr,
         )
+        too_low = (self.train_psnr_ < noisy_psnr).all(axis=(1, 2))
+        if too_low.any():
+            warnings.warn(
+                "At every noise level even training images are worse denoised than "
+                f"noisy for sizes {self.train_sizes_[too_low].tolist()}: the denoisers "
+                "need more training, or intensities or noise_std are in other units "
+                "than [0, 1] (unsigned integers are divided by their largest value).",
+                # Of the methods that call, and of what decorates them.
+                stacklevel=4,
+            )
 
     def _measure_against(self, optimum, rows, sweep):
         outputs = [[r.test_outputs for r in row] for row in rows]

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
-from .._images import as_images, check_numbers, is_tensor
+from .._images import as_images, check_numbers, is_images, is_tensor
 from ..denoisers._as_denoise import unwrap
 from ..noise import GaussianNoise
 
@@ -42,10 +42,27 @@ def check_stack(X, name, analyzer):
             f"{name} is a list of {len(numbers)} images; it must be an array of images "
             "of one size, such as patches of photographs."
         )
+    as_images(numbers, image_shape=(1, -1), name=name)
     if is_tensor(numbers):
         small = numbers.is_floating_point() and numbers.element_size() < 4
         numbers = (numbers.float() if small else numbers).cpu().numpy()
-    return as_images(numbers, image_shape=(1, -1), name=name).data
+    return numbers
+
+
+def check_no_images(y):
+    """Raise a ValueError if y holds images: which would be the clean ones?"""
+    if is_images(y):
+        raise ValueError(
+            "y holds images; GeneralizationAnalyzer takes clean images alone, fit(X), "
+            "and adds the noise itself. Pass images to test on as X_test=."
+        )
+
+
+def check_rows(X, estimator):
+    """Raise a ValueError if X are rows, and the estimator has no shape for them."""
+    denoiser = unwrap(estimator)
+    if X.ndim == 2 and hasattr(denoiser, "image_shape"):
+        as_images(X, denoiser.image_shape)
 
 
 def check_test_stack(X_test, X, analyzer):
@@ -64,7 +81,8 @@ def check_sizes(train_sizes):
     if (
         sizes.ndim != 1
         or not len(sizes)
-        or sizes.dtype.kind not in "iu"
+        or sizes.dtype.kind not in "iuf"
+        or (sizes % 1 != 0).any()
         or sizes.min() < 1
         or (np.diff(sizes.astype(np.int64)) <= 0).any()
     ):

@@ -6,6 +6,9 @@ import numpy as np
 
 from ..sampling import density_gap
 
+# Of train over test PSNR in dB: memorising above, generalising below.
+LARGEST_GAP, SMALLEST_GAP = 3.0, 1.0
+
 
 def mean_over_pairs(function, outputs):
     """Mean of a function of two outputs over all pairs of subsets."""
@@ -75,12 +78,38 @@ def density_gaps(outputs, optimum, clean, levels):
     return np.reshape(gaps, (len(outputs), -1))
 
 
-def regimes(gap, agreement, test_psnr, *, largest_gap, smallest_gap):
-    """Names of the regimes of training sizes; the rule is in the analyzer."""
+def regimes(train_psnr, test_psnr, agreement, variance, noisy_psnr):
+    """Names of the regimes of training sizes; the rule is in the analyzer.
+
+    Parameters
+    ----------
+    train_psnr, test_psnr : ndarray of shape (n_sizes, n_subsets, n_levels)
+    agreement, variance : ndarray of shape (n_sizes, n_levels)
+    noisy_psnr : ndarray of shape (n_levels,)
+        PSNR of the noisy images.
+
+    Returns
+    -------
+    names : ndarray of str of shape (n_sizes,)
+    """
+    gap = psnr_gap(train_psnr, test_psnr)
+    # Denoisers that are the same whatever they were fitted on have nothing memorised.
+    gap[variance.max(axis=1) == 0] = 0
+    train_psnr, test_psnr = (one.mean(axis=(1, 2)) for one in (train_psnr, test_psnr))
+    agrees = agreement.mean(axis=1) > test_psnr
     names = np.full(len(gap), "in transition", dtype=object)
-    names[gap > largest_gap] = "memorising"
-    names[(gap < smallest_gap) & (agreement > test_psnr)] = "generalising"
+    names[(gap > LARGEST_GAP) & (train_psnr > noisy_psnr.mean())] = "memorising"
+    names[(gap < SMALLEST_GAP) & agrees & (test_psnr > noisy_psnr.mean())] = (
+        "generalising"
+    )
     return names
+
+
+def psnr_gap(train_psnr, test_psnr):
+    """Train minus test PSNR, averaged over subsets and levels, (size,)."""
+    # Infinite minus infinite, of who knows the test images by heart.
+    with np.errstate(invalid="ignore"):
+        return (train_psnr - test_psnr).mean(axis=(1, 2))
 
 
 def transition_size(train_sizes, between, to_train):

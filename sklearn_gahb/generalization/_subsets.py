@@ -160,9 +160,10 @@ def left_for_test(order, subsets, groups):
     if groups is not None:
         is_left &= ~np.isin(groups[order], groups[subsets])
     if not is_left.any():
+        what = "images" if groups is None else "groups of images"
         raise ValueError(
-            f"None of the {len(order)} images in X is left to test on, in no subset"
-            f"{' and of another group' if groups is not None else ''}: pass X_test."
+            f"All {what} in X are in the subsets, and none is left to test on: pass "
+            "X_test."
         )
     return order[is_left]
 
