@@ -329,7 +329,7 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
             threshold=self.duplicate_threshold,
             duplicates=self.duplicates,
         )
-        not_tested = X if X_test is not None else np.delete(X, left[chosen], axis=0)
+        tested = left[chosen] if X_test is None else []
         X_test = candidates[chosen]
         if self.duplicates == "warn":
             self._warn_of_duplicates(n_duplicates.sum(), n_test_duplicates)
@@ -359,7 +359,7 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         )
         optimum = None
         if self.optimal is not None:
-            optimum = optimal_outputs(self.optimal, not_tested, sweep)
+            optimum = optimal_outputs(self.optimal, np.delete(X, tested, axis=0), sweep)
         train = [[X[subset[:size]] for subset in subsets] for size in sizes]
         rows = self._run(sweep, train, seed)
 
