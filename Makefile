@@ -37,7 +37,8 @@ check-docs:
 	$(BIN)/python .ci/check_pages.py docs/_build/html
 
 bench: $(STAMP)
-	for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[bench]"
+	$(BIN)/python benchmarks/table.py
 
 # Builds the wheel and uses it from an environment and a folder without the sources.
 wheel: $(STAMP)

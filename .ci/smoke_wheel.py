@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 import sklearn_gahb
+from sklearn_gahb.checkpoints import load_pretrained
 from sklearn_gahb.datasets import get_data_home, make_disk_images
 from sklearn_gahb.datasets._registry import make_registry
 
@@ -19,5 +20,6 @@ for denoiser in (
     score = denoiser.fit(X[:30]).score(X[30:])
     assert np.isfinite(score), denoiser
 
+assert load_pretrained("photos-grey").transform(X[:1]).shape == (1, 16, 16)
 assert get_data_home("here").name == "here"
 assert len(make_registry("here").registry) > 400

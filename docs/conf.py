@@ -87,12 +87,7 @@ intersphinx_mapping = {
 
 # Examples that need the published networks say so, and are shown without being run
 # where these are not in the data folder.
-NEEDS_NETWORKS = [
-    "plot_inside_a_network",
-    "plot_inverse_problems",
-    "plot_four_bases",
-    "plot_uncertainty",
-]
+NEEDS_NETWORKS = ["plot_inside_a_network", "plot_uncertainty"]
 has_networks = (get_data_home() / "weights").is_dir()
 if not has_networks:
     warnings.warn(
@@ -126,9 +121,11 @@ class StoryOrder:
         "memorisation_disks",
         "samples",
         "inverse_problems",
-        "known_optima",
+        "gaussian_textures",
         "c_alpha_slopes",
         "disks_bias",
+        "train_on_several_devices",
+        "analyzer_on_a_cluster",
     )
 
     def __init__(self, src_dir):
@@ -146,7 +143,7 @@ sphinx_gallery_conf = {
     "backreferences_dir": "generated/backreferences",
     "reference_url": {"sklearn_gahb": None},
     "min_reported_time": 1,
-    "show_memory": False,
+    "show_memory": True,
     "reset_modules": ("matplotlib", reset_random_state),
     "within_subsection_order": StoryOrder,
     "abort_on_example_error": False,

@@ -1,8 +1,6 @@
 """Draw the picture of the landing page, docs/_static/overview.png. About a minute.
 
-    python docs/make_overview.py
-
-It needs the published networks, see sklearn_gahb.checkpoints.fetch_pretrained.
+python docs/make_overview.py
 """
 
 from pathlib import Path
@@ -18,16 +16,15 @@ from sklearn_gahb import (
     WaveletThresholdDenoiser,
     psnr,
 )
-from sklearn_gahb.checkpoints import fetch_pretrained
-from sklearn_gahb.datasets import load_photo_patches
+from sklearn_gahb.checkpoints import load_pretrained
+from sklearn_gahb.datasets import load_photo_patches, make_c_alpha_images
 
 noise_std = 0.15
 photo = load_photo_patches(64, 1, subset="test", random_state=0).photos["camera"]
 clean = photo[None, 60:188:2, 180:308:2] / np.float32(255)
 noisy = GaussianNoise(noise_std, random_state=0).fit_transform(clean)
 wavelets = WaveletThresholdDenoiser("haar", noise_std=noise_std).fit(clean)
-network = fetch_pretrained("bf_cnn_bsd400_0-100")
-basis = JacobianBasis(network, 32, random_state=0).fit(noisy)
+network = load_pretrained("photos-grey")
 
 figure = plt.figure(figsize=(11, 4.4), layout="constrained")
 left, middle, right = figure.subfigures(1, 3, width_ratios=[1, 1, 1.15])
@@ -46,13 +43,20 @@ for ax, (name, image) in zip(left.subplots(2, 2).flat, panels.items(), strict=Tr
     ax.set(xticks=[], yticks=[])
 
 middle.suptitle("Look inside")
-for ax, k in zip(middle.subplots(2, 2).flat, [2, 6, 16, 32], strict=True):
-    vector = basis.components_[k - 1].reshape(clean.shape[1:])
-    limit = np.abs(vector).max()
+regular = make_c_alpha_images(15, 40, alpha=2, random_state=10)[14:]
+seen = GaussianNoise(noise_std, random_state=0).fit_transform(regular)
+basis = JacobianBasis(load_pretrained("c-alpha-2"), 16, random_state=0).fit(seen)
+axes = middle.subplots(2, 2).flat
+axes[0].imshow(seen[0], cmap="gray", vmin=0, vmax=1)
+axes[0].set_title("noisy", fontsize="small")
+for ax, k in zip(axes[1:], [10, 14, 16], strict=True):
+    vector = basis.components_[k - 1].reshape(regular.shape[1:])
+    limit = np.quantile(np.abs(vector), 0.99)
     ax.imshow(vector, cmap="RdBu_r", vmin=-limit, vmax=limit)
     ax.set_title(
         f"vector {k}, factor {basis.eigenvalues_[k - 1]:.2f}", fontsize="small"
     )
+for ax in middle.axes:
     ax.set(xticks=[], yticks=[])
 
 data = load_photo_patches(16, None, subset="train")

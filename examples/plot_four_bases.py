@@ -14,7 +14,8 @@ the contours. A network adapts the basis itself.
 # --------------
 #
 # The Wiener filter learns a power spectrum from patches of photographs, thresholding of
-# wavelets and of bandlets needs nothing, and the network is a published one.
+# wavelets and of bandlets needs nothing, and the network is one that ships with the
+# package.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -27,7 +28,7 @@ from sklearn_gahb import (
     WienerDenoiser,
     psnr,
 )
-from sklearn_gahb.checkpoints import fetch_pretrained
+from sklearn_gahb.checkpoints import load_pretrained
 from sklearn_gahb.datasets import load_photo_patches
 
 size, noise_std = 48, 30 / 255
@@ -44,7 +45,7 @@ denoisers = {
     "bandlets": BandletOracle(levels=4, geometry="noisy", noise_std=noise_std).fit(
         train
     ),
-    "network": fetch_pretrained("bf_cnn_bsd400_0-100"),
+    "network": load_pretrained("photos-grey"),
 }
 
 # %%
@@ -76,7 +77,6 @@ for row, (name, basis) in zip(axes, bases.items(), strict=True):
         ax.set_title(f"k = {k}\n{basis.eigenvalues_[k - 1]:.2f}", fontsize="small")
 for ax in axes.flat:
     ax.set(xticks=[], yticks=[])
-fig.savefig("four_bases.png", dpi=120)
 
 # %%
 # How well the bases fit the image
@@ -95,7 +95,6 @@ for name, basis in bases.items():
     ax.plot(np.arange(1, n_components + 1), shares[name], label=name)
 ax.set(xlabel="k", ylabel="share of the clean image", ylim=(0, 1))
 ax.legend()
-fig.savefig("four_bases_energy.png", dpi=120)
 for name, share in shares.items():
     print(f"{name:9} {share[15]:.2f} in 16 vectors, {share[63]:.2f} in 64")
 

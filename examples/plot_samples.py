@@ -5,30 +5,27 @@ Samples from what a denoiser learned
 
 A denoiser knows the density of its images: the denoised image minus the noisy one is
 :math:`\sigma^2` times the gradient of the logarithm of the density of noisy images.
-Samplers follow it from noise to images. Here a small network learns disks, and four
-methods draw from it, beginning with the same noise.
+Samplers follow it from noise to images. Here a small network has learned disks, and
+four methods draw from it, beginning with the same noise.
 """
 
 # %%
 # A network that knows disks
 # --------------------------
+#
+# It ships with the package, and was trained on images of
+# :func:`~sklearn_gahb.datasets.make_disk_images`.
 
 import matplotlib.pyplot as plt
 import numpy as np
 
-from sklearn_gahb import DNNDenoiser, as_denoise
+from sklearn_gahb import DiskPosteriorDenoiser, as_denoise, psnr
+from sklearn_gahb.checkpoints import load_pretrained
 from sklearn_gahb.datasets import make_disk_images
 from sklearn_gahb.displays import TrajectoryDisplay
 from sklearn_gahb.sampling import sample
 
-X = make_disk_images(2000, 32, random_state=0)
-denoiser = DNNDenoiser(
-    width=16,
-    depth=2,
-    max_steps=1000,
-    learning_rate=5e-3,
-    random_state=0,
-).fit(X)
+denoiser = load_pretrained("disks")
 
 # %%
 # In one call
@@ -52,6 +49,7 @@ methods = {
     "ddpm, 200": {"method": "ddpm", "n_steps": 200},
     "coarse to fine": {"method": "coarse_to_fine", "step_size": 0.2},
 }
+drawn = {}
 figure, axes = plt.subplots(4, 8, figsize=(10, 5.4), layout="constrained")
 for row, (name, parameters) in zip(axes, methods.items(), strict=True):
     images, trajectory = sample(
@@ -62,11 +60,32 @@ for row, (name, parameters) in zip(axes, methods.items(), strict=True):
         random_state=0,
         **parameters,
     )
+    drawn[name] = images[:, 0].numpy()
     row[0].set_title(name, loc="left", fontsize="small")
     print(f"{name}: {trajectory.n_evaluations.mean():.0f} evaluations")
-    for ax, image in zip(row, images[:, 0].numpy(), strict=True):
+    for ax, image in zip(row, drawn[name], strict=True):
         ax.imshow(image, cmap="gray", vmin=0, vmax=1)
         ax.set(xticks=[], yticks=[])
+
+# %%
+# Are they disks?
+# ---------------
+#
+# The posterior mean over disks at little noise returns the disk that is closest, so an
+# image that it leaves as it is, is a disk.
+
+posterior = DiskPosteriorDenoiser(noise_std=0.05, random_state=0)
+posterior.fit(make_disk_images(10, 32, random_state=0))
+to_disk = {
+    name: np.median([psnr(posterior.transform(x[None]), x[None]) for x in images])
+    for name, images in drawn.items()
+}
+for name, value in to_disk.items():
+    print(f"{name:24} {value:.1f} dB to the closest disk")
+same_flow = psnr(*[drawn[name] for name in list(methods)[:2]])
+fresh_noise = psnr(*[drawn[name] for name in list(methods)[1:3]])
+print(f"ddim and gradient estimation: {same_flow:.1f} dB from each other")
+print(f"gradient estimation and ddpm: {fresh_noise:.1f} dB from each other")
 
 # %%
 # On the way
@@ -79,3 +98,6 @@ TrajectoryDisplay(
     noise_std=np.stack([one[:3] for one in trajectory.noise_std]),
 ).plot()
 plt.show()
+
+assert min(to_disk.values()) > 30
+assert same_flow > fresh_noise + 3

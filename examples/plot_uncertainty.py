@@ -14,7 +14,8 @@ uncertainty of each pixel.
 #
 # :func:`~sklearn_gahb.jacobian.sure` takes the noisy image, the noise level and one
 # product with the Jacobian in a random direction. The clean image is used here only to
-# see whether it is right.
+# see whether it is right. The network is a published one, a file of 2.7 MB that
+# :func:`~sklearn_gahb.checkpoints.fetch_pretrained` downloads.
 
 import matplotlib.pyplot as plt
 import numpy as np

@@ -13,8 +13,10 @@ from numbers import Real
 import numpy as np
 import torch
 from torch.nn import functional as F
+from torch.nn.parallel import DistributedDataParallel
 from torch.utils.flop_counter import FlopCounterMode
 
+from ._distributed import broadcast_object, is_shared, mean_over_processes, share_of
 from ._images import is_tensor, to_tensor
 
 
@@ -216,6 +218,9 @@ def train(
 ):
     """Train a network; yield after each of `n_looks` equal numbers of steps.
 
+    Where torch.distributed is initialised each process takes its share of every batch,
+    which must be the same in all, and the gradients are averaged.
+
     Parameters
     ----------
     network : torch.nn.Module
@@ -254,6 +259,7 @@ def train(
     for start, stop in pairwise(bounds.tolist()):
         for loss in islice(steps, stop - start):
             log.losses.append(loss)
+        log.losses[start:] = mean_over_processes(log.losses[start:])
         _check_finite(log.losses, start, learning_rate)
         if validation_pairs:
             _validate(network, validation_pairs, log)
@@ -266,11 +272,16 @@ def train(
 def _steps(network, pairs, n_steps, learning_rate, schedule, precision, compile):
     device_type = next(network.parameters()).device.type
     network.train()
-    forward = torch.compile(network, dynamic=False) if compile else network
+    forward = network
+    if is_shared():
+        forward = DistributedDataParallel(network, forward_sync_buffers=False)
+    if compile:
+        forward = torch.compile(forward, dynamic=False)
     optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate, fused=True)
     scheduler = make_scheduler(optimizer, schedule, learning_rate, n_steps)
     mixed = precision != torch.float32
-    for noisy, noise in pairs:
+    for batch in pairs:
+        noisy, noise = [share_of(one) for one in batch]
         noisy = noisy.contiguous(memory_format=torch.channels_last)
         with torch.autocast(device_type, precision, enabled=mixed):
             estimate = forward(noisy)
@@ -296,7 +307,7 @@ def _check_finite(losses, start, learning_rate):
 def _validate(network, pairs, log):
     network.eval()
     losses = [F.mse_loss(network(noisy), noise) for noisy, noise in pairs]
-    loss = float(torch.stack(losses).mean())
+    loss = broadcast_object(float(torch.stack(losses).mean()))
     if loss < min(log.validation_losses, default=math.inf):
         log.best_state = copy.deepcopy(network.state_dict())
     log.validation_losses.append(loss)

@@ -63,6 +63,35 @@ def test_round_trip(denoiser, tmp_path):
     assert clone(again).fit(X).loss_curve_ == pytest.approx(denoiser.loss_curve_)
 
 
+def test_float16_halves_the_file_and_rounds_the_weights(tmp_path):
+    denoiser = DNNDenoiser(width=8, depth=2, max_steps=4, random_state=0).fit(X)
+    save(denoiser, tmp_path / "32")
+    save(denoiser, tmp_path / "16", dtype="float16")
+    again = load(tmp_path / "16")
+    n_weights = denoiser.n_parameters_
+    saved = (tmp_path / "32").stat().st_size - (tmp_path / "16").stat().st_size
+    assert saved == pytest.approx(2 * n_weights, rel=0.05)
+    weights = zip(
+        denoiser.network_.state_dict().items(),
+        again.network_.state_dict().values(),
+        strict=True,
+    )
+    for (name, weight), rounded in weights:
+        assert rounded.dtype == weight.dtype, name
+        torch.testing.assert_close(rounded, weight, rtol=2**-11, atol=2**-25)
+    assert psnr(denoiser.transform(X), again.transform(X), data_range=1) > 50
+
+
+def test_weights_that_float16_does_not_hold(tmp_path):
+    denoiser = small(depth=1).fit(X)
+    next(denoiser.network_.parameters()).data[0] = 1e5
+    with pytest.raises(ValueError, match=r"reach 1e\+05, which dtype='float16'"):
+        save(denoiser, tmp_path / "a", dtype="float16")
+    with pytest.raises(ValueError, match="dtype='int8' must be 'float32' or"):
+        save(denoiser, tmp_path / "a", dtype="int8")
+    assert not os.listdir(tmp_path)
+
+
 def test_round_trip_of_feature_names(tmp_path):
     frame = pd.DataFrame(X.reshape(12, -1)).add_prefix("pixel")
     denoiser = small(depth=1, image_shape=(12, 12)).fit(frame)

@@ -14,16 +14,18 @@ PACKAGE = Path(sklearn_gahb.__file__).parent
 # _optional and _doc_link.
 ALLOWED = {
     "__init__": set(),
+    "_distributed": set(),
     "_doc_link": set(),
     "_images": set(),
     "_optional": set(),
     "networks": set(),
-    "training": set(),
+    "training": {"_distributed"},
     "noise": set(),
     "metrics": {"noise"},
     "datasets": set(),
     "sampling": set(),
     "denoisers": {
+        "_distributed",
         "networks",
         "training",
         "sampling",

@@ -13,9 +13,17 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from .. import training
+from .._distributed import (
+    broadcast_object,
+    broadcast_state,
+    check_agreement,
+    fingerprint,
+    is_shared,
+    rank_and_size,
+)
 from .._images import MAX_CHANNELS, resolve_device
 from ..networks._frozen import FrozenNetwork, is_linear_once_frozen
-from ..networks._layers import calibrate_norms
+from ..networks._layers import calibrate_norms, synchronised_norms
 from ..networks._make import check_network, check_statistics, make_network
 from ..networks._noise_from_image import NoiseFromImage
 from ._base import BaseDenoiser, FitInterrupted
@@ -142,6 +150,13 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
 
     Progress bars come from ``set_callbacks(sklearn.callback.ProgressBar())``, called on
     the outermost estimator: the search or the pipeline, if the denoiser is inside one.
+
+    In a process group of :mod:`torch.distributed`, every process calls `fit` with the
+    same arguments, trains on its share of each batch, and ends with the same network.
+    The result is that of a single process up to rounding if the network has no norms
+    but bias-free ones; other norms see the share of their process. Callbacks run in
+    each process, and those of the first decide whether training stops. Ctrl-C then
+    leaves the estimator as it was. Networks of your own must use all their parameters.
 
     `transform` takes photographs of more than about half a million pixels in tiles. The
     attribute `margin` of the network says how far they must overlap; it is taken for 64
@@ -364,8 +379,10 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
     def _fit(self, clean, noisy):
         levels = training.check_noise_range(self.train_noise_std)
         training.check_sizes(clean, self.patch_size)
+        if is_shared():
+            check_agreement(self._described(clean, noisy), self.batch_size)
         device = resolve_device(self.device)
-        rng = check_random_state(self.random_state)
+        rng = broadcast_object(check_random_state(self.random_state))
         train, validation = training.split_indices(
             len(clean),
             self.n_train_samples,
@@ -410,13 +427,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
             learning_rate=self.learning_rate,
             schedule=self.schedule,
             precision=training.resolve_precision(self.precision, device),
-            compile=(
-                training.pays_to_compile(
-                    network, first[:1], self.batch_size * self.max_steps
-                )
-                if self.compile == "auto"
-                else self.compile
-            ),
+            compile=self._compiles(network, first),
             validation_pairs=validation_pairs,
             patience=self.n_iter_no_change,
         )
@@ -430,13 +441,32 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
             },
         }
         try:
-            self._follow(looks, data)
+            with synchronised_norms(network):
+                self._follow(looks, data)
         except KeyboardInterrupt as interrupt:
-            if not log.is_finite():
+            # Other processes wait for this one, and would for ever.
+            if not log.is_finite() or is_shared():
                 raise
             self._store(network, log, train)
             raise FitInterrupted from interrupt
         self._store(network, log, train)
+
+    def _compiles(self, network, batch):
+        if self.compile != "auto":
+            return self.compile
+        n_images = self.batch_size * self.max_steps / rank_and_size()[1]
+        return broadcast_object(training.pays_to_compile(network, batch[:1], n_images))
+
+    def _described(self, clean, noisy):
+        """What processes that train together must agree on."""
+        parameters = self.get_params(deep=False)
+        # Those of the first process are taken.
+        del parameters["random_state"]
+        return {
+            "X": fingerprint(clean if noisy is None else noisy),
+            "y": "" if noisy is None else fingerprint(clean),
+            "The denoiser": repr(sorted(parameters.items(), key=str)),
+        }
 
     def _follow(self, looks, data):
         """Train, and tell the callbacks."""
@@ -445,7 +475,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         for start, stop in looks:
             task = context.subcontext(f"steps {start + 1} to {stop}")
             task.call_on_fit_task_begin(estimator=self)
-            if task.call_on_fit_task_end(estimator=self, **data):
+            if broadcast_object(task.call_on_fit_task_end(estimator=self, **data)):
                 break
         context.call_on_fit_task_end(estimator=self, **data)
 
@@ -477,6 +507,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
     def _store(self, network, log, train):
         if log.best_state is not None:
             network.load_state_dict(log.best_state)
+        broadcast_state(network)
         network.eval()
         network.zero_grad()
         losses = torch.stack(log.losses).double().cpu().numpy()

@@ -1,7 +1,9 @@
 """Layers that bias-free networks are made of."""
 
+from contextlib import contextmanager
+
 import torch
-from torch import nn
+from torch import distributed, nn
 
 
 class BiasFreeBatchNorm2d(nn.Module):
@@ -37,6 +39,9 @@ class BiasFreeBatchNorm2d(nn.Module):
     True
     """
 
+    # Whether training takes `sd` over the processes of torch.distributed.
+    synchronised = False
+
     def __init__(self, n_channels, eps=1e-5, momentum=0.1):
         super().__init__()
         self.eps = eps
@@ -48,7 +53,7 @@ class BiasFreeBatchNorm2d(nn.Module):
     def forward(self, x):
         if not self.training:
             return x * (self.gammas / self.running_sd).to(x.dtype)
-        y, sd = _DivideByStd.apply(x, self.gammas, self.eps)
+        y, sd = _DivideByStd.apply(x, self.gammas, self.eps, self.synchronised)
         self.running_sd.lerp_(sd, self.momentum)
         return y
 
@@ -59,11 +64,16 @@ class _DivideByStd(torch.autograd.Function):
     Written out because autograd through ``torch.var`` costs a third of a training step
     on CPUs. With M values a channel and t = sum(dy * x):
     dx = gammas / sd * (dy - (x - mean) * t / (M sd^2)),  dgammas = t / sd.
+    If it is synchronised, mean, sd, M and the t of dx are those of the values of all
+    processes that train together.
     """
 
     @staticmethod
-    def forward(ctx, x, gammas, eps):
+    def forward(ctx, x, gammas, eps, synchronised):
         mean, variance = _channel_moments(x)
+        if synchronised:
+            mean, variance = _mean_over_processes_of_moments(mean, variance)
+        ctx.synchronised = synchronised
         sd = torch.sqrt(variance + eps)
         ctx.save_for_backward(x, gammas, mean, sd)
         ctx.mark_non_differentiable(sd)
@@ -73,10 +83,16 @@ class _DivideByStd(torch.autograd.Function):
     def backward(ctx, dy, _):
         x, gammas, mean, sd = ctx.saved_tensors
         t = (dy * x).sum(dim=(0, 2, 3), keepdim=True, dtype=sd.dtype)
+        dgammas = t / sd
         n_values = x.numel() // x.shape[1]
+        if ctx.synchronised:
+            # The strides of a gradient that averaging over processes expects.
+            dgammas = torch.empty_like(gammas).copy_(dgammas)
+            distributed.all_reduce(t)
+            n_values *= distributed.get_world_size()
         slope = -gammas * t / (n_values * sd**3)
         dx = torch.addcmul((-slope * mean).to(x.dtype), dy, (gammas / sd).to(x.dtype))
-        return dx.addcmul_(x, slope.to(x.dtype)), t / sd, None
+        return dx.addcmul_(x, slope.to(x.dtype)), dgammas, None, None
 
 
 def _channel_moments(x):
@@ -86,6 +102,33 @@ def _channel_moments(x):
     # 20 times as fast as torch.var on CPUs, and accurate for bfloat16.
     moments = torch.batch_norm_update_stats(x, zeros, zeros.clone(), momentum=0.0)
     return [moment.view(1, n_channels, 1, 1) for moment in moments]
+
+
+def _mean_over_processes_of_moments(mean, variance):
+    """Mean and variance over as many values in each process."""
+    moments = torch.stack([mean, variance])
+    gathered = [torch.empty_like(moments) for _ in range(distributed.get_world_size())]
+    distributed.all_gather(gathered, moments)
+    means, variances = torch.stack(gathered, dim=1)
+    return means.mean(0), variances.mean(0) + means.var(0, correction=0)
+
+
+@contextmanager
+def synchronised_norms(network):
+    """Have norms divide by the deviation over all processes that train together.
+
+    So that training does not depend on how many there are. Only bias-free norms: those
+    of torch are left to their own process.
+    """
+    norms = [m for m in network.modules() if isinstance(m, BiasFreeBatchNorm2d)]
+    several = distributed.is_available() and distributed.is_initialized()
+    for norm in norms:
+        norm.synchronised = several and distributed.get_world_size() > 1
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.synchronised = False
 
 
 @torch.no_grad()

@@ -1,0 +1,152 @@
+"""What the scripts of this folder share: sizes, networks trained once, verdicts."""
+
+import argparse
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import joblib
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from sklearn_gahb import DNNDenoiser
+from sklearn_gahb.checkpoints import load, save
+from sklearn_gahb.datasets import fetch_bsd68, fetch_bsd400, load_image_folder
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Size of an experiment."""
+
+    image_size: int
+    width: int
+    depth: int
+    max_steps: int
+    batch_size: int
+    learning_rate: float
+    schedule: str
+    n_train: int
+    train_sizes: tuple
+
+    def network(self):
+        """An unfitted denoiser of this size; its steps do not depend on N."""
+        return DNNDenoiser(
+            width=self.width,
+            depth=self.depth,
+            max_steps=self.max_steps,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            schedule=self.schedule,
+            random_state=0,
+        )
+
+
+PRESETS = {
+    # Minutes on two cores.
+    "laptop": Preset(
+        32, 16, 2, 1200, 32, 5e-3, "one_cycle", 10_000, (1, 10, 100, 1000, 10_000)
+    ),
+    # An hour or two on one GPU.
+    "gpu": Preset(
+        64, 64, 3, 20_000, 256, 2e-3, "one_cycle", 50_000, (1, 10, 100, 1000, 10_000)
+    ),
+    # The recipe of arXiv 2310.02557: 1000 epochs of 250,000 images, batches of 512.
+    "paper": Preset(
+        80,
+        64,
+        3,
+        488_000,
+        512,
+        1e-3,
+        "halving",
+        100_000,
+        (1, 10, 100, 1000, 10_000, 100_000),
+    ),
+}
+
+
+def make_parser(description):
+    """Options of all scripts."""
+    parser = argparse.ArgumentParser(description=description.partition("\n")[0])
+    parser.add_argument("--preset", choices=PRESETS, default="laptop")
+    parser.add_argument("--max-steps", type=int, help="instead of the preset's")
+    parser.add_argument(
+        "--checkpoint-dir",
+        type=Path,
+        help="keep trained networks here, and go on from those that are there",
+    )
+    return parser
+
+
+def preset_of(options):
+    """The preset that was chosen, with the steps that were."""
+    preset = PRESETS[options.preset]
+    if options.max_steps is None:
+        return preset
+    return replace(preset, max_steps=options.max_steps)
+
+
+def trained(denoiser, X, name, options):
+    """Fit a denoiser, or read the one that an earlier call has fitted."""
+    if options.checkpoint_dir is None:
+        return denoiser.fit(X)
+    options.checkpoint_dir.mkdir(parents=True, exist_ok=True)
+    # Other images, of --images, are another network.
+    data = joblib.hash(X)[:8]
+    path = options.checkpoint_dir / f"{name}_{options.preset}_{data}.safetensors"
+    if path.exists():
+        found = load(path)
+        if found.get_params() == denoiser.get_params():
+            return found
+    save(denoiser.fit(X), path)
+    return denoiser
+
+
+def photo_patches(photos, size, n_per_photo):
+    """Random patches of photographs at half resolution that have some contrast.
+
+    Returns
+    -------
+    patches : ndarray of shape (n_patches, size, size), dtype=float32
+    groups : ndarray of shape (n_patches,)
+        The photograph that each is of.
+    """
+    patches, groups = [], []
+    for number, photo in enumerate(photos):
+        height, width = (side // 2 * 2 for side in photo.shape)
+        blocks = photo[:height, :width].reshape(height // 2, 2, width // 2, 2)
+        half = blocks.mean(axis=(1, 3), dtype=np.float32) / 255
+        windows = sliding_window_view(half, (size, size)).reshape(-1, size, size)
+        chosen = np.random.RandomState(number).permutation(len(windows))[:n_per_photo]
+        found = windows[chosen]
+        found = found[found.std(axis=(1, 2)) > 0.05]
+        patches.append(found)
+        groups.append(np.full(len(found), number))
+    return np.concatenate(patches), np.concatenate(groups)
+
+
+def load_photos(size, n_train, n_test, folder=None):
+    """Training patches with their photographs, and test patches of others.
+
+    Of BSD400 and BSD68, or of the files of a folder, of which each tenth tests.
+    """
+    if folder is None:
+        train, test = fetch_bsd400().images, fetch_bsd68().images
+    else:
+        images = load_image_folder(folder, grey=True).images
+        train = [one for i, one in enumerate(images) if i % 10]
+        test = images[::10]
+    X, groups = photo_patches(train, size, int(np.ceil(2 * n_train / len(train))))
+    X_test, _ = photo_patches(test, size, int(np.ceil(2 * n_test / len(test))))
+    if len(X) < n_train or len(X_test) < n_test:
+        raise ValueError(
+            f"There are {len(X)} training and {len(X_test)} test patches of {size}x"
+            f"{size} with some contrast, and {n_train} and {n_test} are needed: name a "
+            "folder with more or larger photographs by --images."
+        )
+    order = np.random.RandomState(0).permutation(len(X))[:n_train]
+    return X[order], groups[order], X_test[:n_test]
+
+
+def verdict(claim, ours, holds):
+    """Print what the paper says, what was found here, and whether they agree."""
+    print(f"\npaper: {claim}\nhere:  {ours}\n       {'holds' if holds else 'FAILS'}")

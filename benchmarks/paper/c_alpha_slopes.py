@@ -1,0 +1,61 @@
+r"""C^alpha images: slopes of the network, of bandlets, and of the theory (figure 5).
+
+    python benchmarks/paper/c_alpha_slopes.py [--preset laptop|gpu|paper]
+
+Slope of the output PSNR against the input PSNR from 10 to 30 dB. The paper's figures
+are those of its own convention, `released`; the line alpha / (alpha + 1) of the theory
+belongs to `hoelder`. Bandlets are those of the clean image, with the ideal attenuation.
+"""
+
+import numpy as np
+from _common import make_parser, preset_of, trained, verdict
+
+from sklearn_gahb import BandletOracle, psnr_curve
+from sklearn_gahb.datasets import make_c_alpha_images
+
+PAPER = {1: 0.46, 2: 0.61, 3: 0.75, 5: 0.83}
+LEVELS = 10 ** (-np.arange(10, 31, 5) / 20)
+
+parser = make_parser(__doc__)
+parser.add_argument("--alphas", type=int, nargs="+", default=list(PAPER))
+parser.add_argument("--conventions", nargs="+", default=["released", "hoelder"])
+options = parser.parse_args()
+preset = preset_of(options)
+
+for convention in options.conventions:
+    differences = []
+    print(f"\n{convention:9} alpha   network   bandlets   theory   paper")
+    for alpha in options.alphas:
+        X = make_c_alpha_images(
+            preset.n_train + 200,
+            preset.image_size,
+            alpha=alpha,
+            convention=convention,
+            random_state=0,
+        )
+        X, X_test = X[:-200], X[-200:]
+        denoisers = {
+            "network": trained(
+                preset.network(), X, f"c_alpha_{convention}_{alpha}", options
+            ),
+            "bandlets": BandletOracle(shrinkage="attenuation").fit(X_test),
+        }
+        curves = {
+            name: psnr_curve(denoiser, X_test, LEVELS, random_state=0)
+            for name, denoiser in denoisers.items()
+        }
+        slopes = {name: curve.slope for name, curve in curves.items()}
+        differences.append(slopes["network"] - slopes["bandlets"])
+        theory = alpha / (alpha + 1) if convention == "hoelder" else np.nan
+        paper = PAPER.get(alpha, np.nan) if convention == "released" else np.nan
+        print(
+            f"{alpha:15d} {slopes['network']:9.2f} {slopes['bandlets']:10.2f} "
+            f"{theory:8.2f} {paper:7.2f}   standard errors "
+            + " ".join(f"{curve.slope_std_err:.3f}" for curve in curves.values()),
+            flush=True,
+        )
+    verdict(
+        "networks have the slope of the best bandlet basis",
+        "network minus bandlets " + " ".join(f"{d:+.2f}" for d in differences),
+        max(map(abs, differences)) <= 0.05,
+    )

@@ -1,0 +1,63 @@
+"""Train minus test PSNR against N for several image sizes (figure 15).
+
+    python benchmarks/paper/gap_by_size.py [--preset laptop|gpu|paper] [--images FOLDER]
+
+Images of 20, 40, 80, 160 pixels have UNets of 1, 2, 3, 4 scales in the paper; here they
+have a quarter, a half and all of the size of the preset, and UNets of 1 to 3 scales.
+PSNR is averaged over noise levels in [0, 1]. Images are crops of the same photographs.
+"""
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from _common import load_photos, make_parser, preset_of, trained, verdict
+
+from sklearn_gahb import psnr_curve
+
+LEVELS = np.linspace(0.1, 0.9, 5)
+
+
+def crossing(gaps, train_sizes):
+    """N at which the gap falls to 1 dB, by interpolation; nan if it does not."""
+    below = np.flatnonzero(np.array(gaps) < 1)
+    if len(below) == 0 or below[0] == 0:
+        return np.nan
+    i = below[0]
+    share = (gaps[i - 1] - 1) / (gaps[i - 1] - gaps[i])
+    return train_sizes[i - 1] * (train_sizes[i] / train_sizes[i - 1]) ** share
+
+
+parser = make_parser(__doc__)
+parser.add_argument("--images", type=Path)
+options = parser.parse_args()
+preset = preset_of(options)
+sizes = [preset.image_size // 4, preset.image_size // 2, preset.image_size]
+train_sizes = preset.train_sizes[:4]
+crossings = []
+print("gap in dB at N =", *(f"{n:7d}" for n in train_sizes))
+for depth, size in enumerate(sizes, start=1):
+    X, _, X_test = load_photos(size, max(train_sizes), 200, options.images)
+    gaps = []
+    for n in train_sizes:
+        denoiser = trained(
+            preset.network().set_params(depth=depth, n_train_samples=n),
+            X,
+            f"gap_{size}_{n}",
+            options,
+        )
+        seen = X[denoiser.train_indices_][:200]
+        # Few training images are seen with several draws of noise.
+        seen = np.tile(seen, (-(-50 // len(seen)), 1, 1))
+        train, test = (
+            psnr_curve(denoiser, images, LEVELS, random_state=0).output_psnr.mean()
+            for images in (seen, X_test)
+        )
+        gaps.append(train - test)
+    print(f"{size:3d} pixels      ", *(f"{gap:7.2f}" for gap in gaps), flush=True)
+    crossings.append(crossing(gaps, train_sizes))
+verdict(
+    "larger images need more training images, but less than in proportion to pixels",
+    "N for a gap of 1 dB: " + ", ".join(f"{n:.0f}" for n in crossings),
+    all(a < b < 4 * a for a, b in pairwise(crossings)),
+)

@@ -1,0 +1,80 @@
+"""From memorising to generalising (figures 1 and 2): gaps, agreement and samples.
+
+    python benchmarks/paper/transition.py [--preset laptop|gpu|paper] [--images FOLDER]
+
+Two networks a size are trained on patches of different photographs. The paper trains on
+80x80 faces, which --images FOLDER can name. Draws the figures into --figures.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from _common import load_photos, make_parser, preset_of, verdict
+
+from sklearn_gahb import GeneralizationAnalyzer
+from sklearn_gahb.displays import GeneralizationDisplay
+
+parser = make_parser(__doc__)
+parser.add_argument("--images", type=Path)
+parser.add_argument("--figures", type=Path)
+parser.add_argument("--n-jobs", type=int, default=2)
+parser.add_argument("--n-samples", type=int, default=100)
+options = parser.parse_args()
+preset = preset_of(options)
+X, groups, X_test = load_photos(
+    preset.image_size, int(2.1 * max(preset.train_sizes)), 500, options.images
+)
+analyzer = GeneralizationAnalyzer(
+    preset.network(),
+    preset.train_sizes,
+    noise_std=[0.02, 0.05, 0.1, 0.2, 0.5],
+    n_samples=options.n_samples,
+    duplicates="remove",
+    n_jobs=options.n_jobs,
+    checkpoint_dir=options.checkpoint_dir,
+    random_state=0,
+).fit(X, groups=groups, X_test=X_test)
+
+at = analyzer.noise_std_.tolist().index(0.1)
+columns = {
+    "train": analyzer.train_psnr_.mean(axis=1)[:, at],
+    "test": analyzer.test_psnr_.mean(axis=1)[:, at],
+    "agreement": analyzer.agreement_[:, at],
+    "S1-S2": analyzer.sample_similarity_.mean(axis=1),
+    "to train": analyzer.train_similarity_.mean(axis=(1, 2)),
+}
+print("at noise_std 0.1" + "".join(f"{name:>11}" for name in columns) + "  regime")
+for i, size in enumerate(analyzer.train_sizes_):
+    values = "".join(f"{column[i]:11.2f}" for column in columns.values())
+    print(f"N = {size:<12}{values}  {analyzer.regime_[i]}")
+if options.figures is not None:
+    options.figures.mkdir(parents=True, exist_ok=True)
+    for kind in ("psnr", "similarity", "samples"):
+        display = GeneralizationDisplay.from_estimator(analyzer, kind=kind)
+        display.figure_.savefig(options.figures / f"transition_{kind}.png", dpi=120)
+
+gaps = (analyzer.train_psnr_ - analyzer.test_psnr_).mean(axis=1)
+largest = np.abs(gaps[-1]).max()
+verdict(
+    "at the largest N train and test PSNR coincide at all noise levels",
+    f"gap at noise 0.1 {gaps[0, at]:.1f} dB at N = 1 and {gaps[-1, at]:.1f} dB at the "
+    f"largest; at any level at most {largest:.2f} dB there",
+    gaps[0, at] > 10 and largest < 1,
+)
+slope = np.polyfit(
+    -20 * np.log10(analyzer.noise_std_), analyzer.test_psnr_.mean(axis=1)[0], 1
+)[0]
+verdict(
+    "at N = 1 the test PSNR does not depend on the noise",
+    f"slope {slope:.2f} dB for a dB of input",
+    abs(slope) < 0.2,
+)
+between, to_train = columns["S1-S2"], columns["to train"]
+verdict(
+    "samples are copies of training images at small N, and nearly the same for both "
+    "networks at large N",
+    f"to training images {to_train[0]:.2f} at N = 1, {to_train[-1]:.2f} at most N; "
+    f"between networks {between[0]:.2f} and {between[-1]:.2f}; they cross at "
+    f"{analyzer.transition_size_}",
+    to_train[0] > 0.9 and between[-1] > max(0.9, to_train[-1]),
+)

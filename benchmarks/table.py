@@ -1,0 +1,427 @@
+"""The toolkit beside what a user would write or take instead: a table of ratios.
+
+    python benchmarks/table.py [--cases NAME ...] [--output benchmarks/results/cpu]
+
+writes a Markdown table and JSON. Both ways run in one process, in turns; seconds are
+medians. The floor is the time that this machine needs for the operations (at the rate
+of a large matrix product in the same precision) or, where these are few, for reading
+the input and writing the output (at the rate of a large copy). Memory is what the peak
+of the process grows by in the package's way. About ten minutes on two cores.
+"""
+
+import argparse
+import json
+import multiprocessing
+import platform
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import torch
+
+NOISE_STD = 0.1
+
+
+@dataclass
+class Row:
+    """One comparison. Costs in `unit`, the floor too; memory in MiB."""
+
+    what: str
+    other: str
+    cost: float
+    other_cost: float
+    floor: float | None = None
+    memory: float | None = None
+    unit: str = "s"
+
+    @property
+    def ratio(self):
+        return self.other_cost / self.cost
+
+
+def in_turns(ours, *others, n_repeats=5):
+    """Median seconds of functions that run in turns, and memory that the first adds."""
+    memory = added_memory(ours)
+    for function in others:
+        function()
+    times = []
+    for _ in range(n_repeats):
+        row = []
+        for function in (ours, *others):
+            start = perf_counter()
+            function()
+            row.append(perf_counter() - start)
+        times.append(row)
+    return [float(t) for t in np.median(times, axis=0)], memory
+
+
+def added_memory(function):
+    """MiB by which a call makes the process grow at its peak; None outside Linux."""
+    if not Path("/proc/self/clear_refs").exists():
+        function()
+        return None
+    before = memory_of_process("VmRSS")
+    # Sets the peak to what the process has now.
+    Path("/proc/self/clear_refs").write_text("5")
+    function()
+    return memory_of_process("VmHWM") - before
+
+
+def memory_of_process(name):
+    status = Path("/proc/self/status").read_text()
+    (line,) = [line for line in status.splitlines() if line.startswith(name)]
+    return int(line.split()[1]) / 1024
+
+
+def processor():
+    """Model name of the processor."""
+    if Path("/proc/cpuinfo").exists():
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def copy_rate():
+    """Bytes a second that a large copy reads and writes."""
+    source = torch.rand(64 * 2**20)
+    target = torch.empty_like(source)
+    times = []
+    for _ in range(5):
+        start = perf_counter()
+        target.copy_(source)
+        times.append(perf_counter() - start)
+    return 2 * source.nbytes / min(times)
+
+
+def train_small():
+    return train(16, 32, 64, n_steps=40)
+
+
+def train_wide():
+    return train(64, 80, 16, n_steps=10)
+
+
+def train(width, size, batch_size, n_steps):
+    import bench_training as plain
+    from skorch import NeuralNet
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from sklearn_gahb import training
+    from sklearn_gahb._images import as_images
+    from sklearn_gahb.datasets import load_photo_patches
+    from sklearn_gahb.networks import UNet
+
+    images = as_images(load_photo_patches(size, 512, random_state=0).images)
+    pairs = list(islice(plain.make_pairs(images, batch_size), n_steps))
+    noisy, noise = (torch.cat(part).numpy() for part in zip(*pairs, strict=True))
+    net = NeuralNet(
+        UNet,
+        module__width=width,
+        criterion=torch.nn.MSELoss,
+        optimizer=torch.optim.Adam,
+        batch_size=batch_size,
+        train_split=None,
+        verbose=0,
+    ).initialize()
+
+    # All three take batches that are ready.
+    def package():
+        list(plain.package_steps(UNet(width=width), iter(pairs), n_steps, False))
+
+    def eager():
+        list(plain.plain_steps(plain.PlainUNet(width), iter(pairs), n_steps))
+
+    times, memory = in_turns(
+        package, eager, lambda: net.partial_fit(noisy, noise, epochs=1), n_repeats=3
+    )
+    ours, of_eager, of_skorch = (seconds / n_steps for seconds in times)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        UNet(width=width).eval()(torch.zeros(batch_size, 1, size, size))
+    precision = training.resolve_precision("auto", torch.device("cpu"))
+    floor = 3 * counter.get_total_flops() / plain.peak_rate(precision)
+    what = f"training step, width {width}, {size}x{size}, batch {batch_size}"
+    return [
+        Row(what, "plain eager float32", ours, of_eager, floor, memory),
+        Row(what, "skorch, the same network", ours, of_skorch),
+    ]
+
+
+def wavelets():
+    import pywt
+    from skimage.restoration import denoise_wavelet
+
+    from sklearn_gahb import GaussianNoise, WaveletThresholdDenoiser
+    from sklearn_gahb.datasets import load_photo_patches
+
+    clean = load_photo_patches(64, 500, random_state=0).images / 255
+    noisy = GaussianNoise(NOISE_STD, random_state=0).fit_transform(clean)
+    hard = WaveletThresholdDenoiser("db2", levels=3, threshold=3.0, noise_std=0.1)
+    bayes = WaveletThresholdDenoiser(
+        "db2", levels=3, threshold="bayes", shrinkage="soft", noise_std=0.1
+    )
+
+    def loop_over_pywavelets():
+        denoised = []
+        for y in noisy:
+            bands = pywt.wavedec2(y, "db2", "periodization", level=3)
+            for i in (1, 2, 3):
+                bands[i] = tuple(pywt.threshold(c, 0.3, "hard") for c in bands[i])
+            denoised.append(pywt.waverec2(bands, "db2", "periodization"))
+        return np.array(denoised)
+
+    def loop_over_skimage():
+        for y in noisy:
+            denoise_wavelet(y, sigma=0.1, wavelet="db2", wavelet_levels=3)
+
+    difference = hard.fit(clean).transform(noisy) - loop_over_pywavelets()
+    if np.abs(difference).max() > 1e-5:
+        raise RuntimeError("The two ways of thresholding wavelets differ.")
+    rows = []
+    for denoiser, name, other, loop in [
+        (hard, "hard threshold", "loop over PyWavelets", loop_over_pywavelets),
+        (bayes, "BayesShrink", "loop over scikit-image", loop_over_skimage),
+    ]:
+        denoiser.fit(clean)
+        (ours, theirs), memory = in_turns(lambda d=denoiser: d.transform(noisy), loop)
+        floor = 2 * noisy.nbytes / copy_rate()
+        what = f"wavelets, {name}, 500 images of 64x64"
+        rows.append(Row(what, other, ours, theirs, floor, memory))
+    return rows
+
+
+def bandlets():
+    from sklearn_gahb import BandletOracle, GaussianNoise, WaveletThresholdDenoiser
+    from sklearn_gahb.datasets import make_c_alpha_images
+
+    X = make_c_alpha_images(500, 64, 3, random_state=0)
+    noisy = GaussianNoise(NOISE_STD, random_state=0).fit_transform(X)
+    oracle = BandletOracle(geometry="noisy", noise_std=NOISE_STD).fit(X)
+    haar = WaveletThresholdDenoiser("haar", noise_std=NOISE_STD).fit(X)
+    (ours, theirs), memory = in_turns(
+        lambda: oracle.transform(noisy), lambda: haar.transform(noisy)
+    )
+    what = "bandlets of the noisy image, 500 images of 64x64"
+    return [Row(what, "Haar wavelets of the package", ours, theirs, memory=memory)]
+
+
+def jacobian_basis():
+    from bench_training import peak_rate
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from sklearn_gahb import GaussianNoise, JacobianBasis
+    from sklearn_gahb.checkpoints import load_pretrained
+    from sklearn_gahb.datasets import load_photo_patches
+
+    size = 64
+    denoiser = load_pretrained("photos-grey")
+    photo = load_photo_patches(size, 1, subset="test", random_state=0).images[:1]
+    noisy = GaussianNoise(NOISE_STD, random_state=0).fit_transform(
+        photo / np.float32(255)
+    )
+    found = []
+
+    def ours():
+        found.append(JacobianBasis(denoiser, 64, random_state=0).fit(noisy))
+
+    def one_call_a_pixel():
+        y = torch.from_numpy(noisy)[None].requires_grad_()
+        x_hat = y - denoiser.network_(y)
+        rows = [
+            torch.autograd.grad(value, y, retain_graph=True)[0].ravel()
+            for value in x_hat.ravel()
+        ]
+        J = torch.stack(rows)
+        torch.linalg.eigh((J + J.T) / 2)
+
+    (seconds, plain), memory = in_turns(ours, one_call_a_pixel, n_repeats=1)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        denoiser.network_(torch.zeros(1, 1, size, size))
+    # A product with the symmetric part takes one pass forward and one backward.
+    operations = 2 * counter.get_total_flops() * found[-1].n_products_
+    floor = operations / peak_rate(torch.float32)
+    what = f"Jacobian basis, 64 vectors at {size}x{size}"
+    return [Row(what, "one autograd call a pixel", seconds, plain, floor, memory)]
+
+
+def samplers():
+    """Evaluations from which on the end points are within 0.1 of the exact flow."""
+    from sklearn_gahb.sampling import sample
+
+    spectrum = torch.linspace(0.1, 1, 16)
+
+    def denoise(y, noise_std):
+        variance = torch.as_tensor(noise_std).reshape(-1, 1) ** 2
+        gain = spectrum / (spectrum + variance)
+        return (gain * y.flatten(1)).reshape(y.shape)
+
+    shape = (1000, 1, 4, 4)
+    options = {"sigma_start": 10.0, "random_state": 0}
+    _, trajectory = sample(denoise, shape, n_steps=1, return_trajectory=True, **options)
+    scale = ((spectrum + 1e-4) / (spectrum + 100)).sqrt()
+    exact = (trajectory.images[0].flatten(1) * scale).reshape(shape)
+
+    def evaluations(method):
+        distances = [
+            (sample(denoise, shape, method=method, n_steps=n, **options) - exact).norm()
+            for n in range(2, 60)
+        ]
+        too_far = [d >= 0.1 * exact.norm() for d in distances]
+        return 2 + len(too_far) - too_far[::-1].index(True) if any(too_far) else 2
+
+    what = "gradient estimation, to 0.1 of the exact flow of a Gaussian"
+    ours, theirs = evaluations("gradient_estimation"), evaluations("ddim")
+    return [Row(what, "DDIM", ours, theirs, unit="evaluations")]
+
+
+def generators():
+    from sklearn_gahb.datasets import make_c_alpha_images, make_disk_images
+
+    rows = []
+    for make, n, size in [(make_disk_images, 2000, 32), (make_c_alpha_images, 500, 80)]:
+
+        def loop(make=make, n=n, size=size):
+            for i in range(n):
+                make(1, size, random_state=i)
+
+        (ours, theirs), memory = in_turns(
+            lambda make=make, n=n, size=size: make(n, size, random_state=0), loop
+        )
+        floor = 4 * n * size**2 / copy_rate()
+        what = f"{make.__name__}, {n} of {size}x{size}"
+        rows.append(Row(what, "one image a call", ours, theirs, floor, memory))
+    return rows
+
+
+def analyzer_sweep():
+    import bench_training as plain
+
+    from sklearn_gahb import DNNDenoiser, GeneralizationAnalyzer
+    from sklearn_gahb._images import as_images
+    from sklearn_gahb.datasets import make_disk_images
+
+    X = make_disk_images(2100, 16, random_state=0)
+    n_steps, sizes = 400, (1, 10, 100, 1000)
+    network = DNNDenoiser(
+        width=8, depth=3, max_steps=n_steps, batch_size=128, random_state=0
+    )
+
+    def sweep():
+        GeneralizationAnalyzer(
+            network,
+            sizes,
+            noise_std=[NOISE_STD],
+            duplicates="ignore",
+            n_jobs=-1,
+            random_state=0,
+        ).fit(X[:2000], X_test=X[2000:])
+
+    def one_after_another():
+        for size in sizes:
+            for subset in (X[:size], X[1000 : 1000 + size]):
+                network.fit(subset)
+
+    (ours, theirs), _ = in_turns(sweep, one_after_another, n_repeats=3)
+    _, eager, _ = plain.run(
+        plain.plain_steps(
+            plain.PlainUNet(8), plain.make_pairs(as_images(X), 128), n_steps // 4
+        )
+    )
+    what = f"analyzer, {2 * len(sizes)} networks of width 8, 16x16, {n_steps} steps"
+    total = 2 * len(sizes) * n_steps * eager
+    return [
+        Row(what, "one network after another", ours, theirs),
+        Row(what, "plain eager float32, one after another", ours, total),
+    ]
+
+
+def bm3d():
+    from bm3d import bm3d
+
+    from sklearn_gahb import BM3DDenoiser, GaussianNoise
+    from sklearn_gahb.datasets import load_photo_patches
+
+    X = load_photo_patches(64, 8, random_state=0).images / 255
+    noisy = GaussianNoise(NOISE_STD, random_state=0).fit_transform(X)
+    denoiser = BM3DDenoiser(noise_std=NOISE_STD, n_jobs=-1).fit(X)
+    (ours, theirs), _ = in_turns(
+        lambda: denoiser.transform(noisy),
+        lambda: [bm3d(y, NOISE_STD) for y in noisy],
+        n_repeats=3,
+    )
+    what = "BM3D in parallel, 8 images of 64x64"
+    return [Row(what, "loop over bm3d", ours, theirs)]
+
+
+CASES = {
+    "train_small": train_small,
+    "train_wide": train_wide,
+    "wavelets": wavelets,
+    "bandlets": bandlets,
+    "jacobian_basis": jacobian_basis,
+    "samplers": samplers,
+    "generators": generators,
+    "analyzer_sweep": analyzer_sweep,
+    "bm3d": bm3d,
+}
+
+
+def measure(name):
+    return CASES[name]()
+
+
+def as_markdown(machine, rows):
+    lines = [
+        f"{machine['processor']}, {machine['threads']} threads, torch "
+        f"{machine['torch']}. Ratio: cost of the other way over that of the package.",
+        "",
+        "| what | against | ratio | package | other | floor | memory |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in rows:
+        reached = "" if row.floor is None else f"{100 * row.floor / row.cost:.0f} %"
+        memory = "" if row.memory is None else f"{row.memory:.0f} MiB"
+        lines.append(
+            f"| {row.what} | {row.other} | {row.ratio:.2f} | {row.cost:.3g} "
+            f"{row.unit} | {row.other_cost:.3g} {row.unit} | {reached} | {memory} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
+    parser.add_argument(
+        "--output", type=Path, default=Path(__file__).parent / "results" / "cpu"
+    )
+    arguments = parser.parse_args()
+    machine = {
+        "processor": processor(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+    }
+    rows = []
+    for name in arguments.cases:
+        # A process of its own, so that memory is that of this case.
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+            found = pool.submit(measure, name).result()
+        for row in found:
+            print(f"{row.what}: {row.ratio:.2f}x {row.other}", flush=True)
+        rows += found
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    table = as_markdown(machine, rows)
+    arguments.output.with_suffix(".md").write_text(table)
+    arguments.output.with_suffix(".json").write_text(
+        json.dumps(
+            {
+                "machine": machine,
+                "rows": [asdict(r) | {"ratio": r.ratio} for r in rows],
+            },
+            indent=2,
+        )
+        + "\n"
+    )
+    print(f"\n{table}")

@@ -1,0 +1,122 @@
+r"""
+=========================================================
+Gaussian textures: a network finds the Wiener filter
+=========================================================
+
+The error of a denoiser alone does not tell how good it is: noise destroys information.
+For Gaussian textures the best possible denoiser is known since 1949: it multiplies each
+Fourier coefficient by a fixed factor. A network that is trained on such textures, and
+knows nothing of Fourier, comes to the same.
+"""
+
+# %%
+# Textures
+# --------
+#
+# Sums of sine waves of random phase, with amplitudes that decay like :math:`|k|^{-b}`.
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from sklearn_gahb import (
+    DNNDenoiser,
+    GaussianNoise,
+    JacobianBasis,
+    WaveletThresholdDenoiser,
+    WienerDenoiser,
+    psnr,
+    psnr_curve,
+)
+from sklearn_gahb.datasets import make_gaussian_textures
+from sklearn_gahb.displays import PSNRCurveDisplay
+
+size, exponent = 32, 2
+X = make_gaussian_textures(4050, size, exponent=exponent, random_state=0)
+X, X_test = X[:4000], X[4000:]
+figure, axes = plt.subplots(1, 6, figsize=(9, 1.7), layout="constrained")
+for ax, image in zip(axes, X_test, strict=False):
+    ax.imshow(image, cmap="gray")
+    ax.set(xticks=[], yticks=[])
+
+# %%
+# How far from the optimum
+# ------------------------
+#
+# The PSNR of the output grows with that of the input; for these textures the slope of
+# the optimum is (b - 1) / b. Wavelets look for edges where there are none.
+
+denoisers = {
+    "Wiener, the optimum": WienerDenoiser(),
+    "network": DNNDenoiser(
+        width=16,
+        depth=2,
+        train_noise_std=(0.0, 0.4),
+        max_steps=1000,
+        batch_size=32,
+        learning_rate=5e-3,
+        random_state=0,
+    ),
+    "wavelets": WaveletThresholdDenoiser(n_shifts=16),
+}
+levels = 10 ** (-np.arange(10, 31, 5) / 20)
+curves = {
+    name: psnr_curve(denoiser.fit(X), X_test, levels, random_state=0)
+    for name, denoiser in denoisers.items()
+}
+slope = (exponent - 1) / exponent
+display = PSNRCurveDisplay.from_curves(curves, slopes={"(b - 1) / b": slope})
+optimum = curves["Wiener, the optimum"].output_psnr
+for name, curve in curves.items():
+    below = optimum - curve.output_psnr
+    print(f"{name:20} {below.min():.2f} to {below.max():.2f} dB below the optimum")
+
+# %%
+# The same images come out
+# ------------------------
+#
+# Not only the error is the same, the denoised images are: with noise of 0.2 the
+# network is closer to the Wiener filter than both are to the clean image.
+
+noise_std = 0.2
+noisy = GaussianNoise(noise_std, random_state=1).fit_transform(X_test)
+wiener = denoisers["Wiener, the optimum"].set_params(noise_std=noise_std)
+optimal, learned = wiener.transform(noisy), denoisers["network"].transform(noisy)
+columns = {"clean": X_test, "noisy": noisy, "Wiener": optimal, "network": learned}
+figure, axes = plt.subplots(2, 4, figsize=(7, 3.8), layout="constrained")
+for row, i in zip(axes, [0, 1], strict=True):
+    for ax, (name, images) in zip(row, columns.items(), strict=True):
+        ax.imshow(images[i], cmap="gray", vmin=X_test[i].min(), vmax=X_test[i].max())
+        ax.set(title=name if i == 0 else None, xticks=[], yticks=[])
+to_clean = psnr(X_test, learned, data_range=1)
+to_optimum = psnr(optimal, learned, data_range=1)
+print(f"network: {to_clean:.1f} dB to the clean images, {to_optimum:.1f} to Wiener's")
+
+# %%
+# And the basis
+# -------------
+#
+# The basis of the Wiener filter is the Fourier basis, whatever the image. The network
+# has waves too, where its optimum has them: the geometry to which it could adapt is
+# not there.
+
+bases = {
+    name: JacobianBasis(denoiser, 24, random_state=0).fit(noisy[:1])
+    for name, denoiser in [("Wiener", wiener), ("network", denoisers["network"])]
+}
+figure, axes = plt.subplots(2, 8, figsize=(9, 2.7), layout="constrained")
+for row, (name, basis) in zip(axes, bases.items(), strict=True):
+    row[0].set_ylabel(name)
+    for ax, k in zip(row, [1, 2, 3, 4, 6, 9, 14, 20], strict=True):
+        vector = basis.components_[k - 1].reshape(size, size)
+        limit = np.abs(vector).max()
+        ax.imshow(vector, cmap="RdBu_r", vmin=-limit, vmax=limit)
+        ax.set(xticks=[], yticks=[])
+        ax.set_title(f"k = {k}: {basis.eigenvalues_[k - 1]:.2f}", fontsize="small")
+spanned = np.linalg.norm(bases["Wiener"].components_ @ bases["network"].components_.T)
+print(f"{spanned**2 / 24:.2f} of the network's 24 vectors lie in the span of Wiener's")
+plt.show()
+
+assert (optimum - curves["network"].output_psnr < 1).all()
+assert curves["network"].output_psnr.mean() > curves["wavelets"].output_psnr.mean()
+assert to_optimum > to_clean + 3
+assert spanned**2 / 24 > 0.7

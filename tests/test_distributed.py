@@ -1,0 +1,122 @@
+"""One training over two processes."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from sklearn_gahb import DNNDenoiser
+from sklearn_gahb.checkpoints import load
+from sklearn_gahb.datasets import make_disk_images
+
+EXAMPLE = Path(__file__).parents[1] / "examples" / "train_on_several_devices.py"
+X = make_disk_images(60, 16, random_state=0)
+# What two processes run. Each writes its own result: they are to be the same.
+SCRIPT = """
+import sys
+from torch import distributed
+from sklearn_gahb import DNNDenoiser
+from sklearn_gahb.checkpoints import save
+from sklearn_gahb.datasets import make_disk_images
+
+distributed.init_process_group("gloo")
+rank = distributed.get_rank()
+X = make_disk_images(60, 16, random_state=0)
+denoiser = DNNDenoiser({parameters})
+denoiser.fit(X)
+save(denoiser, f"{{sys.argv[1]}}/{{rank}}")
+for wrong, message in [
+    (lambda: denoiser.set_params(batch_size=7).fit(X), "batch_size=7 must be a"),
+    (lambda: denoiser.set_params(batch_size=8).fit(X[rank:]), "X is not the same"),
+    (lambda: denoiser.set_params(width=4 + rank).fit(X), "The denoiser is not the"),
+]:
+    try:
+        wrong()
+    except ValueError as error:
+        assert message in str(error), error
+    else:
+        raise AssertionError(f"No error: {{message}}")
+distributed.destroy_process_group()
+"""
+PARAMETERS = {
+    "unet": {"depth": 2},
+    "early stopping, with augmented crops": {
+        "depth": 1,
+        "patch_size": 12,
+        "augment": True,
+        "early_stopping": True,
+        "n_iter_no_change": 3,
+    },
+}
+
+
+def torchrun(script, *arguments):
+    command = [sys.executable, "-W", "error", "-m", "torch.distributed.run"]
+    command += ["--standalone", "--nproc_per_node=2", str(script), *map(str, arguments)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "error"}
+    return subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+        timeout=200,
+    )
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_same_as_one_process(name, tmp_path):
+    parameters = PARAMETERS[name] | {
+        "width": 4,
+        "max_steps": 40,
+        "batch_size": 8,
+        "learning_rate": 5e-3,
+        "precision": "float32",
+        "noise_std": 0.2,
+        "random_state": 3,
+    }
+    listed = ", ".join(f"{key}={value!r}" for key, value in parameters.items())
+    script = tmp_path / "fit.py"
+    script.write_text(SCRIPT.format(parameters=listed))
+    done = torchrun(script, tmp_path)
+    assert done.returncode == 0, done.stderr
+    first, second = load(tmp_path / "0"), load(tmp_path / "1")
+    alone = DNNDenoiser(**parameters).fit(X)
+    assert first.score(X) == second.score(X)
+    assert first.score(X) == pytest.approx(alone.score(X), abs=1e-4)
+    assert first.n_steps_ == alone.n_steps_
+    np.testing.assert_allclose(first.loss_curve_, alone.loss_curve_, rtol=1e-4)
+    states = zip(
+        first.network_.state_dict().values(),
+        second.network_.state_dict().values(),
+        strict=True,
+    )
+    assert all(torch.equal(one, other) for one, other in states)
+
+
+def test_without_a_seed_the_processes_agree(tmp_path):
+    script = tmp_path / "fit.py"
+    script.write_text(
+        SCRIPT.format(
+            parameters="width=4, depth=1, bias=True, max_steps=5, batch_size=8"
+        )
+    )
+    done = torchrun(script, tmp_path)
+    assert done.returncode == 0, done.stderr
+    first, second = load(tmp_path / "0"), load(tmp_path / "1")
+    np.testing.assert_array_equal(first.transform(X), second.transform(X))
+    np.testing.assert_array_equal(first.loss_curve_, second.loss_curve_)
+
+
+def test_example(tmp_path):
+    done = torchrun(EXAMPLE, tmp_path / "unet.safetensors")
+    assert done.returncode == 0, done.stderr
+    score = load(tmp_path / "unet.safetensors").score(
+        make_disk_images(1000, 16, random_state=0)[:100]
+    )
+    lines = [line for line in done.stdout.splitlines() if line.startswith("process")]
+    assert sorted(lines) == [f"process {i}: {score:.5f} dB" for i in (0, 1)]

@@ -1,0 +1,91 @@
+"""The code in the user guide, the landing page and the README runs.
+
+Networks are trained for a few steps and experiments made small: this is no test of
+figures. The names that readers have of their own, such as `X`, are given.
+"""
+
+import re
+import textwrap
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from PIL import Image
+
+from sklearn_gahb.checkpoints import load_pretrained
+from sklearn_gahb.datasets import make_disk_images
+
+ROOT = Path(__file__).parents[1]
+PAGES = [
+    *sorted((ROOT / "docs" / "guide").glob("*.rst")),
+    ROOT / "docs" / "index.rst",
+    ROOT / "README.md",
+]
+# What a reader would not wait for in a test.
+SMALLER = [
+    (r"\b(width|depth|max_steps)=\d+(, )?", ""),
+    (r"n_jobs=-1", "n_jobs=1"),
+    (r"\bDNNDenoiser\(", "DNNDenoiser(width=4, depth=1, max_steps=3, "),
+    (r"\((1, 10, 100(, 1000)?)\)", "(1, 4)"),
+    (r"n_components=\d+", "n_components=4"),
+    (r"n_samples=\d+", "n_samples=2"),
+    (r"\[1, 10, 1000\]", "[1, 10]"),
+    (r"\.sample\(16", ".sample(1"),
+    (r"\(16, 1, 32, 32\)", "(1, 1, 16, 16)"),
+]
+
+
+def code_of(page):
+    text = page.read_text(encoding="utf-8")
+    if page.suffix == ".md":
+        blocks = re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    else:
+        blocks = re.findall(
+            r"^\.\. code-block:: python\n\n((?:   .*\n|\n)+)", text, re.MULTILINE
+        )
+    code = "\n".join(textwrap.dedent(block) for block in blocks)
+    for pattern, replacement in SMALLER:
+        code = re.sub(pattern, replacement, code)
+    return code
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    from distributed import LocalCluster
+
+    with LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+    ) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def names_of_the_reader(cluster, tmp_path):
+    X = make_disk_images(24, 16, random_state=0)
+    photo = np.repeat(np.repeat(X[0], 4, axis=0), 4, axis=1)
+    Image.fromarray(np.uint8(255 * photo)).save(tmp_path / "noisy.jpg")
+    return {
+        "cluster": cluster,
+        "X": X[:20],
+        "X_test": X[20:],
+        "clean": X[:12],
+        "noisy": X[:12],
+        "test": X[12:],
+        "image": photo,
+        "photographs": [photo],
+        "denoiser": load_pretrained("photos-grey"),
+    }
+
+
+def test_pages_have_code():
+    assert sum(bool(code_of(page)) for page in PAGES) >= 7
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_code_runs(page, names_of_the_reader, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code = compile(code_of(page), str(page), "exec")
+    exec(code, names_of_the_reader)
+    plt.close("all")

@@ -1,0 +1,88 @@
+"""The networks that ship with the package."""
+
+import json
+import os
+from functools import cache
+
+import numpy as np
+import pytest
+
+from sklearn_gahb import (
+    DiskPosteriorDenoiser,
+    WaveletThresholdDenoiser,
+    make_psnr_scorer,
+    psnr_curve,
+)
+from sklearn_gahb.checkpoints import load_pretrained, pretrained_card
+from sklearn_gahb.checkpoints._pretrained import FOLDER, NAMES
+from sklearn_gahb.datasets import (
+    fetch_bsd68,
+    get_data_home,
+    make_c_alpha_images,
+    make_disk_images,
+)
+
+
+@cache
+def images_of(name):
+    """The last ones of those that the card names: the network has not seen them."""
+    if name == "photos-grey":
+        return fetch_bsd68().images
+    if name == "disks":
+        return make_disk_images(100_200, 32, random_state=0)[-200:]
+    alpha = int(name[-1])
+    return make_c_alpha_images(50_200, 40, alpha=alpha, random_state=alpha)[-200:]
+
+
+def test_files_are_complete_and_small():
+    files = {name for name in os.listdir(FOLDER) if name[0] != "."}
+    assert files == {
+        f"{name}.{kind}" for name in NAMES for kind in ("json", "safetensors")
+    }
+    assert sum((FOLDER / name).stat().st_size for name in files) < 10e6
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_card_is_that_of_the_network(name):
+    card, denoiser = pretrained_card(name), load_pretrained(name)
+    assert card["name"] == name
+    assert card["parameters"] == denoiser.n_parameters_
+    assert card["training"]["steps"] == denoiser.n_steps_ == len(denoiser.loss_curve_)
+    parameters = denoiser.get_params()
+    recipe = json.dumps({key: parameters[key] for key in card["recipe"]})
+    assert json.loads(recipe) == card["recipe"]
+    assert {"title", "data", "licence", "command"} < set(card)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_psnr_is_that_of_the_card(name):
+    if name == "photos-grey" and not (get_data_home() / "set68").is_dir():
+        pytest.skip("needs the photographs of fetch_bsd68 in SKLEARN_GAHB_DATA")
+    claimed = pretrained_card(name)["psnr"]
+    X = images_of(name)
+    curve = psnr_curve(load_pretrained(name), X, claimed["noise_std"], random_state=0)
+    np.testing.assert_allclose(curve.output_psnr, claimed["output_psnr"], atol=0.02)
+
+
+@pytest.mark.parametrize("name", ["disks", "c-alpha-2", "c-alpha-4"])
+def test_better_than_wavelets_and_not_than_the_optimum(name):
+    X = images_of(name)[:50]
+    denoiser = load_pretrained(name)
+    for level in (0.05, 0.1, 0.3):
+        score = make_psnr_scorer(level, random_state=0)
+        wavelets = WaveletThresholdDenoiser(n_shifts=16, noise_std=level).fit(X)
+        assert score(denoiser, X) > score(wavelets, X) + 1
+        if name == "disks":
+            posterior = DiskPosteriorDenoiser(noise_std=level, random_state=0).fit(X)
+            assert score(denoiser, X) < score(posterior, X)
+
+
+def test_photographs_as_good_as_promised():
+    psnr = pretrained_card("photos-grey")["psnr"]
+    at = psnr["noise_std"].index(round(25 / 255, 4))
+    assert psnr["output_psnr"][at] > 28.0
+
+
+def test_unknown_name():
+    with pytest.raises(ValueError, match="'name' parameter of load_pretrained"):
+        load_pretrained("faces")
