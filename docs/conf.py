@@ -2,6 +2,7 @@
 
 import socket
 import warnings
+from pathlib import Path
 
 import sklearn_gahb
 from sklearn_gahb.datasets import get_data_home
@@ -142,6 +143,7 @@ sphinx_gallery_conf = {
     "doc_module": "sklearn_gahb",
     "backreferences_dir": "generated/backreferences",
     "reference_url": {"sklearn_gahb": None},
+    "default_thumb_file": str(Path(__file__).parent / "_static" / "overview.png"),
     "min_reported_time": 1,
     "show_memory": True,
     "reset_modules": ("matplotlib", reset_random_state),

@@ -16,6 +16,7 @@ such images comes close, and nobody has told it of bandlets.
 #
 # Contour and backgrounds are more regular in the second row.
 
+# sphinx_gallery_thumbnail_number = 3
 import matplotlib.pyplot as plt
 import numpy as np
 

@@ -15,6 +15,7 @@ geometry-adaptive harmonics instead. Here these are not optimal, and it shows.
 #
 # It ships with the package, and has seen 100,000 of them.
 
+# sphinx_gallery_thumbnail_number = 3
 import matplotlib.pyplot as plt
 import numpy as np
 

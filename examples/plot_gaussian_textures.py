@@ -15,6 +15,7 @@ knows nothing of Fourier, comes to the same.
 #
 # Sums of sine waves of random phase, with amplitudes that decay like :math:`|k|^{-b}`.
 
+# sphinx_gallery_thumbnail_number = 4
 import matplotlib.pyplot as plt
 import numpy as np
 
