@@ -304,7 +304,7 @@ def analyzer_sweep():
     from sklearn_gahb.datasets import make_disk_images
 
     X = make_disk_images(2100, 16, random_state=0)
-    n_steps, sizes = 400, (1, 10, 100, 1000)
+    n_steps, sizes = 150, (1, 10, 100, 1000)
     network = DNNDenoiser(
         width=8, depth=3, max_steps=n_steps, batch_size=128, random_state=0
     )
@@ -324,10 +324,10 @@ def analyzer_sweep():
             for subset in (X[:size], X[1000 : 1000 + size]):
                 network.fit(subset)
 
-    (ours, theirs), _ = in_turns(sweep, one_after_another, n_repeats=3)
+    (ours, theirs), _ = in_turns(sweep, one_after_another, n_repeats=2)
     _, eager, _ = plain.run(
         plain.plain_steps(
-            plain.PlainUNet(8), plain.make_pairs(as_images(X), 128), n_steps // 4
+            plain.PlainUNet(8), plain.make_pairs(as_images(X), 128), n_steps
         )
     )
     what = f"analyzer, {2 * len(sizes)} networks of width 8, 16x16, {n_steps} steps"
@@ -391,6 +391,15 @@ def as_markdown(machine, rows):
     return "\n".join(lines) + "\n"
 
 
+def write(path, machine, rows):
+    """Markdown and JSON of the rows so far."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.with_suffix(".md").write_text(as_markdown(machine, rows))
+    as_dicts = [asdict(row) | {"ratio": row.ratio} for row in rows]
+    content = json.dumps({"machine": machine, "rows": as_dicts}, indent=2)
+    path.with_suffix(".json").write_text(content + "\n")
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
@@ -411,17 +420,5 @@ if __name__ == "__main__":
         for row in found:
             print(f"{row.what}: {row.ratio:.2f}x {row.other}", flush=True)
         rows += found
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    table = as_markdown(machine, rows)
-    arguments.output.with_suffix(".md").write_text(table)
-    arguments.output.with_suffix(".json").write_text(
-        json.dumps(
-            {
-                "machine": machine,
-                "rows": [asdict(r) | {"ratio": r.ratio} for r in rows],
-            },
-            indent=2,
-        )
-        + "\n"
-    )
-    print(f"\n{table}")
+        write(arguments.output, machine, rows)
+    print(f"\n{as_markdown(machine, rows)}")

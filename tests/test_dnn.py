@@ -469,3 +469,14 @@ def test_cuda():
     np.testing.assert_allclose(
         loaded.transform(TEST), denoiser.transform(TEST), atol=1e-4
     )
+
+
+def test_samples_have_the_size_of_crops():
+    X = make_disk_images(12, 16, random_state=0)
+    denoiser = DNNDenoiser(width=4, depth=1, max_steps=3, patch_size=8, random_state=0)
+    options = {"n_steps": 2, "random_state": 0}
+    assert denoiser.fit(X).sample(2, **options).shape == (2, 8, 8)
+    assert denoiser.sample(2, size=(12, 10), **options).shape == (2, 12, 10)
+    assert denoiser.fit([X[0], X[1, :12]]).sample(2, **options).shape == (2, 8, 8)
+    rows = denoiser.set_params(image_shape=(16, 16)).fit(X.reshape(12, -1))
+    assert rows.sample(2, **options).shape == (2, 256)

@@ -265,3 +265,10 @@ def test_bad_input():
         observed_pixels(np.zeros((3, 3), dtype=bool))
     with pytest.raises(ValueError, match="image_shape"):
         random_pixels((8,), 0.5)
+
+
+def test_measurements_of_uint8_are_refused():
+    image = np.full(256, 200, dtype=np.uint8)
+    operator = random_pixels((16, 16), 0.5, random_state=0)
+    with pytest.raises(ValueError, match="dtype int64; floats are accepted"):
+        solve_inverse(lambda y, _: y, image[:128].astype(np.int64), operator)

@@ -10,6 +10,7 @@ from sklearn_gahb import (
     DiskPosteriorDenoiser,
     DNNDenoiser,
     EmpiricalDenoiser,
+    WaveletThresholdDenoiser,
     WienerDenoiser,
     as_denoise,
 )
@@ -245,8 +246,10 @@ def test_sample_of_estimators():
     assert network.sample(2, n_steps=3).shape == (2, 8, 8, 3)
     assert network.sample(2, size=(12, 10), n_steps=3).shape == (2, 12, 10, 3)
     network.set_params(patch_size=4).fit([colour[0], colour[1][:5]])
+    assert network.sample(n_steps=3).shape == (1, 4, 4, 3)
+    wavelets = WaveletThresholdDenoiser("haar").fit([colour[0], colour[1][:6]])
     with pytest.raises(ValueError, match=r"pass size=\(height, width\)"):
-        network.sample()
+        wavelets.sample()
 
 
 @pytest.mark.parametrize("method", ["ddpm", "ddim", "coarse_to_fine"])

@@ -163,8 +163,8 @@ class BaseDenoiser(
         n_samples : int, default=1
             Number of images.
         size : tuple of (int, int), default=None
-            Height and width of the images. None takes those of the images of `fit`, if
-            they had one size.
+            Height and width of the images. None takes those of the crops that a network
+            was trained on, else those of the images of `fit`, if they had one size.
         method : {"ddpm", "ddim", "gradient_estimation", "coarse_to_fine"}, \
                 default="gradient_estimation"
             See :func:`~sklearn_gahb.sampling.sample`, which has further options.
@@ -193,7 +193,7 @@ class BaseDenoiser(
         check_is_fitted(self)
         self._validate_params()
         if size is None:
-            size = getattr(self, "image_size_in_", None)
+            size = self._usual_size
         if size is None:
             raise ValueError(
                 f"{type(self).__name__} was not fitted on images of one size; pass "
@@ -222,6 +222,11 @@ class BaseDenoiser(
         if self.image_shape is not None:
             return X.reshape(n_samples, -1)
         return X[..., 0] if self.n_channels_in_ == 1 else X
+
+    @property
+    def _usual_size(self):
+        """Height and width to sample at; None if there is no one size."""
+        return getattr(self, "image_size_in_", None)
 
     def _prior(self, size):
         """Mean of the images, and a noise level in which they drown."""

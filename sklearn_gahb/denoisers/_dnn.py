@@ -106,7 +106,8 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         begin. "auto" does for long trainings where a C++ compiler is found.
     warm_start : bool, default=False
         Whether to go on from the network of the previous `fit`, which must have the
-        same architecture, for `max_steps` more.
+        same architecture, for `max_steps` more. Clones are not fitted, so that in a
+        search there is none: pass a network as `architecture` instead.
     image_shape : tuple of int, default=None
         (height, width) or (height, width, channels) of the rows of 2-D arrays.
     random_state : int, RandomState instance or None, default=None
@@ -545,6 +546,12 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         with torch.no_grad():
             x_hat = self._denoise(y, noise_std)
         return linearize_frozen(FrozenNetwork(self.network_, y.float()), y, x_hat)
+
+    @property
+    def _usual_size(self):
+        if self.patch_size is not None and self.image_shape is None:
+            return self.patch_size, self.patch_size
+        return super()._usual_size
 
     def _prior(self, size):
         return 0.5, training.check_noise_range(self.train_noise_std)[1]

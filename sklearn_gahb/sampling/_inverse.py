@@ -177,7 +177,13 @@ def solve_inverse(
     check_ends(sigma_start, sigma_end)
     image_shape = _image_shape(operator, image_shape)
     operator = check_operator(operator, int(np.prod(image_shape)))
-    measurements = np.asarray(measurements, dtype=np.float64)
+    measurements = np.asarray(measurements)
+    if measurements.dtype.kind in "iu":
+        raise ValueError(
+            f"measurements has the dtype {measurements.dtype}; floats are accepted. Of "
+            "an image of 0 to 255 measure image / 255, as the denoiser expects."
+        )
+    measurements = measurements.astype(np.float64)
     if (
         measurements.ndim not in (1, 2)
         or measurements.shape[-1] != operator.shape[0]
