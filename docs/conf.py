@@ -144,6 +144,8 @@ sphinx_gallery_conf = {
     "backreferences_dir": "generated/backreferences",
     "reference_url": {"sklearn_gahb": None},
     "default_thumb_file": str(Path(__file__).parent / "_static" / "overview.png"),
+    # Estimators as HTML; not the axes and legends that last lines return.
+    "capture_repr": ("_repr_html_",),
     "min_reported_time": 1,
     "show_memory": True,
     "reset_modules": ("matplotlib", reset_random_state),
