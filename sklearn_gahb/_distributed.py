@@ -56,8 +56,8 @@ def share_of(batch):
     return batch[rank::size] if size > 1 else batch
 
 
-def fingerprint(images):
-    """Number, sizes and some of the images, as a string."""
+def digest_of_some(images):
+    """Number, sizes and a digest of 16 of the images, as a string."""
     chosen = np.unique(np.linspace(0, len(images) - 1, 16).astype(int))
     some = [stack[position] for stack, position in map(images.locate, chosen)]
     some = [one.cpu().numpy() if torch.is_tensor(one) else one for one in some]
@@ -72,11 +72,9 @@ def check_agreement(names, batch_size):
     names : dict of str to str
         What has to be the same, by the name that an error gives it.
     batch_size : int
-        Images that they share.
+        Number of images that they share.
     """
     size = rank_and_size()[1]
-    if size == 1:
-        return
     gathered = [None] * size
     distributed.all_gather_object(gathered, names)
     for name in names:

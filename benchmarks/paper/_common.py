@@ -143,8 +143,10 @@ def load_photos(size, n_train, n_test, folder=None):
             f"{size} with some contrast, and {n_train} and {n_test} are needed: name a "
             "folder with more or larger photographs by --images."
         )
-    order = np.random.RandomState(0).permutation(len(X))[:n_train]
-    return X[order], groups[order], X_test[:n_test]
+    rng = np.random.RandomState(0)
+    order, test_order = rng.permutation(len(X)), rng.permutation(len(X_test))
+    chosen = order[:n_train]
+    return X[chosen], groups[chosen], X_test[test_order[:n_test]]
 
 
 def verdict(claim, ours, holds):

@@ -73,7 +73,7 @@ between, to_train = columns["S1-S2"], columns["to train"]
 verdict(
     "samples are copies of training images at small N, and nearly the same for both "
     "networks at large N",
-    f"to training images {to_train[0]:.2f} at N = 1, {to_train[-1]:.2f} at most N; "
+    f"to training images {to_train[0]:.2f} at N = 1, {to_train[-1]:.2f} at the last; "
     f"between networks {between[0]:.2f} and {between[-1]:.2f}; they cross at "
     f"{analyzer.transition_size_}",
     to_train[0] > 0.9 and between[-1] > max(0.9, to_train[-1]),

@@ -36,8 +36,9 @@ def load_pretrained(name="photos-grey"):
     Returns
     -------
     denoiser : DNNDenoiser
-        Fitted. On the GPU if torch finds one. To train it further on images of your
-        own, ``set_params(warm_start=True, learning_rate=3e-4)``, with `max_steps` and
+        Fitted, without `train_indices_`. On the GPU if torch finds one. To train it
+        further on images of your own,
+        ``set_params(warm_start=True, learning_rate=3e-4)``, with `max_steps` and
         `patch_size` as they suit; `fit` starts afresh otherwise.
 
     See Also

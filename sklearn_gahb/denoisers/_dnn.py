@@ -2,7 +2,7 @@
 
 import copy
 import math
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from itertools import islice
 from numbers import Integral, Real
 
@@ -17,7 +17,7 @@ from .._distributed import (
     broadcast_object,
     broadcast_state,
     check_agreement,
-    fingerprint,
+    digest_of_some,
     is_shared,
     rank_and_size,
 )
@@ -442,7 +442,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
             },
         }
         try:
-            with synchronised_norms(network):
+            with synchronised_norms(network) if is_shared() else nullcontext():
                 self._follow(looks, data)
         except KeyboardInterrupt as interrupt:
             # Other processes wait for this one, and would for ever.
@@ -461,11 +461,11 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
     def _described(self, clean, noisy):
         """What processes that train together must agree on."""
         parameters = self.get_params(deep=False)
-        # Those of the first process are taken.
-        del parameters["random_state"]
+        # The first random state is taken, and each may have a GPU of its own.
+        del parameters["random_state"], parameters["device"]
         return {
-            "X": fingerprint(clean if noisy is None else noisy),
-            "y": "" if noisy is None else fingerprint(clean),
+            "X": digest_of_some(clean if noisy is None else noisy),
+            "y": "" if noisy is None else digest_of_some(clean),
             "The denoiser": repr(sorted(parameters.items(), key=str)),
         }
 

@@ -115,15 +115,14 @@ def _mean_over_processes_of_moments(mean, variance):
 
 @contextmanager
 def synchronised_norms(network):
-    """Have norms divide by the deviation over all processes that train together.
+    """Have norms divide by the deviation over the processes of a process group.
 
     So that training does not depend on how many there are. Only bias-free norms: those
     of torch are left to their own process.
     """
     norms = [m for m in network.modules() if isinstance(m, BiasFreeBatchNorm2d)]
-    several = distributed.is_available() and distributed.is_initialized()
     for norm in norms:
-        norm.synchronised = several and distributed.get_world_size() > 1
+        norm.synchronised = True
     try:
         yield
     finally:

@@ -144,8 +144,8 @@ def solve_inverse(
     Raises
     ------
     ValueError
-        If the rows of the operator are not orthonormal, shapes do not fit, or the
-        denoiser returns another shape or NaN.
+        If the rows of the operator are not orthonormal, shapes do not fit,
+        `measurements` are integers, or the denoiser returns another shape or NaN.
 
     See Also
     --------
