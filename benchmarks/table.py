@@ -304,19 +304,19 @@ def analyzer_sweep():
     from sklearn_gahb.datasets import make_disk_images
 
     X = make_disk_images(2100, 16, random_state=0)
-    n_steps, sizes = 150, (1, 10, 100, 1000)
+    n_steps, sizes = 200, (1, 10, 100, 1000)
     network = DNNDenoiser(
         width=8, depth=3, max_steps=n_steps, batch_size=128, random_state=0
     )
 
-    def sweep():
+    def sweep(**parameters):
         GeneralizationAnalyzer(
             network,
             sizes,
             noise_std=[NOISE_STD],
             duplicates="ignore",
-            n_jobs=-1,
             random_state=0,
+            **parameters,
         ).fit(X[:2000], X_test=X[2000:])
 
     def one_after_another():
@@ -324,17 +324,29 @@ def analyzer_sweep():
             for subset in (X[:size], X[1000 : 1000 + size]):
                 network.fit(subset)
 
-    (ours, theirs), _ = in_turns(sweep, one_after_another, n_repeats=2)
-    _, eager, _ = plain.run(
-        plain.plain_steps(
-            plain.PlainUNet(8), plain.make_pairs(as_images(X), 128), n_steps
-        )
+    def plain_one_after_another():
+        pairs = plain.make_pairs(as_images(X), 128)
+        for _ in range(2 * len(sizes)):
+            list(plain.plain_steps(plain.PlainUNet(8), pairs, n_steps))
+
+    (together, processes, serial, eager), memory = in_turns(
+        lambda: sweep(n_together=8),
+        lambda: sweep(n_jobs=-1),
+        one_after_another,
+        plain_one_after_another,
+        n_repeats=3,
     )
-    what = f"analyzer, {2 * len(sizes)} networks of width 8, 16x16, {n_steps} steps"
-    total = 2 * len(sizes) * n_steps * eager
+    what = f"analyzer, 8 networks of width 8, 16x16, {n_steps} steps"
     return [
-        Row(what, "one network after another", ours, theirs),
-        Row(what, "plain eager float32, one after another", ours, total),
+        Row(f"{what}, {how}", other, ours, theirs, memory=used)
+        for how, ours, used in [
+            ("in one pass", together, memory),
+            ("in processes", processes, None),
+        ]
+        for other, theirs in [
+            ("one after another, all threads", serial),
+            ("plain eager float32, one after another", eager),
+        ]
     ]
 
 

@@ -43,4 +43,6 @@ denoiser.fit(X)
 print(f"process {distributed.get_rank()}: {denoiser.score(X[:100]):.5f} dB")
 if is_first:
     save(denoiser, sys.argv[1])
+# None leaves before the others have done their work.
+distributed.barrier()
 distributed.destroy_process_group()

@@ -185,7 +185,7 @@ class TrainingLog:
 
     Attributes
     ----------
-    losses : list of Tensor of shape ()
+    losses : list of Tensor of shape () or (n_networks,)
         Mean squared error of each step, on the device of the network.
     validation_losses : list of float
         Loss on the validation pairs, at each look.
@@ -215,6 +215,7 @@ def train(
     validation_pairs=(),
     patience=None,
     n_looks=100,
+    n_networks=1,
 ):
     """Train a network; yield after each of `n_looks` equal numbers of steps.
 
@@ -243,6 +244,9 @@ def train(
         Stop when the validation loss has not fallen for this many looks.
     n_looks : int, default=100
         How often to look at losses, at most once a step.
+    n_networks : int, default=1
+        How many networks `network` is a stack of, each with a share of the channels and
+        a loss of its own.
 
     Yields
     ------
@@ -254,7 +258,16 @@ def train(
     ValueError
         If the loss of a step is not finite.
     """
-    steps = _steps(network, pairs, n_steps, learning_rate, schedule, precision, compile)
+    steps = _steps(
+        network,
+        pairs,
+        n_steps,
+        learning_rate,
+        schedule,
+        precision,
+        compile,
+        n_networks,
+    )
     bounds = np.unique(np.linspace(0, n_steps, n_looks + 1).astype(int))
     for start, stop in pairwise(bounds.tolist()):
         for loss in islice(steps, stop - start):
@@ -269,7 +282,16 @@ def train(
             return
 
 
-def _steps(network, pairs, n_steps, learning_rate, schedule, precision, compile):
+def _steps(
+    network,
+    pairs,
+    n_steps,
+    learning_rate,
+    schedule,
+    precision,
+    compile,
+    n_networks,
+):
     device_type = next(network.parameters()).device.type
     network.train()
     forward = network
@@ -281,20 +303,31 @@ def _steps(network, pairs, n_steps, learning_rate, schedule, precision, compile)
     scheduler = make_scheduler(optimizer, schedule, learning_rate, n_steps)
     mixed = precision != torch.float32
     for batch in pairs:
-        noisy, noise = [share_of(one) for one in batch]
-        noisy = noisy.contiguous(memory_format=torch.channels_last)
+        noisy, noise = [
+            share_of(one).contiguous(memory_format=torch.channels_last) for one in batch
+        ]
         with torch.autocast(device_type, precision, enabled=mixed):
             estimate = forward(noisy)
-        loss = F.mse_loss(estimate.float(), noise)
+        loss = mean_squared_errors(estimate.float(), noise, n_networks)
         optimizer.zero_grad()
-        loss.backward()
+        # Of networks side by side none depends on the loss of another.
+        loss.sum().backward()
         optimizer.step()
         scheduler.step()
         yield loss.detach()
 
 
+def mean_squared_errors(estimate, noise, n_networks):
+    """Mean squared error, of shape (), or of each network of a stack, (n_networks,)."""
+    if n_networks == 1:
+        return F.mse_loss(estimate, noise)
+    errors = F.mse_loss(estimate, noise, reduction="none")
+    return errors.unflatten(1, (n_networks, -1)).mean(dim=(0, 2, 3, 4))
+
+
 def _check_finite(losses, start, learning_rate):
-    finite = torch.stack(losses[start:]).isfinite()
+    finite = torch.stack(losses[start:]).isfinite().reshape(len(losses) - start, -1)
+    finite = finite.all(dim=1)
     if not finite.all():
         step = start + int((~finite).int().argmax()) + 1
         raise ValueError(

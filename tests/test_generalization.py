@@ -21,7 +21,7 @@ from sklearn_gahb import (
 )
 from sklearn_gahb.datasets import make_disk_images, make_gaussian_textures
 from sklearn_gahb.displays import GeneralizationDisplay
-from sklearn_gahb.generalization._measures import transition_size
+from sklearn_gahb.generalization._measures import regimes, transition_size
 from sklearn_gahb.metrics import psnr
 
 DISKS = make_disk_images(500, 16, random_state=0)
@@ -267,3 +267,14 @@ def test_who_has_learned_nothing_does_not_generalise():
     with pytest.warns(UserWarning, match=r"sizes \[1, 10\]: the denoisers need more"):
         analyzer = analyse(untrained, (1, 10), noise_std=0.02).fit(DISKS, X_test=TEST)
     assert analyzer.regime_.tolist() == ["in transition"] * 2
+
+
+@pytest.mark.parametrize(
+    ("gain", "regime"), [(0.5, "in transition"), (1.5, "generalising")]
+)
+def test_who_gains_next_to_nothing_has_learned_nothing(gain, regime):
+    """However well two networks agree."""
+    psnr = np.full((1, 2, 1), 20.0 + gain)
+    agreement, variance = np.full((1, 1), 40.0), np.full((1, 1), 1e-4)
+    found = regimes(psnr, psnr, agreement, variance, np.array([20.0]))
+    assert found.tolist() == [regime]

@@ -302,6 +302,58 @@ def test_workers_give_the_same_numbers():
     np.testing.assert_array_equal(serial.samples_, parallel.samples_)
 
 
+def close_measures(a, b):
+    for name in ("train_psnr_", "test_psnr_", "agreement_"):
+        np.testing.assert_allclose(getattr(a, name), getattr(b, name), atol=1e-2)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        quick_network(precision="float32"),
+        quick_network(precision="float32", patch_size=12, augment=True),
+        DNNDenoiser("bf_cnn", width=4, depth=4, max_steps=30, precision="float32"),
+    ],
+)
+def test_in_one_pass_up_to_rounding(network):
+    """Each has its own images, noise and initial weights, and its own losses."""
+    alone, together = fit(network), fit(network, n_together=4)
+    close_measures(alone, together)
+    for row in zip(alone.estimators_, together.estimators_, strict=True):
+        for one, other in zip(*row, strict=True):
+            assert one.get_params() == other.get_params()
+            np.testing.assert_allclose(one.loss_curve_, other.loss_curve_, rtol=1e-4)
+            assert one.train_indices_.tolist() == other.train_indices_.tolist()
+            assert all(p.grad is None for p in other.network_.parameters())
+
+
+def test_one_pass_trains_only_what_is_new(tmp_path):
+    network, options = quick_network(), {"checkpoint_dir": tmp_path, "n_together": 6}
+    first = fit(network, (1, 100), **options)
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("fit-*")}
+    assert len(kept) == 4
+    more = fit(network, (1, 10, 100), **options)
+    assert len(list(tmp_path.glob("fit-*"))) == 6
+    assert all(path.stat().st_mtime_ns == changed for path, changed in kept.items())
+    np.testing.assert_array_equal(more.test_psnr_[[0, 2]], first.test_psnr_)
+    same_measures(more, fit(network, (1, 10, 100), **options))
+
+
+@pytest.mark.parametrize(
+    ("estimator", "message"),
+    [
+        (EmpiricalDenoiser(), "is none"),
+        (make_pipeline(quick_network()), "is none"),
+        (DNNDenoiser(lambda channels: BFCNN(channels)), "architecture is <function"),
+        (quick_network(early_stopping=True), "early_stopping=True"),
+        (quick_network().set_callbacks(ProgressBar()), "callbacks of its own"),
+    ],
+)
+def test_what_cannot_be_trained_in_one_pass(estimator, message):
+    with pytest.raises(ValueError, match=f"(?s)n_together=2 takes .*{message}"):
+        fit(estimator, n_together=2)
+
+
 class Recorder:
     """Callback that writes where a task begins and ends, into a file."""
 
@@ -354,12 +406,14 @@ def test_callbacks_follow_the_sweep(tmp_path, n_jobs):
             assert lines.count(f"{event} DNNDenoiser N = {size}") == 2
     assert sum(line.startswith("end DNNDenoiser steps") for line in lines) == 4 * 30
 
-    recorder.path.unlink()
-    analyzer.fit(DISKS, X_test=TEST)
-    for event in ("begin", "end"):
-        for size in (1, 10):
-            name = f"{event} GeneralizationAnalyzer N = {size}"
-            assert recorder.lines().count(name) == 2
+    # Fits that were kept, and networks that are trained in one pass, have no steps.
+    for parameters in ({}, {"n_together": 2, "checkpoint_dir": None}):
+        recorder.path.unlink()
+        analyzer.set_params(**parameters).fit(DISKS, X_test=TEST)
+        for event in ("begin", "end"):
+            for size in (1, 10):
+                name = f"{event} GeneralizationAnalyzer N = {size}"
+                assert recorder.lines().count(name) == 2
 
 
 def test_progress_bars(capsys):

@@ -1,10 +1,12 @@
 import copy
+from functools import partial
 
 import pytest
 import torch
 
-from sklearn_gahb.networks import BFCNN, BiasFreeBatchNorm2d, UNet
+from sklearn_gahb.networks import BFCNN, BiasFreeBatchNorm2d, DilatedUNet, UNet
 from sklearn_gahb.networks._layers import calibrate_norms
+from sklearn_gahb.networks._stacked import stack_networks, unstack_networks
 
 
 @pytest.fixture
@@ -108,3 +110,41 @@ def test_calibrated_norms_begin_as_identities(bias, generator):
         expected = without_norms(noisy)
         torch.testing.assert_close(network.eval()(noisy), expected)
         torch.testing.assert_close(network.train()(noisy), expected)
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize(
+    "make",
+    [
+        partial(UNet, 2, width=3, n_scales=2),
+        partial(BFCNN, 2, width=3, depth=4),
+        partial(DilatedUNet, 2, width=3),
+    ],
+)
+def test_stacks_are_their_networks_side_by_side(make, bias, generator):
+    """Outputs, gradients and statistics of three, in one pass and one by one."""
+    networks = [make(bias=bias).double() for _ in range(3)]
+    for network in networks:
+        for parameter in network.parameters():
+            parameter.data.normal_(std=0.3, generator=generator)
+    y = torch.randn(4, 6, 9, 10, dtype=torch.float64, generator=generator)
+    stacked = stack_networks(networks)
+    expected = torch.cat(
+        [network(part) for network, part in zip(networks, y.chunk(3, 1), strict=True)],
+        dim=1,
+    )
+    outputs = stacked(y)
+    torch.testing.assert_close(outputs, expected)
+
+    expected.square().sum().backward()
+    outputs.square().sum().backward()
+    for parameter in stacked.parameters():
+        parameter.data = parameter.grad
+    copies = copy.deepcopy(networks)
+    unstack_networks(stacked, copies)
+    for one, network in zip(copies, networks, strict=True):
+        gradients = [parameter.grad for parameter in network.parameters()]
+        torch.testing.assert_close(list(one.parameters()), gradients)
+        torch.testing.assert_close(
+            dict(one.named_buffers()), dict(network.named_buffers())
+        )

@@ -59,9 +59,11 @@ def test_psnr_is_that_of_the_card(name):
     if name == "photos-grey" and not (get_data_home() / "set68").is_dir():
         pytest.skip("needs the photographs of fetch_bsd68 in SKLEARN_GAHB_DATA")
     claimed = pretrained_card(name)["psnr"]
-    X = images_of(name)
-    curve = psnr_curve(load_pretrained(name), X, claimed["noise_std"], random_state=0)
-    np.testing.assert_allclose(curve.output_psnr, claimed["output_psnr"], atol=0.02)
+    # 68 photographs take a quarter of a minute a level: only that at 25 of 255.
+    some = slice(1, 2) if name == "photos-grey" else slice(None)
+    levels, expected = claimed["noise_std"][some], claimed["output_psnr"][some]
+    curve = psnr_curve(load_pretrained(name), images_of(name), levels, random_state=0)
+    np.testing.assert_allclose(curve.output_psnr, expected, atol=0.02)
 
 
 @pytest.mark.parametrize("name", ["disks", "c-alpha-2", "c-alpha-4"])

@@ -41,9 +41,9 @@ class Preset:
 
 
 PRESETS = {
-    # Minutes on two cores.
+    # Up to half an hour on two cores.
     "laptop": Preset(
-        32, 16, 2, 1200, 32, 5e-3, "one_cycle", 10_000, (1, 10, 100, 1000, 10_000)
+        32, 16, 2, 5000, 32, 5e-3, "one_cycle", 10_000, (1, 10, 100, 1000, 10_000)
     ),
     # An hour or two on one GPU.
     "gpu": Preset(

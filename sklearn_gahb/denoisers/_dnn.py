@@ -2,9 +2,11 @@
 
 import copy
 import math
+from collections.abc import Iterator
 from contextlib import nullcontext, suppress
 from itertools import islice
 from numbers import Integral, Real
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -29,6 +31,28 @@ from ..networks._noise_from_image import NoiseFromImage
 from ._base import BaseDenoiser, FitInterrupted
 from ._linearize import linearize_frozen
 from ._tiles import denoise_in_tiles
+
+
+class Prepared(NamedTuple):
+    """What a training begins with.
+
+    Attributes
+    ----------
+    network : torch.nn.Module
+    pairs : iterator of (noisy, noise)
+        Batches to train on.
+    first : Tensor of shape (batch_size, channels, height, width)
+        Noisy images of a batch that came before them.
+    validation_pairs : list of (noisy, noise)
+    train : ndarray of int of shape (n_images,)
+        The images to train on.
+    """
+
+    network: torch.nn.Module
+    pairs: Iterator
+    first: torch.Tensor
+    validation_pairs: list
+    train: np.ndarray
 
 
 class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
@@ -378,10 +402,38 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         return super().fit(X, y)
 
     def _fit(self, clean, noisy):
-        levels = training.check_noise_range(self.train_noise_std)
-        training.check_sizes(clean, self.patch_size)
         if is_shared():
             check_agreement(self._described(clean, noisy), self.batch_size)
+        prepared = self._prepare(clean, noisy)
+        network, train = prepared.network, prepared.train
+        log = training.TrainingLog()
+        looks = self._train(
+            network, prepared.pairs, log, prepared.first, prepared.validation_pairs
+        )
+        # A denoiser scores clean images beside labels, which it ignores.
+        X, y = (clean, None) if noisy is None else (noisy, clean)
+        data = {
+            "X": lambda: X.take(train),
+            "y": lambda: np.zeros(len(train)) if y is None else y.take(train),
+            "reconstruction_attributes": lambda: {
+                "network_": copy.deepcopy(network).eval()
+            },
+        }
+        try:
+            with synchronised_norms(network) if is_shared() else nullcontext():
+                self._follow(looks, data)
+        except KeyboardInterrupt as interrupt:
+            # Other processes wait for this one, and would for ever.
+            if not log.is_finite() or is_shared():
+                raise
+            self._store(network, log, train)
+            raise FitInterrupted from interrupt
+        self._store(network, log, train)
+
+    def _prepare(self, clean, noisy):
+        """What training begins with."""
+        levels = training.check_noise_range(self.train_noise_std)
+        training.check_sizes(clean, self.patch_size)
         device = resolve_device(self.device)
         rng = broadcast_object(check_random_state(self.random_state))
         train, validation = training.split_indices(
@@ -419,8 +471,12 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         check_network(network, first[:1])
         if self._starts_afresh() and self.architecture in ("unet", "bf_cnn"):
             calibrate_norms(network, first)
-        log = training.TrainingLog()
-        looks = training.train(
+        return Prepared(network, pairs, first, validation_pairs, train)
+
+    def _train(self, network, pairs, log, first, validation_pairs=(), n_networks=1):
+        """Steps of training, as the parameters ask for them."""
+        device = first.device
+        return training.train(
             network,
             pairs,
             log,
@@ -431,26 +487,8 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
             compile=self._compiles(network, first),
             validation_pairs=validation_pairs,
             patience=self.n_iter_no_change,
+            n_networks=n_networks,
         )
-        # A denoiser scores clean images beside labels, which it ignores.
-        X, y = (clean, None) if noisy is None else (noisy, clean)
-        data = {
-            "X": lambda: X.take(train),
-            "y": lambda: np.zeros(len(train)) if y is None else y.take(train),
-            "reconstruction_attributes": lambda: {
-                "network_": copy.deepcopy(network).eval()
-            },
-        }
-        try:
-            with synchronised_norms(network) if is_shared() else nullcontext():
-                self._follow(looks, data)
-        except KeyboardInterrupt as interrupt:
-            # Other processes wait for this one, and would for ever.
-            if not log.is_finite() or is_shared():
-                raise
-            self._store(network, log, train)
-            raise FitInterrupted from interrupt
-        self._store(network, log, train)
 
     def _compiles(self, network, batch):
         if self.compile != "auto":

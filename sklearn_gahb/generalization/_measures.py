@@ -8,6 +8,8 @@ from ..sampling import density_gap
 
 # Of train over test PSNR in dB: memorising above, generalising below.
 LARGEST_GAP, SMALLEST_GAP = 3.0, 1.0
+# What a denoiser must gain over the noisy images to have learned something, in dB.
+LEAST_GAIN = 1.0
 
 
 def mean_over_pairs(function, outputs):
@@ -98,10 +100,9 @@ def regimes(train_psnr, test_psnr, agreement, variance, noisy_psnr):
     train_psnr, test_psnr = (one.mean(axis=(1, 2)) for one in (train_psnr, test_psnr))
     agrees = agreement.mean(axis=1) > test_psnr
     names = np.full(len(gap), "in transition", dtype=object)
-    names[(gap > LARGEST_GAP) & (train_psnr > noisy_psnr.mean())] = "memorising"
-    names[(gap < SMALLEST_GAP) & agrees & (test_psnr > noisy_psnr.mean())] = (
-        "generalising"
-    )
+    least = noisy_psnr.mean() + LEAST_GAIN
+    names[(gap > LARGEST_GAP) & (train_psnr > least)] = "memorising"
+    names[(gap < SMALLEST_GAP) & agrees & (test_psnr > least)] = "generalising"
     return names
 
 

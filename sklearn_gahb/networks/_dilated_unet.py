@@ -1,8 +1,9 @@
 """The UNet of Mohan, Kadkhodaie, Simoncelli and Fernandez-Granda."""
 
-import torch
 from torch import nn
 from torch.nn import functional as F
+
+from ._layers import join_features
 
 
 class DilatedUNet(nn.Module):
@@ -37,6 +38,9 @@ class DilatedUNet(nn.Module):
     torch.Size([2, 3, 9, 12])
     """
 
+    # How many are side by side, in training.
+    n_networks = 1
+
     def __init__(self, channels=1, *, width=32, bias=False):
         super().__init__()
         # Pixels further apart than the sum of the reaches of the layers: 2 + 1 + 1 at
@@ -63,5 +67,5 @@ class DilatedUNet(nn.Module):
         x = self.relus[4](self.conv5(x))
         x = self.relus[5](self.conv6(x))
         x = self.relus[6](self.conv7(x))
-        x = self.relus[7](self.conv8(torch.cat([x, skip], dim=1)))
+        x = self.relus[7](self.conv8(join_features(x, skip, self.n_networks)))
         return y - self.conv9(x)[..., :height, :width]

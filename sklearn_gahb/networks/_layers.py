@@ -188,3 +188,14 @@ def last_convolution(in_channels, channels, *, bias):
 def batch_norm(n_channels, *, bias):
     """Make the batch norm that goes with convolutions with or without bias."""
     return nn.BatchNorm2d(n_channels) if bias else BiasFreeBatchNorm2d(n_channels)
+
+
+def join_features(x, skip, n_networks):
+    """Features (n, channels, height, width) of two tensors, network by network."""
+    if n_networks == 1:
+        return torch.cat([x, skip], dim=1)
+    # Channels last, as they are in memory.
+    parts = [
+        part.permute(0, 2, 3, 1).unflatten(3, (n_networks, -1)) for part in (x, skip)
+    ]
+    return torch.cat(parts, dim=4).flatten(3).permute(0, 3, 1, 2)

@@ -1,10 +1,9 @@
 """The UNet of Kadkhodaie, Guth, Simoncelli and Mallat."""
 
-import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ._layers import batch_norm, convolution, last_convolution
+from ._layers import batch_norm, convolution, join_features, last_convolution
 
 
 class UNet(nn.Module):
@@ -44,6 +43,9 @@ class UNet(nn.Module):
     >>> network(torch.zeros(2, 1, 20, 30)).shape
     torch.Size([2, 1, 20, 30])
     """
+
+    # How many are side by side, in training.
+    n_networks = 1
 
     def __init__(self, channels=1, *, width=64, n_scales=3, bias=False):
         super().__init__()
@@ -104,7 +106,7 @@ class UNet(nn.Module):
             x = self.pool(x)
         x = self.mid_block(x)
         for upsample, block in zip(self.upsample, self.decoder, strict=True):
-            x = block(torch.cat([upsample(x), skips.pop()], dim=1))
+            x = block(join_features(upsample(x), skips.pop(), self.n_networks))
         return x[..., :height, :width]
 
 

@@ -1,9 +1,10 @@
-"""One subset of one size: fit, denoise and sample, each kept when it is done."""
+"""Fits of a sweep: train, denoise and sample, each kept when it is done."""
 
 import copy
 import math
 import socket
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import clone
@@ -15,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._images import as_images, check_numbers
 from ..denoisers import BandletOracle
 from ..denoisers._as_denoise import unwrap
+from ..denoisers._together import fit_together
 from ..metrics import psnr
 from ..noise import add_noise
 from ._keys import digest
@@ -84,12 +86,11 @@ class SubsetResult:
     reports: list = field(default_factory=list)
 
 
-def run_subset(sweep, estimator, X_train, key, context):
-    """Fit on a subset, measure and sample; what was kept is not done again.
+class Task(NamedTuple):
+    """One fit of a sweep.
 
-    Parameters
+    Attributes
     ----------
-    sweep : Sweep
     estimator : estimator
         Not fitted, with seeds of its own.
     X_train : ndarray
@@ -97,33 +98,73 @@ def run_subset(sweep, estimator, X_train, key, context):
     key : str
         Tells the estimator and the images.
     context : sklearn.callback.CallbackContext
-        Of this task.
+    """
+
+    estimator: object
+    X_train: np.ndarray
+    key: str
+    context: object
+
+
+def run_tasks(sweep, tasks):
+    """Fit on subsets, measure and sample; what was kept is not done again.
+
+    Parameters
+    ----------
+    sweep : Sweep
+    tasks : list of Task
+        Networks of several are trained in one pass.
 
     Returns
     -------
-    result : SubsetResult
+    results : list of SubsetResult
     """
     store = Store(sweep.folder)
     # Callbacks speak over a socket of their host, and are left off on others.
     is_followed = socket.gethostname() == sweep.host
-    task = {"estimator": sweep.analyzer, "X": X_train}
-    fitted = store.load(f"fit-{key}")
-    if fitted is None:
+    fitted = [store.load(f"fit-{task.key}") for task in tasks]
+    missing = [i for i, one in enumerate(fitted) if one is None]
+    if len(tasks) == 1 and missing:
+        fitted = [fit_one(sweep, tasks[0], is_followed)]
+    else:
         if is_followed:
-            with context.propagate_callback_context(estimator):
-                context.call_on_fit_task_begin(**task)
-                fitted = estimator.fit(X_train)
-        else:
-            fitted = estimator.fit(X_train)
-        store.save(f"fit-{key}", fitted)
-    elif is_followed:
-        context.call_on_fit_task_begin(**task)
+            for task in tasks:
+                task.context.call_on_fit_task_begin(
+                    estimator=sweep.analyzer, X=task.X_train
+                )
+        if missing:
+            image_sets = [tasks[i].X_train for i in missing]
+            fit_together([tasks[i].estimator for i in missing], image_sets)
+        for i in missing:
+            fitted[i] = tasks[i].estimator
+    for i in missing:
+        store.save(f"fit-{tasks[i].key}", fitted[i])
 
+    results = []
+    for task, estimator in zip(tasks, fitted, strict=True):
+        results.append(measure(sweep, task, estimator, store))
+        if is_followed:
+            task.context.call_on_fit_task_end(estimator=sweep.analyzer, X=task.X_train)
+    results[0].reports += store.reports
+    return results
+
+
+def fit_one(sweep, task, is_followed):
+    """Fit, with the steps of the estimator as parts of the task of the sweep."""
+    if not is_followed:
+        return task.estimator.fit(task.X_train)
+    with task.context.propagate_callback_context(task.estimator):
+        task.context.call_on_fit_task_begin(estimator=sweep.analyzer, X=task.X_train)
+        return task.estimator.fit(task.X_train)
+
+
+def measure(sweep, task, fitted, store):
+    """Denoise and sample."""
     measured = store.get(
-        "psnr-" + digest(key, sweep.test_key),
+        "psnr-" + digest(task.key, sweep.test_key),
         lambda: measure_psnr(
             fitted,
-            X_train[: sweep.n_train_images],
+            task.X_train[: sweep.n_train_images],
             sweep.X_test,
             sweep.levels,
             sweep.noise_seed,
@@ -132,12 +173,10 @@ def run_subset(sweep, estimator, X_train, key, context):
     samples = None
     if sweep.n_samples:
         samples = store.get(
-            "samples-" + digest(key, sweep.n_samples, sweep.sample_seed),
+            "samples-" + digest(task.key, sweep.n_samples, sweep.sample_seed),
             lambda: draw_images(fitted, sweep.n_samples, sweep.sample_seed),
         )
-    if is_followed:
-        context.call_on_fit_task_end(**task)
-    return SubsetResult(fitted, *measured, samples, store.reports)
+    return SubsetResult(fitted, *measured, samples)
 
 
 def draw_images(estimator, n_samples, seed):
