@@ -334,7 +334,7 @@ def analyzer_sweep():
         lambda: sweep(n_jobs=-1),
         one_after_another,
         plain_one_after_another,
-        n_repeats=3,
+        n_repeats=2,
     )
     what = f"analyzer, 8 networks of width 8, 16x16, {n_steps} steps"
     return [

@@ -33,7 +33,7 @@ analyzer = GeneralizationAnalyzer(
     n_samples=40,
     optimal=DiskPosteriorDenoiser(random_state=0),
     duplicates="ignore",
-    n_jobs=2,
+    n_together=8,
     random_state=0,
 ).fit(X, X_test=X_test)
 

@@ -59,7 +59,7 @@ analyzers = {
         noise_std=[0.05, 0.1, 0.3],
         n_samples=20 if name == "network" else 0,
         duplicates="remove",
-        n_jobs=2,
+        n_together=8 if name == "network" else 1,
         random_state=0,
     ).fit(X, groups=groups, X_test=X_test)
     for name, denoiser in denoisers.items()

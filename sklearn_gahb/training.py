@@ -67,7 +67,7 @@ def split_indices(n_samples, n_train, validation_fraction, rng):
         warnings.warn(
             f"n_train_samples={n_train} is larger than the {n_left} images there are "
             "to train on; all of them are taken.",
-            stacklevel=6,
+            stacklevel=8,
         )
     return permutation[:n_left][:n_train], permutation[n_left:]
 
@@ -185,8 +185,8 @@ class TrainingLog:
 
     Attributes
     ----------
-    losses : list of Tensor of shape () or (n_networks,)
-        Mean squared error of each step, on the device of the network.
+    losses : list of Tensor of shape (n_networks,)
+        Mean squared errors of each step, on the device of the network.
     validation_losses : list of float
         Loss on the validation pairs, at each look.
     best_state : dict or None
@@ -318,21 +318,22 @@ def _steps(
 
 
 def mean_squared_errors(estimate, noise, n_networks):
-    """Mean squared error, of shape (), or of each network of a stack, (n_networks,)."""
-    if n_networks == 1:
-        return F.mse_loss(estimate, noise)
+    """Mean squared error of each network of a stack, of shape (n_networks,)."""
     errors = F.mse_loss(estimate, noise, reduction="none")
     return errors.unflatten(1, (n_networks, -1)).mean(dim=(0, 2, 3, 4))
 
 
 def _check_finite(losses, start, learning_rate):
-    finite = torch.stack(losses[start:]).isfinite().reshape(len(losses) - start, -1)
-    finite = finite.all(dim=1)
-    if not finite.all():
-        step = start + int((~finite).int().argmax()) + 1
+    # (n_steps, n_networks)
+    broken = ~torch.stack(losses[start:]).isfinite()
+    if broken.any():
+        step, number = (int(index[0]) for index in broken.nonzero(as_tuple=True))
+        n_networks = broken.shape[1]
+        which = f" of network {number + 1} of {n_networks}" if n_networks > 1 else ""
         raise ValueError(
-            f"The training loss is not finite at step {step}. Try a smaller "
-            f"learning_rate than {learning_rate}, and check the range of the images."
+            f"The training loss{which} is not finite at step {start + step + 1}. Try a "
+            f"smaller learning_rate than {learning_rate}, and check the range of the "
+            "images."
         )
 
 

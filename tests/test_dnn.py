@@ -136,8 +136,10 @@ def test_training_sets_are_nested():
 
 
 def test_too_many_training_samples_warn_and_take_all():
-    with pytest.warns(UserWarning, match="n_train_samples=81 is larger than the 80"):
+    message = "n_train_samples=81 is larger than the 80"
+    with pytest.warns(UserWarning, match=message) as records:
         denoiser = tiny(n_train_samples=81).fit(TRAIN)
+    assert records[0].filename == __file__
     assert len(denoiser.train_indices_) == 80
 
 

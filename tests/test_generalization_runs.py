@@ -321,10 +321,8 @@ def test_in_one_pass_up_to_rounding(network):
     close_measures(alone, together)
     for row in zip(alone.estimators_, together.estimators_, strict=True):
         for one, other in zip(*row, strict=True):
-            assert one.get_params() == other.get_params()
             np.testing.assert_allclose(one.loss_curve_, other.loss_curve_, rtol=1e-4)
             assert one.train_indices_.tolist() == other.train_indices_.tolist()
-            assert all(p.grad is None for p in other.network_.parameters())
 
 
 def test_one_pass_trains_only_what_is_new(tmp_path):
@@ -337,20 +335,23 @@ def test_one_pass_trains_only_what_is_new(tmp_path):
     assert all(path.stat().st_mtime_ns == changed for path, changed in kept.items())
     np.testing.assert_array_equal(more.test_psnr_[[0, 2]], first.test_psnr_)
     same_measures(more, fit(network, (1, 10, 100), **options))
+    # One alone is a pass too.
+    next(iter(kept)).unlink()
+    close_measures(more, fit(network, (1, 10, 100), **options))
 
 
 @pytest.mark.parametrize(
     ("estimator", "message"),
     [
-        (EmpiricalDenoiser(), "is none"),
-        (make_pipeline(quick_network()), "is none"),
+        (EmpiricalDenoiser(), "of type EmpiricalDenoiser"),
+        (make_pipeline(quick_network()), "of type Pipeline"),
         (DNNDenoiser(lambda channels: BFCNN(channels)), "architecture is <function"),
         (quick_network(early_stopping=True), "early_stopping=True"),
         (quick_network().set_callbacks(ProgressBar()), "callbacks of its own"),
     ],
 )
 def test_what_cannot_be_trained_in_one_pass(estimator, message):
-    with pytest.raises(ValueError, match=f"(?s)n_together=2 takes .*{message}"):
+    with pytest.raises(ValueError, match=f"n_together=2 takes .*{message}"):
         fit(estimator, n_together=2)
 
 
@@ -407,7 +408,7 @@ def test_callbacks_follow_the_sweep(tmp_path, n_jobs):
     assert sum(line.startswith("end DNNDenoiser steps") for line in lines) == 4 * 30
 
     # Fits that were kept, and networks that are trained in one pass, have no steps.
-    for parameters in ({}, {"n_together": 2, "checkpoint_dir": None}):
+    for parameters in ({}, {"n_together": 3, "checkpoint_dir": None}):
         recorder.path.unlink()
         analyzer.set_params(**parameters).fit(DISKS, X_test=TEST)
         for event in ("begin", "end"):

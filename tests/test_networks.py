@@ -127,6 +127,7 @@ def test_stacks_are_their_networks_side_by_side(make, bias, generator):
     for network in networks:
         for parameter in network.parameters():
             parameter.data.normal_(std=0.3, generator=generator)
+    copies = copy.deepcopy(networks)
     y = torch.randn(4, 6, 9, 10, dtype=torch.float64, generator=generator)
     stacked = stack_networks(networks)
     expected = torch.cat(
@@ -140,7 +141,6 @@ def test_stacks_are_their_networks_side_by_side(make, bias, generator):
     outputs.square().sum().backward()
     for parameter in stacked.parameters():
         parameter.data = parameter.grad
-    copies = copy.deepcopy(networks)
     unstack_networks(stacked, copies)
     for one, network in zip(copies, networks, strict=True):
         gradients = [parameter.grad for parameter in network.parameters()]

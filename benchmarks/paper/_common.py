@@ -68,7 +68,8 @@ def make_parser(description):
     """Options of all scripts."""
     parser = argparse.ArgumentParser(description=description.partition("\n")[0])
     parser.add_argument("--preset", choices=PRESETS, default="laptop")
-    parser.add_argument("--max-steps", type=int, help="instead of the preset's")
+    for name in ("--max-steps", "--width"):
+        parser.add_argument(name, type=int, help="instead of the preset's")
     parser.add_argument(
         "--checkpoint-dir",
         type=Path,
@@ -78,11 +79,10 @@ def make_parser(description):
 
 
 def preset_of(options):
-    """The preset that was chosen, with the steps that were."""
-    preset = PRESETS[options.preset]
-    if options.max_steps is None:
-        return preset
-    return replace(preset, max_steps=options.max_steps)
+    """The preset that was chosen, with the steps and the width that were."""
+    asked = {"max_steps": options.max_steps, "width": options.width}
+    given = {name: value for name, value in asked.items() if value is not None}
+    return replace(PRESETS[options.preset], **given)
 
 
 def trained(denoiser, X, name, options):

@@ -34,7 +34,7 @@ from ._tiles import denoise_in_tiles
 
 
 class Prepared(NamedTuple):
-    """What a training begins with.
+    """Network and images to begin training with.
 
     Attributes
     ----------
@@ -42,17 +42,17 @@ class Prepared(NamedTuple):
     pairs : iterator of (noisy, noise)
         Batches to train on.
     first : Tensor of shape (batch_size, channels, height, width)
-        Noisy images of a batch that came before them.
+        Noisy images of a batch before these, that norms were calibrated with.
     validation_pairs : list of (noisy, noise)
-    train : ndarray of int of shape (n_images,)
-        The images to train on.
+    train : ndarray of int of shape (n_images,) or None
+        Indices of the images to train on; None for a stack.
     """
 
     network: torch.nn.Module
     pairs: Iterator
     first: torch.Tensor
     validation_pairs: list
-    train: np.ndarray
+    train: np.ndarray | None
 
 
 class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
@@ -407,9 +407,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         prepared = self._prepare(clean, noisy)
         network, train = prepared.network, prepared.train
         log = training.TrainingLog()
-        looks = self._train(
-            network, prepared.pairs, log, prepared.first, prepared.validation_pairs
-        )
+        looks = self._train(prepared, log)
         # A denoiser scores clean images beside labels, which it ignores.
         X, y = (clean, None) if noisy is None else (noisy, clean)
         data = {
@@ -431,7 +429,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         self._store(network, log, train)
 
     def _prepare(self, clean, noisy):
-        """What training begins with."""
+        """Draw images, noise and initial weights."""
         levels = training.check_noise_range(self.train_noise_std)
         training.check_sizes(clean, self.patch_size)
         device = resolve_device(self.device)
@@ -473,9 +471,9 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
             calibrate_norms(network, first)
         return Prepared(network, pairs, first, validation_pairs, train)
 
-    def _train(self, network, pairs, log, first, validation_pairs=(), n_networks=1):
+    def _train(self, prepared, log, n_networks=1):
         """Steps of training, as the parameters ask for them."""
-        device = first.device
+        network, pairs, first, validation_pairs, _ = prepared
         return training.train(
             network,
             pairs,
@@ -483,7 +481,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
             n_steps=self.max_steps,
             learning_rate=self.learning_rate,
             schedule=self.schedule,
-            precision=training.resolve_precision(self.precision, device),
+            precision=training.resolve_precision(self.precision, first.device),
             compile=self._compiles(network, first),
             validation_pairs=validation_pairs,
             patience=self.n_iter_no_change,
@@ -543,13 +541,14 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
                 ) from error
         return network
 
-    def _store(self, network, log, train):
+    def _store(self, network, log, train, number=0):
+        """Become fitted; `number` is that of the network in a stack."""
         if log.best_state is not None:
             network.load_state_dict(log.best_state)
         broadcast_state(network)
         network.eval()
         network.zero_grad()
-        losses = torch.stack(log.losses).double().cpu().numpy()
+        losses = torch.stack(log.losses)[:, number].double().cpu().numpy()
         previous = [] if self._starts_afresh() else self.loss_curve_
         self.network_ = network
         self.n_parameters_ = sum(p.numel() for p in network.parameters())

@@ -48,7 +48,14 @@ from ._subsets import (
     draw_pools,
     left_for_test,
 )
-from ._tasks import Sweep, Task, optimal_outputs, reshape_rows, run_tasks
+from ._tasks import (
+    Sweep,
+    Task,
+    optimal_outputs,
+    reshape_rows,
+    run_tasks,
+    split_into_passes,
+)
 
 # Images to test on, of those that are left where none are given.
 N_TEST_IMAGES = 500
@@ -109,13 +116,15 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         :func:`joblib.parallel_config` says otherwise: it is the choice for networks on
         one GPU, which several processes would have to share.
     n_together : int, default=1
-        Number of networks to train in one pass, side by side. The result is the same up
-        to rounding. Small networks spend most of their time on beginning operations:
-        eight of width 8 are trained in half the time on images of 16x16. Networks that
-        fill the processor, from width 16 and images of 32x32 on, gain nothing. Each of
-        the `n_jobs` makes such passes; callbacks follow these, not their steps. Other
-        than 1 it takes a :class:`~sklearn_gahb.DNNDenoiser` with the name of an
-        architecture and without early stopping.
+        Number of networks to train in one pass, side by side; the result is the same up
+        to rounding. On a CPU small networks spend most of their time on beginning
+        operations: XXX.
+        Larger ones, from width 16 and images of 32x32 on, gain nothing, and memory
+        grows with the number. Each of the `n_jobs` makes passes of its own, of fewer
+        networks if there would be none left for some. Callbacks see the networks, not
+        their steps, and a pass that is interrupted is lost as a whole. Other than 1 it
+        takes a :class:`~sklearn_gahb.DNNDenoiser` with the name of an architecture and
+        without early stopping.
     checkpoint_dir : str or path-like, default=None
         Folder that keeps every finished fit, its measures and its samples. A second
         call takes them from there if training images, parameters and source of the
@@ -181,9 +190,10 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         with the closest one of the second.
     regime_ : ndarray of str of shape (n_sizes,)
         By means over subsets and levels: "memorising" where `psnr_gap_` is above 3 dB
-        and the training PSNR at least 1 dB above that of the noisy images;
+        and the training PSNR more than 1 dB above that of the noisy images;
         "generalising" where the gap is under 1 dB, the agreement is above the test
-        PSNR, and that is 1 dB above the PSNR of the noisy images; else "in transition".
+        PSNR, and that is more than 1 dB above that of the noisy images; else "in
+        transition".
         The gap does not count where `variance_` is 0: denoisers that do not depend on
         what they were fitted on. Of few images it depends much on how hard these are.
     transition_size_ : float
@@ -421,16 +431,15 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
                     key = digest(estimator_key(estimator), fingerprint(images))
                 one = context.subcontext(f"N = {len(images)}", task_id=len(tasks))
                 tasks.append(Task(estimator, images, key, one))
-        passes = [
-            tasks[i : i + self.n_together]
-            for i in range(0, len(tasks), self.n_together)
-        ]
+        n_jobs = effective_n_jobs(self.n_jobs)
+        passes = split_into_passes(tasks, Store(sweep.folder), self.n_together, n_jobs)
         # Not more workers than passes, so that each may use its share of the threads.
-        n_jobs = min(effective_n_jobs(self.n_jobs), len(passes))
-        results = Parallel(n_jobs=n_jobs)(
-            delayed(run_tasks)(sweep, one) for one in passes
+        found = Parallel(n_jobs=min(n_jobs, len(passes)))(
+            delayed(run_tasks)(sweep, [tasks[i] for i in one]) for one in passes
         )
-        results = list(chain.from_iterable(results))
+        order = np.argsort(list(chain.from_iterable(passes)))
+        results = list(chain.from_iterable(found))
+        results = [results[i] for i in order]
         for report in [report for result in results for report in result.reports]:
             warnings.warn(report, stacklevel=4)
         context.call_on_fit_task_end(estimator=self)

@@ -49,6 +49,10 @@ class Store:
             self.save(key, result)
         return result
 
+    def has(self, key):
+        """Whether something is kept under a key, damaged or not."""
+        return self.folder is not None and self._path(key).exists()
+
     def load(self, key):
         """What was kept under a key, or None; damaged files are set aside."""
         if self.folder is None:

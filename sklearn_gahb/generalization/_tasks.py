@@ -106,6 +106,19 @@ class Task(NamedTuple):
     context: object
 
 
+def split_into_passes(tasks, store, n_together, n_jobs):
+    """Indices of tasks, in lists of those that are trained in one pass.
+
+    Passes hold up to `n_together` of what is not kept yet, and fewer rather than leave
+    some of `n_jobs` idle; what is kept comes alone.
+    """
+    is_kept = np.array([store.has(f"fit-{task.key}") for task in tasks])
+    missing, kept = np.flatnonzero(~is_kept), np.flatnonzero(is_kept)
+    n_passes = max(math.ceil(len(missing) / n_together), min(n_jobs, len(missing)))
+    passes = np.array_split(missing, n_passes) if n_passes else []
+    return sorted([one.tolist() for one in passes] + kept[:, None].tolist())
+
+
 def run_tasks(sweep, tasks):
     """Fit on subsets, measure and sample; what was kept is not done again.
 
@@ -113,7 +126,7 @@ def run_tasks(sweep, tasks):
     ----------
     sweep : Sweep
     tasks : list of Task
-        Networks of several are trained in one pass.
+        One, or some whose networks are trained in one pass.
 
     Returns
     -------
@@ -122,10 +135,10 @@ def run_tasks(sweep, tasks):
     store = Store(sweep.folder)
     # Callbacks speak over a socket of their host, and are left off on others.
     is_followed = socket.gethostname() == sweep.host
-    fitted = [store.load(f"fit-{task.key}") for task in tasks]
-    missing = [i for i, one in enumerate(fitted) if one is None]
-    if len(tasks) == 1 and missing:
-        fitted = [fit_one(sweep, tasks[0], is_followed)]
+    kept = [store.load(f"fit-{task.key}") for task in tasks]
+    missing = [task for task, one in zip(tasks, kept, strict=True) if one is None]
+    if missing and sweep.analyzer.n_together == 1:
+        fit_with_steps(sweep, missing[0], is_followed)
     else:
         if is_followed:
             for task in tasks:
@@ -133,33 +146,34 @@ def run_tasks(sweep, tasks):
                     estimator=sweep.analyzer, X=task.X_train
                 )
         if missing:
-            image_sets = [tasks[i].X_train for i in missing]
-            fit_together([tasks[i].estimator for i in missing], image_sets)
-        for i in missing:
-            fitted[i] = tasks[i].estimator
-    for i in missing:
-        store.save(f"fit-{tasks[i].key}", fitted[i])
+            fit_together(
+                [task.estimator for task in missing], [task.X_train for task in missing]
+            )
+    for task in missing:
+        store.save(f"fit-{task.key}", task.estimator)
 
     results = []
-    for task, estimator in zip(tasks, fitted, strict=True):
-        results.append(measure(sweep, task, estimator, store))
+    for task, one in zip(tasks, kept, strict=True):
+        fitted = task.estimator if one is None else one
+        results.append(measure(sweep, task, fitted, store))
         if is_followed:
             task.context.call_on_fit_task_end(estimator=sweep.analyzer, X=task.X_train)
     results[0].reports += store.reports
     return results
 
 
-def fit_one(sweep, task, is_followed):
-    """Fit, with the steps of the estimator as parts of the task of the sweep."""
+def fit_with_steps(sweep, task, is_followed):
+    """Fit; callbacks see the steps of the estimator as parts of the task."""
     if not is_followed:
-        return task.estimator.fit(task.X_train)
+        task.estimator.fit(task.X_train)
+        return
     with task.context.propagate_callback_context(task.estimator):
         task.context.call_on_fit_task_begin(estimator=sweep.analyzer, X=task.X_train)
-        return task.estimator.fit(task.X_train)
+        task.estimator.fit(task.X_train)
 
 
 def measure(sweep, task, fitted, store):
-    """Denoise and sample."""
+    """SubsetResult of a fitted estimator; what was kept is not measured again."""
     measured = store.get(
         "psnr-" + digest(task.key, sweep.test_key),
         lambda: measure_psnr(

@@ -1,7 +1,6 @@
 """Several networks of one architecture as one, to be trained in one pass."""
 
 import copy
-from itertools import chain
 
 import torch
 from torch import nn
@@ -13,7 +12,9 @@ def stack_networks(networks):
     """Put networks side by side: their channels one after the other, in groups.
 
     A small network spends its time on beginning operations rather than on carrying them
-    out; those of several begin once.
+    out; those of several begin once. :func:`torch.func.vmap` would call the same
+    grouped convolutions, but takes neither norms that update their statistics in place
+    nor an autograd function without a rule for it.
 
     Parameters
     ----------
@@ -33,10 +34,14 @@ def stack_networks(networks):
             module.groups = n_networks
             module.in_channels *= n_networks
             module.out_channels *= n_networks
+        if isinstance(module, nn.BatchNorm2d):
+            module.num_features *= n_networks
         if hasattr(module, "n_networks"):
             module.n_networks = n_networks
         peers = [network.get_submodule(path) for network in networks]
         for name, tensor in _own_tensors(module):
+            if _is_common(tensor):
+                continue
             parts = [getattr(peer, name).detach() for peer in peers]
             joined = torch.cat(parts, _axis_of_channels(module))
             is_parameter = isinstance(tensor, nn.Parameter)
@@ -50,17 +55,25 @@ def unstack_networks(stacked, networks):
     for path, module in stacked.named_modules():
         peers = [network.get_submodule(path) for network in networks]
         for name, tensor in _own_tensors(module):
-            parts = tensor.chunk(len(networks), _axis_of_channels(module))
+            if _is_common(tensor):
+                parts = [tensor] * len(networks)
+            else:
+                parts = tensor.chunk(len(networks), _axis_of_channels(module))
             for peer, part in zip(peers, parts, strict=True):
                 getattr(peer, name).copy_(part)
 
 
 def _own_tensors(module):
-    """Names and tensors that have channels; norms of torch count batches besides."""
-    own = chain(
-        module.named_parameters(recurse=False), module.named_buffers(recurse=False)
-    )
-    return [(name, tensor) for name, tensor in own if tensor.ndim > 0]
+    # Listed, for they are replaced on the way.
+    return [
+        *module.named_parameters(recurse=False),
+        *module.named_buffers(recurse=False),
+    ]
+
+
+def _is_common(tensor):
+    """Whether it has no channels: the number of batches that norms of torch saw."""
+    return tensor.ndim == 0
 
 
 def _axis_of_channels(module):
