@@ -2,11 +2,12 @@
 
     python benchmarks/table.py [--cases NAME ...] [--output benchmarks/results/cpu]
 
-writes a Markdown table and JSON. Both ways run in one process, in turns; seconds are
-medians. The floor is the time that this machine needs for the operations (at the rate
-of a large matrix product in the same precision) or, where these are few, for reading
-the input and writing the output (at the rate of a large copy). Memory is what the peak
-of the process grows by in the package's way. About ten minutes on two cores.
+writes a Markdown table and JSON; rows of cases that are not named stay as they are.
+Both ways run in one process, in turns; seconds are medians. The floor is the time that
+this machine needs for the operations (at the rate of a large matrix product or
+convolution in the same precision) or, where these are few, for reading the input and
+writing the output (at the rate of a large copy). Memory is what the peak of the process
+grows by in the package's way. About a quarter of an hour on two cores.
 """
 
 import argparse
@@ -15,7 +16,7 @@ import multiprocessing
 import platform
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from time import perf_counter
 
@@ -90,7 +91,7 @@ def copy_rate():
     source = torch.rand(64 * 2**20)
     target = torch.empty_like(source)
     times = []
-    for _ in range(5):
+    for _ in range(20):
         start = perf_counter()
         target.copy_(source)
         times.append(perf_counter() - start)
@@ -393,7 +394,8 @@ def as_markdown(machine, rows):
         "| what | against | ratio | package | other | floor | memory |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for row in rows:
+    for found in chain.from_iterable(rows.values()):
+        row = Row(**{key: value for key, value in found.items() if key != "ratio"})
         reached = "" if row.floor is None else f"{100 * row.floor / row.cost:.0f} %"
         memory = "" if row.memory is None else f"{row.memory:.0f} MiB"
         lines.append(
@@ -403,13 +405,19 @@ def as_markdown(machine, rows):
     return "\n".join(lines) + "\n"
 
 
+def read(path):
+    """Rows that were written before, by case."""
+    if not path.with_suffix(".json").exists():
+        return {}
+    return json.loads(path.with_suffix(".json").read_text())["rows"]
+
+
 def write(path, machine, rows):
-    """Markdown and JSON of the rows so far."""
+    """Markdown and JSON of rows by case."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.with_suffix(".md").write_text(as_markdown(machine, rows))
-    as_dicts = [asdict(row) | {"ratio": row.ratio} for row in rows]
-    content = json.dumps({"machine": machine, "rows": as_dicts}, indent=2)
+    content = json.dumps({"machine": machine, "rows": rows}, indent=2)
     path.with_suffix(".json").write_text(content + "\n")
+    path.with_suffix(".md").write_text(as_markdown(machine, rows))
 
 
 if __name__ == "__main__":
@@ -424,13 +432,14 @@ if __name__ == "__main__":
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
     }
-    rows = []
+    kept = read(arguments.output)
     for name in arguments.cases:
         # A process of its own, so that memory is that of this case.
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
             found = pool.submit(measure, name).result()
         for row in found:
             print(f"{row.what}: {row.ratio:.2f}x {row.other}", flush=True)
-        rows += found
+        kept[name] = [asdict(row) | {"ratio": row.ratio} for row in found]
+        rows = {name: kept[name] for name in CASES if name in kept}
         write(arguments.output, machine, rows)
     print(f"\n{as_markdown(machine, rows)}")

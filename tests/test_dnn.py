@@ -342,6 +342,13 @@ class MovedTo(torch.nn.Module):
         return self
 
 
+def test_a_copy_shares_the_network(fitted):
+    """The analyzer makes one for every noise level."""
+    other = copy.copy(fitted).set_params(noise_std=0.3)
+    assert other.network_ is fitted.network_
+    assert fitted.noise_std != 0.3
+
+
 def test_unpickles_in_another_process(fitted, tmp_path):
     (tmp_path / "denoiser.pickle").write_bytes(pickle.dumps(fitted))
     np.save(tmp_path / "test.npy", TEST)

@@ -598,6 +598,12 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         parameter = next(self.network_.parameters(), None)
         return resolve_device(self.device) if parameter is None else parameter.device
 
+    def __copy__(self):
+        # Of the same network, which a pickle has a copy of.
+        other = type(self).__new__(type(self))
+        vars(other).update(vars(self))
+        return other
+
     def __getstate__(self):
         state = dict(super().__getstate__())
         if "network_" in state:
