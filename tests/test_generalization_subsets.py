@@ -185,6 +185,9 @@ def test_bad_input():
         analyse(WienerDenoiser(), n_subsets=1).fit(DISKS)
     with pytest.raises(ValueError, match=r"groups has shape \(3,\)"):
         analyse(WienerDenoiser()).fit(DISKS, groups=[1, 2, 3])
+    for none in (None, np.nan):
+        with pytest.raises(ValueError, match="for 1 images, the first at index 2;"):
+            analyse(WienerDenoiser()).fit(DISKS, groups=[1, 2, none] + [3] * 497)
     with pytest.raises(ValueError, match="groups has 1 different values"):
         analyse(WienerDenoiser()).fit(DISKS, groups=np.zeros(500))
     with pytest.raises(ValueError, match=r"y holds images; .* as X_test="):

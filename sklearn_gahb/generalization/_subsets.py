@@ -114,6 +114,12 @@ def check_groups(groups, n_images):
             f"groups has shape {groups.shape}; it must name one for each of the "
             f"{n_images} images in X."
         )
+    missing = [i for i, one in enumerate(groups.tolist()) if one is None or one != one]
+    if missing:
+        raise ValueError(
+            f"groups names none (None or NaN) for {len(missing)} images, the first at "
+            f"index {missing[0]}; name one for each image in X."
+        )
     return groups
 
 
