@@ -2,7 +2,7 @@
 
     python benchmarks/table.py [--cases NAME ...] [--output benchmarks/results/cpu]
 
-writes a Markdown table and JSON; rows of cases that are not named stay as they are.
+writes a Markdown table and JSON; rows of other cases stay if the machine is the same.
 Both ways run in one process, in turns; seconds are medians. The floor is the time that
 this machine needs for the operations (at the rate of a large matrix product or
 convolution in the same precision) or, where these are few, for reading the input and
@@ -405,11 +405,12 @@ def as_markdown(machine, rows):
     return "\n".join(lines) + "\n"
 
 
-def read(path):
-    """Rows that were written before, by case."""
+def read(path, machine):
+    """Rows by case that were written before on the same machine."""
     if not path.with_suffix(".json").exists():
         return {}
-    return json.loads(path.with_suffix(".json").read_text())["rows"]
+    content = json.loads(path.with_suffix(".json").read_text())
+    return content["rows"] if content["machine"] == machine else {}
 
 
 def write(path, machine, rows):
@@ -432,7 +433,7 @@ if __name__ == "__main__":
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
     }
-    kept = read(arguments.output)
+    kept = read(arguments.output, machine)
     for name in arguments.cases:
         # A process of its own, so that memory is that of this case.
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:

@@ -193,9 +193,9 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         and the training PSNR more than 1 dB above that of the noisy images;
         "generalising" where the gap is under 1 dB, the agreement is above the test
         PSNR, and that is more than 1 dB above that of the noisy images; else "in
-        transition".
-        The gap does not count where `variance_` is 0: denoisers that do not depend on
-        what they were fitted on. Of few images it depends much on how hard these are.
+        transition". The gap does not count where `variance_` is 0: denoisers that do
+        not depend on what they were fitted on. Of few images it depends much on how
+        hard these are.
     transition_size_ : float
         Smallest size from which on samples of two subsets are closer to each other than
         to their training images, in the mean; nan if there is none.
