@@ -5,13 +5,14 @@ Everything else sees float tensors of shape (n, channels, height, width).
 
 import math
 import sys
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from sklearn.utils import check_array, gen_batches
 from sklearn.utils.validation import validate_data
+
+from ._warnings import warn
 
 MAX_CHANNELS = 4
 
@@ -231,11 +232,10 @@ def as_images(X, image_shape=None, name="X"):
     if X.ndim == 2:
         return Images(X, [_rows_as_stack(X, image_shape, name)], name)
     if X.ndim == 3 and X.shape[-1] in (3, 4):
-        warnings.warn(
+        warn(
             f"{name} of shape {tuple(X.shape)} is taken for {X.shape[0]} grey images "
             f"of {X.shape[1]}x{X.shape[2]} pixels. Pass a single colour image as "
-            f"{name}[None].",
-            stacklevel=4,
+            f"{name}[None]."
         )
     return Images(X, [_as_stack(X, name)], name)
 

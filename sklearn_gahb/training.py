@@ -4,7 +4,6 @@ import copy
 import math
 import os
 import shutil
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice, pairwise
@@ -18,6 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ._distributed import broadcast_object, is_shared, mean_over_processes, share_of
 from ._images import is_tensor, to_tensor
+from ._warnings import warn
 
 
 def check_noise_range(train_noise_std):
@@ -64,10 +64,9 @@ def split_indices(n_samples, n_train, validation_fraction, rng):
             "in X and leaves none to train on; pass more, or early_stopping=False."
         )
     if n_train is not None and n_train > n_left:
-        warnings.warn(
+        warn(
             f"n_train_samples={n_train} is larger than the {n_left} images there are "
-            "to train on; all of them are taken.",
-            stacklevel=8,
+            "to train on; all of them are taken."
         )
     return permutation[:n_left][:n_train], permutation[n_left:]
 

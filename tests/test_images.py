@@ -6,6 +6,7 @@ import torch
 from scipy.sparse import csr_array
 from sklearn import config_context
 from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
 
 from sklearn_gahb import (
     DNNDenoiser,
@@ -169,6 +170,16 @@ def test_narrow_stacks_warn(n):
     X = np.ones((8, 8, n))
     with pytest.warns(UserWarning, match=rf"8 grey images of 8x{n} pixels"):
         WaveletThresholdDenoiser(noise_std=0.1).fit(X)
+
+
+@pytest.mark.parametrize("method", ["fit", "transform", "fit_transform", "score"])
+def test_warnings_point_at_the_caller(method):
+    """Through the decorators of scikit-learn, and from inside a pipeline."""
+    denoiser = WaveletThresholdDenoiser(noise_std=0.1).fit(GREY)
+    for estimator in (denoiser, make_pipeline(denoiser)):
+        with pytest.warns(UserWarning, match="8 grey images of 8x3 pixels") as records:
+            getattr(estimator, method)(np.eye(8)[..., None] * np.ones(3))
+        assert {record.filename for record in records} == {__file__}
 
 
 @each_denoiser

@@ -3,7 +3,6 @@
 import operator
 import os
 import struct
-import warnings
 from collections.abc import Sequence
 from numbers import Integral
 from pathlib import Path
@@ -12,7 +11,8 @@ import numpy as np
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import StrOptions, validate_params
 
-from sklearn_gahb._optional import import_optional
+from .._optional import import_optional
+from .._warnings import warn
 
 EXTENSIONS = (
     ".bmp",
@@ -343,8 +343,7 @@ def load_image_folder(
                 f"The first error is: {errors[0]}"
             )
         for error in errors.values():
-            # 3 is the caller, seen through the decorator.
-            warnings.warn(f"{error} It is left out.", stacklevel=3)
+            warn(f"{error} It is left out.")
         filenames = [
             filename for index, filename in enumerate(filenames) if index not in errors
         ]

@@ -9,7 +9,7 @@ from sklearn.datasets import load_sample_images
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
-from sklearn_gahb._optional import import_optional
+from .._optional import import_optional
 
 COLOR_PHOTOS = ("china", "flower")
 GREY_PHOTOS = ("aero", "ascent", "camera")

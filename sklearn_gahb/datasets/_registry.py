@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sklearn.utils._param_validation import validate_params
 
-from sklearn_gahb._optional import import_optional
+from .._optional import import_optional
 
 ENVIRONMENT_VARIABLE = "SKLEARN_GAHB_DATA"
 

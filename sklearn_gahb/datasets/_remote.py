@@ -6,8 +6,9 @@ import numpy as np
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import validate_params
 
-from sklearn_gahb._optional import import_optional
 from sklearn_gahb.datasets._registry import fetch_files, make_registry
+
+from .._optional import import_optional
 
 _BSD400_DESCR = """\
 BSD400

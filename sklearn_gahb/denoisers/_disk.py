@@ -1,6 +1,5 @@
 """The best possible denoiser of disks."""
 
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -9,6 +8,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from .._images import to_tensor
+from .._warnings import warn
 from ..datasets._disks import EDGE_HALF_WIDTH
 from ..datasets._generators import check_range
 from ._base import BaseDenoiser, check_one_size, check_size, refuse_gradients
@@ -168,11 +168,10 @@ class DiskPosteriorDenoiser(BaseDenoiser):
             sizes.append(posterior.effective_sample_size)
         n_few = sum(size < ENOUGH for size in sizes)
         if n_few:
-            warnings.warn(
+            warn(
                 f"The effective sample size is under {ENOUGH} for {n_few} of "
                 f"{len(sizes)} images, and {min(sizes):.0f} at the least: increase "
-                f"n_draws={self.n_draws}, or check noise_std.",
-                stacklevel=2,
+                f"n_draws={self.n_draws}, or check noise_std."
             )
         return y.new_tensor(np.array(means)).reshape(y.shape)
 

@@ -1,7 +1,6 @@
 """Memorise or generalise: estimators fitted on disjoint subsets."""
 
 import socket
-import warnings
 from itertools import chain
 from numbers import Integral, Real
 
@@ -15,6 +14,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from .._doc_link import DOC_LINK_MODULE, DOC_LINK_TEMPLATE
 from .._images import as_images
+from .._warnings import warn
 from ..denoisers._as_denoise import unwrap
 from ..denoisers._together import check_fits_together
 from ._checks import (
@@ -361,11 +361,10 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         if self.checkpoint_dir is not None and not isinstance(
             self.random_state, Integral
         ):
-            warnings.warn(
+            warn(
                 "What is kept in checkpoint_dir will not be found again, for "
                 f"random_state={self.random_state!r} is another one in each call; pass "
-                "an int.",
-                stacklevel=3,
+                "an int."
             )
         Store(self.checkpoint_dir).prepare()
         sweep = Sweep(
@@ -404,14 +403,12 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
 
     def _warn_of_duplicates(self, n_train, n_test):
         if n_train or n_test:
-            warnings.warn(
+            warn(
                 f"{n_train} training images are nearly those of another subset, and "
                 f"{n_test} test images nearly training images (cosine of mean-free "
                 f"images above {self.duplicate_threshold}); duplicates='remove' leaves "
                 "them out.",
                 DuplicateWarning,
-                # Of the method that calls, and of what decorates it.
-                stacklevel=4,
             )
 
     def _run(self, sweep, train, seed):
@@ -441,7 +438,7 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         results = list(chain.from_iterable(found))
         results = [results[i] for i in order]
         for report in [report for result in results for report in result.reports]:
-            warnings.warn(report, stacklevel=4)
+            warn(report)
         context.call_on_fit_task_end(estimator=self)
         n = self.n_subsets
         return [results[i : i + n] for i in range(0, len(results), n)]
@@ -468,13 +465,11 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         )
         too_low = (self.train_psnr_ < noisy_psnr).all(axis=(1, 2))
         if too_low.any():
-            warnings.warn(
+            warn(
                 "At every noise level even training images are worse denoised than "
                 f"noisy for sizes {self.train_sizes_[too_low].tolist()}: the denoisers "
                 "need more training, or intensities or noise_std are in other units "
-                "than [0, 1] (unsigned integers are divided by their largest value).",
-                # Of the methods that call, and of what decorates them.
-                stacklevel=4,
+                "than [0, 1] (unsigned integers are divided by their largest value)."
             )
 
     def _measure_against(self, optimum, rows, sweep):

@@ -1,6 +1,5 @@
 """The basis in which a denoiser shrinks an image."""
 
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -26,6 +25,7 @@ from .._images import (
     is_tensor,
     to_tensor,
 )
+from .._warnings import warn
 from ..denoisers._as_denoise import unwrap
 from ..denoisers._base import check_target, noisy_and_clean, unchanged_on_failure
 from ..metrics import psnr
@@ -421,14 +421,13 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         self._n_features_out = len(self.components_)
         if not decomposition.converged:
             limit = decomposition.residual_limit
-            warnings.warn(
+            warn(
                 f"{(self.residuals_ > limit).sum()} of {len(self.residuals_)} "
                 f"components have not converged after {self.n_products_} products: "
                 f"the largest residual is {self.residuals_.max():.1e}, and tol="
                 f"{self.tol} allows {limit:.1e}. Increase max_products or tol, or take "
                 "fewer components.",
                 ConvergenceWarning,
-                stacklevel=3,
             )
 
     def _check_images(self, X, *, reset):

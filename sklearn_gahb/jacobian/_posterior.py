@@ -1,12 +1,12 @@
 """What the Jacobian tells about the posterior of the clean image."""
 
-import warnings
 from numbers import Integral
 
 import torch
 from sklearn.utils import check_random_state, gen_batches
 from sklearn.utils._param_validation import Interval, validate_params
 
+from .._warnings import warn
 from ._basis import JacobianBasis
 from ._operator import (
     check_noise_std,
@@ -99,11 +99,10 @@ def posterior_std(
         diagonal = (probes * operator.multiply_rows(probes)).mean(0)
     n_negative = int((diagonal < 0).sum())
     if n_negative:
-        warnings.warn(
+        warn(
             f"The diagonal of the Jacobian is negative at {n_negative} of "
             f"{len(diagonal)} values, by up to {-float(diagonal.min()):.1e}: it is "
-            "no covariance there, and taken for 0.",
-            stacklevel=2,
+            "no covariance there, and taken for 0."
         )
     std = noise_std * diagonal.clamp(min=0).sqrt().cpu().numpy()
     return std.reshape(one_image_shape(y, image_shape_of(denoiser)))

@@ -1,6 +1,5 @@
 """Stein's unbiased risk estimate."""
 
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -8,6 +7,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
 
 from .._images import as_images, check_numbers, is_photo_list, is_tensor, to_tensor
+from .._warnings import warn
 from ._operator import JacobianOperator, image_shape_of, images_to_rows, linearize
 from ._posterior import diagonal_of, random_signs
 
@@ -123,11 +123,10 @@ def sure(
     errors = np.array(errors)
     n_bad = (errors <= 0).sum()
     if n_bad:
-        warnings.warn(
+        warn(
             f"The estimated mean squared error of {n_bad} of {len(errors)} images is "
             "not positive: noise_std is too large, the denoiser is not continuous, or "
-            "n_probes is too small for images of this size.",
-            stacklevel=2,
+            "n_probes is too small for images of this size."
         )
     with np.errstate(divide="ignore"):
         estimates = 10 * np.log10(data_range**2 / errors.clip(min=0))

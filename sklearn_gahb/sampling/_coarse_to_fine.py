@@ -1,11 +1,11 @@
 """Coarse-to-fine stochastic ascent, with and without measurements."""
 
 import math
-import warnings
 
 import numpy as np
 import torch
 
+from .._warnings import warn
 from ._evaluate import draw_noise, evaluate
 
 
@@ -85,12 +85,11 @@ def coarse_to_fine(
         follow(step, y, sigma)
         if not len(active):
             return y, n_evaluations
-    warnings.warn(
+    warn(
         f"{len(active)} of {len(y)} images have noise of more than sigma_end="
         f"{sigma_end} left after {max_evaluations} evaluations, up to "
         f"{float(sigma[active].max()):.3g}. Increase max_evaluations or step_size, or "
-        "check that levels and measurements are in the units of the denoiser.",
-        stacklevel=3,
+        "check that levels and measurements are in the units of the denoiser."
     )
     return y, n_evaluations
 
