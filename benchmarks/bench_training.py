@@ -13,6 +13,7 @@ from time import perf_counter
 
 import numpy as np
 import torch
+from _comparison import CPU, peak_rate
 from sklearn.utils import check_random_state
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -24,7 +25,6 @@ from sklearn_gahb.networks import UNet
 from sklearn_gahb.networks._layers import calibrate_norms
 
 LEARNING_RATE = 1e-3
-CPU = torch.device("cpu")
 
 
 class PlainNorm(nn.Module):
@@ -133,28 +133,6 @@ def run(steps):
         times.append(perf_counter() - start)
         start = perf_counter()
     return np.array(losses), float(np.median(times[2:])), times[0]
-
-
-@torch.no_grad()
-def peak_rate(dtype):
-    """Operations a second of a large matrix product or convolution, the faster one.
-
-    They are of different libraries, which favour different processors.
-    """
-    a = torch.rand(2048, 2048).to(dtype)
-    x = torch.rand(8, 256, 32, 32).to(dtype, memory_format=torch.channels_last)
-    layer = nn.Conv2d(256, 256, 3, padding=1, bias=False)
-    layer = layer.to(dtype, memory_format=torch.channels_last)
-    rates = []
-    for operations, function in [
-        (2 * 2048**3, lambda: a @ a),
-        (2 * 9 * 256**2 * 8 * 32**2, lambda: layer(x)),
-    ]:
-        for _ in range(10):
-            start = perf_counter()
-            function()
-            rates.append(operations / (perf_counter() - start))
-    return max(rates)
 
 
 def compare(width, size, batch_size, n_steps):

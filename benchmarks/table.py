@@ -11,91 +11,14 @@ grows by in the package's way. About a quarter of an hour on two cores.
 """
 
 import argparse
-import json
-import multiprocessing
-import platform
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
-from time import perf_counter
 
 import numpy as np
 import torch
+from _comparison import Row, copy_rate, in_turns, peak_rate, processor, run_cases
 
 NOISE_STD = 0.1
-
-
-@dataclass
-class Row:
-    """One comparison. Costs in `unit`, the floor too; memory in MiB."""
-
-    what: str
-    other: str
-    cost: float
-    other_cost: float
-    floor: float | None = None
-    memory: float | None = None
-    unit: str = "s"
-
-    @property
-    def ratio(self):
-        return self.other_cost / self.cost
-
-
-def in_turns(ours, *others, n_repeats=5):
-    """Median seconds of functions that run in turns, and memory that the first adds."""
-    memory = added_memory(ours)
-    for function in others:
-        function()
-    times = []
-    for _ in range(n_repeats):
-        row = []
-        for function in (ours, *others):
-            start = perf_counter()
-            function()
-            row.append(perf_counter() - start)
-        times.append(row)
-    return [float(t) for t in np.median(times, axis=0)], memory
-
-
-def added_memory(function):
-    """MiB by which a call makes the process grow at its peak; None outside Linux."""
-    if not Path("/proc/self/clear_refs").exists():
-        function()
-        return None
-    before = memory_of_process("VmRSS")
-    # Sets the peak to what the process has now.
-    Path("/proc/self/clear_refs").write_text("5")
-    function()
-    return memory_of_process("VmHWM") - before
-
-
-def memory_of_process(name):
-    status = Path("/proc/self/status").read_text()
-    (line,) = [line for line in status.splitlines() if line.startswith(name)]
-    return int(line.split()[1]) / 1024
-
-
-def processor():
-    """Model name of the processor."""
-    if Path("/proc/cpuinfo").exists():
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.machine()
-
-
-def copy_rate():
-    """Bytes a second that a large copy reads and writes."""
-    source = torch.rand(64 * 2**20)
-    target = torch.empty_like(source)
-    times = []
-    for _ in range(20):
-        start = perf_counter()
-        target.copy_(source)
-        times.append(perf_counter() - start)
-    return 2 * source.nbytes / min(times)
 
 
 def train_small():
@@ -143,7 +66,7 @@ def train(width, size, batch_size, n_steps):
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         UNet(width=width).eval()(torch.zeros(batch_size, 1, size, size))
     precision = training.resolve_precision("auto", torch.device("cpu"))
-    floor = 3 * counter.get_total_flops() / plain.peak_rate(precision)
+    floor = 3 * counter.get_total_flops() / peak_rate(precision)
     what = f"training step, width {width}, {size}x{size}, batch {batch_size}"
     return [
         Row(what, "plain eager float32", ours, of_eager, floor, memory),
@@ -210,7 +133,6 @@ def bandlets():
 
 
 def jacobian_basis():
-    from bench_training import peak_rate
     from torch.utils.flop_counter import FlopCounterMode
 
     from sklearn_gahb import GaussianNoise, JacobianBasis
@@ -382,45 +304,6 @@ CASES = {
 }
 
 
-def measure(name):
-    return CASES[name]()
-
-
-def as_markdown(machine, rows):
-    lines = [
-        f"{machine['processor']}, {machine['threads']} threads, torch "
-        f"{machine['torch']}. Ratio: cost of the other way over that of the package.",
-        "",
-        "| what | against | ratio | package | other | floor | memory |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]
-    for found in chain.from_iterable(rows.values()):
-        row = Row(**{key: value for key, value in found.items() if key != "ratio"})
-        reached = "" if row.floor is None else f"{100 * row.floor / row.cost:.0f} %"
-        memory = "" if row.memory is None else f"{row.memory:.0f} MiB"
-        lines.append(
-            f"| {row.what} | {row.other} | {row.ratio:.2f} | {row.cost:.3g} "
-            f"{row.unit} | {row.other_cost:.3g} {row.unit} | {reached} | {memory} |"
-        )
-    return "\n".join(lines) + "\n"
-
-
-def read(path, machine):
-    """Rows by case that were written before on the same machine."""
-    if not path.with_suffix(".json").exists():
-        return {}
-    content = json.loads(path.with_suffix(".json").read_text())
-    return content["rows"] if content["machine"] == machine else {}
-
-
-def write(path, machine, rows):
-    """Markdown and JSON of rows by case."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    content = json.dumps({"machine": machine, "rows": rows}, indent=2)
-    path.with_suffix(".json").write_text(content + "\n")
-    path.with_suffix(".md").write_text(as_markdown(machine, rows))
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
@@ -433,14 +316,4 @@ if __name__ == "__main__":
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
     }
-    kept = read(arguments.output, machine)
-    for name in arguments.cases:
-        # A process of its own, so that memory is that of this case.
-        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-            found = pool.submit(measure, name).result()
-        for row in found:
-            print(f"{row.what}: {row.ratio:.2f}x {row.other}", flush=True)
-        kept[name] = [asdict(row) | {"ratio": row.ratio} for row in found]
-        rows = {name: kept[name] for name in CASES if name in kept}
-        write(arguments.output, machine, rows)
-    print(f"\n{as_markdown(machine, rows)}")
+    run_cases(CASES, arguments.cases, arguments.output, machine)

@@ -1,0 +1,271 @@
+"""The toolkit on a GPU beside plain torch there: a table of ratios.
+
+    python benchmarks/gpu_table.py [--cases NAME ...] [--output benchmarks/results/gpu]
+
+Writes a Markdown table and JSON under the name of the device, as `table.py` does for
+the CPU. The floor is the time of the operations at the rate of a large matrix product
+or convolution in the same precision; memory is that of the device. Without a GPU all
+is a tenth as large and runs on the CPU, to try the script. A quarter of an hour.
+"""
+
+import argparse
+import os
+from itertools import islice, pairwise
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import torch
+from _comparison import Row, added_memory, in_turns, peak_rate, run_cases, synchronise
+from bench_training import PlainUNet, plain_steps
+from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.flop_counter import FlopCounterMode
+
+from sklearn_gahb import (
+    DNNDenoiser,
+    EmpiricalDenoiser,
+    GaussianNoise,
+    GeneralizationAnalyzer,
+    JacobianBasis,
+    as_denoise,
+    training,
+)
+from sklearn_gahb._images import as_images
+from sklearn_gahb.checkpoints import load_pretrained
+from sklearn_gahb.datasets import load_photo_patches, make_disk_images
+from sklearn_gahb.networks import UNet
+from sklearn_gahb.sampling import noise_schedule, sample
+
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+ON_GPU = DEVICE.type == "cuda"
+NOISE_STD = 0.1
+
+
+def scaled(n):
+    return n if ON_GPU else max(2, n // 10)
+
+
+def train_small():
+    return train(16, 32, 64, n_steps=scaled(400))
+
+
+def train_wide():
+    return train(64, 80, scaled(128), n_steps=scaled(100))
+
+
+def train(width, size, batch_size, n_steps):
+    patches = load_photo_patches(size, scaled(4000), random_state=0).images
+    what = f"training step, width {width}, {size}x{size}, batch {batch_size}"
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        UNet(width=width)(torch.zeros(batch_size, 1, size, size))
+    operations = 3 * counter.get_total_flops()
+    floor = operations / peak_rate(training.resolve_precision("auto", DEVICE), DEVICE)
+    plain = plain_seconds_a_step(width, patches, batch_size, n_steps)
+    rows = []
+    for how, compiled in [("eager", False), ("compiled", True)]:
+        ours = []
+
+        def package(compiled=compiled, ours=ours):
+            ours.append(seconds_a_step(width, patches, batch_size, n_steps, compiled))
+
+        memory = added_memory(package, DEVICE)
+        other = "plain eager float32 with a DataLoader"
+        rows.append(Row(f"{what}, {how}", other, ours[0], plain, floor, memory))
+    return rows
+
+
+def seconds_a_step(width, patches, batch_size, n_steps, compiled):
+    """Of the second half, after compilation; images are on the device."""
+    rng = np.random.RandomState(0)
+    batches = training.image_batches(
+        [as_images(patches).to(DEVICE)],
+        np.arange(len(patches)),
+        batch_size=batch_size,
+        rng=rng,
+        device=DEVICE,
+    )
+    generator = torch.Generator(DEVICE).manual_seed(0)
+    looks = training.train(
+        UNet(width=width).to(DEVICE, memory_format=torch.channels_last),
+        training.with_fresh_noise(batches, (0.0, 1.0), "squared", generator),
+        training.TrainingLog(),
+        n_steps=n_steps,
+        learning_rate=1e-3,
+        schedule="constant",
+        precision=training.resolve_precision("auto", DEVICE),
+        compile=compiled,
+        n_looks=2,
+    )
+    return seconds_of_second(looks) / (n_steps - n_steps // 2)
+
+
+def plain_seconds_a_step(width, patches, batch_size, n_steps):
+    """Of the second half; images come from a DataLoader with workers."""
+    clean = torch.from_numpy(patches)[:, None].float() / 255
+    loader = DataLoader(
+        TensorDataset(clean),
+        batch_size,
+        shuffle=True,
+        drop_last=True,
+        num_workers=min(8, os.cpu_count() - 1),
+        pin_memory=ON_GPU,
+        persistent_workers=True,
+    )
+
+    def make_pairs():
+        while True:
+            for (batch,) in loader:
+                x = batch.to(DEVICE, non_blocking=True)
+                noise = torch.rand(len(x), 1, 1, 1, device=DEVICE) ** 2
+                noise = noise * torch.randn_like(x)
+                yield x + noise, noise
+
+    steps = plain_steps(PlainUNet(width).to(DEVICE), make_pairs(), n_steps)
+    first = n_steps // 2
+    halves = (list(islice(steps, n)) for n in (first, n_steps - first))
+    return seconds_of_second(halves) / (n_steps - first)
+
+
+def seconds_of_second(iterator):
+    """Time that an iterator takes from its first item to its second."""
+    times = []
+    for _ in iterator:
+        synchronise(DEVICE)
+        times.append(perf_counter())
+    return times[1] - times[0]
+
+
+def sweep():
+    X = make_disk_images(2100, 16, random_state=0)
+    n_steps = scaled(1000)
+    network = DNNDenoiser(
+        width=8, max_steps=n_steps, batch_size=128, device=DEVICE, random_state=0
+    )
+
+    def fit(n_together):
+        GeneralizationAnalyzer(
+            network,
+            (1, 10, 100, 1000),
+            noise_std=[NOISE_STD],
+            duplicates="ignore",
+            n_together=n_together,
+            random_state=0,
+        ).fit(X[:2000], X_test=X[2000:])
+
+    (ours, theirs), memory = in_turns(
+        lambda: fit(8), lambda: fit(1), n_repeats=2, device=DEVICE
+    )
+    what = f"analyzer, 8 networks of width 8, 16x16, {n_steps} steps, in one pass"
+    return [Row(what, "one after another", ours, theirs, memory=memory)]
+
+
+def jacobian_basis():
+    size = 80 if ON_GPU else 32
+    denoiser = load_pretrained("photos-grey")
+    photo = load_photo_patches(size, 1, subset="test", random_state=0).images[:1]
+    noisy = GaussianNoise(NOISE_STD, random_state=0).fit_transform(
+        photo / np.float32(255)
+    )
+    found = []
+
+    def ours():
+        found.append(JacobianBasis(denoiser, 64, random_state=0).fit(noisy))
+
+    def one_call_a_pixel():
+        y = torch.from_numpy(noisy)[None].to(DEVICE).requires_grad_()
+        x_hat = y - denoiser.network_(y)
+        J = torch.stack(
+            [
+                torch.autograd.grad(value, y, retain_graph=True)[0].ravel()
+                for value in x_hat.ravel()
+            ]
+        )
+        torch.linalg.eigh((J + J.T) / 2)
+
+    (cost, plain), memory = in_turns(ours, one_call_a_pixel, n_repeats=1, device=DEVICE)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        denoiser.network_(torch.zeros(1, 1, size, size, device=DEVICE))
+    # A product with the symmetric part takes one pass forward and one backward.
+    operations = 2 * counter.get_total_flops() * found[-1].n_products_
+    floor = operations / peak_rate(torch.float32, DEVICE)
+    what = f"Jacobian basis, 64 vectors at {size}x{size}"
+    return [Row(what, "one autograd call a pixel", cost, plain, floor, memory)]
+
+
+def samples():
+    denoiser = load_pretrained("photos-grey")
+    shape, n_steps = (scaled(500), 1, 64, 64), 20
+    sigmas = noise_schedule(n_steps, 1.0, 0.01).tolist()
+
+    def ours():
+        sample(
+            as_denoise(denoiser),
+            shape,
+            method="ddim",
+            schedule=sigmas,
+            device=DEVICE,
+            random_state=0,
+        )
+
+    @torch.no_grad()
+    def one_image_at_a_time():
+        for _ in range(shape[0]):
+            y = torch.randn(1, *shape[1:], device=DEVICE)
+            for sigma, lower in pairwise(sigmas):
+                y = y + (lower / sigma - 1) * denoiser.network_(y)
+
+    (cost, plain), memory = in_turns(
+        ours, one_image_at_a_time, n_repeats=1, device=DEVICE
+    )
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        denoiser.network_(torch.zeros(1, *shape[1:], device=DEVICE))
+    operations = counter.get_total_flops() * n_steps * shape[0]
+    floor = operations / peak_rate(torch.float32, DEVICE)
+    what = f"{shape[0]} samples of 64x64, {n_steps} evaluations"
+    return [Row(what, "one image at a time", cost, plain, floor, memory)]
+
+
+def empirical():
+    X = make_disk_images(scaled(100_000), 32, random_state=0)
+    noisy = GaussianNoise(NOISE_STD, random_state=1).fit_transform(X[:500])
+    y = torch.from_numpy(noisy).to(DEVICE)
+    x = torch.from_numpy(X).to(DEVICE)
+    denoiser = EmpiricalDenoiser(noise_std=NOISE_STD).fit(x)
+
+    def all_distances_at_once():
+        rows, points = y.double().flatten(1), x.double().flatten(1)
+        logits = -(torch.cdist(rows, points) ** 2) / (2 * NOISE_STD**2)
+        return logits.softmax(dim=1) @ points
+
+    difference = denoiser.transform(y).flatten(1) - all_distances_at_once()
+    if float(difference.abs().max()) > 1e-4:
+        raise RuntimeError("The two ways to the posterior mean differ.")
+    (cost, plain), memory = in_turns(
+        lambda: denoiser.transform(y), all_distances_at_once, device=DEVICE
+    )
+    # Distances, and the weighted mean.
+    operations = 2 * 2 * len(y) * x.numel()
+    floor = operations / peak_rate(torch.float64, DEVICE)
+    what = f"posterior mean of {len(y)} images over {len(X)} of 32x32"
+    return [Row(what, "all distances at once", cost, plain, floor, memory)]
+
+
+CASES = {
+    "train_small": train_small,
+    "train_wide": train_wide,
+    "sweep": sweep,
+    "jacobian_basis": jacobian_basis,
+    "samples": samples,
+    "empirical": empirical,
+}
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
+    parser.add_argument(
+        "--output", type=Path, default=Path(__file__).parent / "results" / "gpu"
+    )
+    arguments = parser.parse_args()
+    name = torch.cuda.get_device_name(DEVICE) if ON_GPU else "none, on the CPU"
+    machine = {"GPU": name, "torch": torch.__version__}
+    run_cases(CASES, arguments.cases, arguments.output, machine)
