@@ -137,8 +137,11 @@ def test_few_draws_warn():
     denoiser = DiskPosteriorDenoiser(n_draws=100, noise_std=0.1, random_state=0).fit(X)
     sizes = denoiser.effective_sample_size(noisy)
     assert (sizes < 100).all()
-    with pytest.warns(UserWarning, match="sample size is under 100 for 2 of 2"):
+    with pytest.warns(
+        UserWarning, match="sample size is under 100 for 2 of 2"
+    ) as records:
         denoiser.transform(noisy)
+    assert {record.filename for record in records} == {__file__}
 
 
 def test_images_that_are_no_disks():

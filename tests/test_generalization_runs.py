@@ -131,6 +131,7 @@ def test_damaged_checkpoints(tmp_path, n_fits, damage, n_jobs):
         path.write_bytes(content[:length])
     with pytest.warns(UserWarning, match="is damaged.* computed again") as records:
         mended = fit(CountedWiener(), checkpoint_dir=folder, n_jobs=n_jobs)
+    assert {record.filename for record in records} == {__file__}
     # Joblib may warn of workers that it stops.
     messages = [str(record.message) for record in records]
     assert sum("is damaged" in message for message in messages) == len(kept)
@@ -142,8 +143,11 @@ def test_damaged_checkpoints(tmp_path, n_fits, damage, n_jobs):
 
 
 def test_random_states_that_cannot_be_found_again_are_told(tmp_path):
-    with pytest.warns(UserWarning, match="random_state=None is another one in each"):
+    with pytest.warns(
+        UserWarning, match="random_state=None is another one in each"
+    ) as records:
         fit(WienerDenoiser(), (1,), checkpoint_dir=tmp_path, random_state=None)
+    assert {record.filename for record in records} == {__file__}
 
 
 def test_leavings_of_killed_processes_are_cleared_away(tmp_path):

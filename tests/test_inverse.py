@@ -86,10 +86,12 @@ def linear_gaussian(size=16, rank=6):
 
 @pytest.mark.parametrize("name", ["pixels", "spectrum", "matrix", "operator"])
 def test_recovers_what_measurements_determine(name):
-    """8 measurements of images in 6 dimensions."""
+    """8 measurements of images in 6 dimensions, of which none is nearly unseen."""
     denoise, basis, spectrum = linear_gaussian()
-    X = (RNG.randn(5, 6) * np.sqrt(spectrum)) @ basis.T
-    Q = np.linalg.qr(RNG.randn(16, 8))[0].T
+    rng = np.random.RandomState(0)
+    X = (rng.randn(5, 6) * np.sqrt(spectrum)) @ basis.T
+    Q = np.linalg.qr(rng.randn(16, 8))[0].T
+    assert np.linalg.svd(Q @ basis, compute_uv=False).min() > 0.5
     operator, shape = {
         "pixels": (random_pixels((4, 4), 0.5, random_state=1), None),
         "spectrum": (random_projections((4, 4), 0.5, random_state=1), None),
@@ -172,8 +174,9 @@ def test_parameters_of_the_ascent():
     np.testing.assert_allclose(solve(batch_size=1).draws, default.draws, atol=1e-4)
     assert np.abs(solve(random_state=1).draws - default.draws).max() > 1e-3
     assert np.abs(default.draws[0] - default.draws[1]).max() > 1e-3
-    with pytest.warns(UserWarning, match="after 2 evaluations"):
+    with pytest.warns(UserWarning, match="after 2 evaluations") as records:
         solve(max_evaluations=2)
+    assert {record.filename for record in records} == {__file__}
 
 
 def test_colour_starts_with_what_is_measured():

@@ -166,8 +166,11 @@ def test_no_convergence_warns(network):
     basis = JacobianBasis(
         network, 10, solver="lanczos", max_products=20, random_state=0
     )
-    with pytest.warns(ConvergenceWarning, match="of 10 components .* after 20 prod"):
+    with pytest.warns(
+        ConvergenceWarning, match="of 10 components .* after 20 prod"
+    ) as records:
         basis.fit(NOISY[:1])
+    assert {record.filename for record in records} == {__file__}
 
 
 @pytest.mark.parametrize(
@@ -375,5 +378,6 @@ def test_sure_of_network_by_dense_trace(network):
 
 
 def test_sure_warns_where_it_fails():
-    with pytest.warns(UserWarning, match="of 1 of 1 images is not positive"):
+    with pytest.warns(UserWarning, match="of 1 of 1 images is not positive") as records:
         assert sure(lambda y, _: -y, 0 * NOISY[0], 0.1) == np.inf
+    assert {record.filename for record in records} == {__file__}

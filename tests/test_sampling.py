@@ -397,8 +397,11 @@ def test_trajectory_and_callback():
 
 
 def test_bound_on_evaluations_warns():
-    with pytest.warns(UserWarning, match=r"2 of 2 images .* after 3 evaluations"):
+    with pytest.warns(
+        UserWarning, match=r"2 of 2 images .* after 3 evaluations"
+    ) as records:
         sample(GAUSSIAN, (2, 1, 4, 4), method="coarse_to_fine", max_evaluations=3)
+    assert {record.filename for record in records} == {__file__}
 
 
 @pytest.mark.parametrize("kind", ["log_linear", "ddpm", "cosine"])
