@@ -1,5 +1,7 @@
 """What the tables share: costs of ways side by side, rates of the machine, files."""
 
+import ctypes
+import gc
 import json
 import multiprocessing
 import platform
@@ -49,9 +51,9 @@ def synchronise(device):
 
 def in_turns(ours, *others, n_repeats=5, device=CPU):
     """Median seconds of functions that run in turns, and memory that the first adds."""
-    memory = added_memory(ours, device)
-    for function in others:
+    for function in (ours, *others):
         function()
+    memory = added_memory(ours, device)
     times = [
         [seconds(function, device) for function in (ours, *others)]
         for _ in range(n_repeats)
@@ -61,14 +63,16 @@ def in_turns(ours, *others, n_repeats=5, device=CPU):
 
 def added_memory(function, device=CPU):
     """MiB that a call adds at its peak; None on the CPU outside Linux."""
+    gc.collect()
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         before = torch.cuda.memory_allocated(device)
         function()
         return (torch.cuda.max_memory_allocated(device) - before) / 2**20
     if not Path("/proc/self/clear_refs").exists():
-        function()
         return None
+    # What earlier calls have freed would be taken again unseen.
+    ctypes.CDLL(None).malloc_trim(0)
     before = memory_of_process("VmRSS")
     # Sets the peak to what the process has now.
     Path("/proc/self/clear_refs").write_text("5")

@@ -5,6 +5,8 @@ measure; both ways are printed. The noise is drawn anew, so that figures differ 
 second decimal. Needs the photographs of fetch_bsd68 and two files of fetch_pretrained.
 
     python benchmarks/bench_bsd68.py [--levels 10 30 50 100]
+
+There is no published figure for levels that are not multiples of 10.
 """
 
 import argparse
@@ -40,9 +42,10 @@ for name, figures in FIGURES.items():
     for level in arguments.levels:
         noisy = GaussianNoise(level / 255, random_state=0).fit_transform(clean)
         denoised = denoiser.transform(noisy)
+        figure = published.get(level, np.nan)
         clipped = psnr(clean, [x.clip(0, 1) for x in denoised])
         print(
-            f"{name:21} {level:5} {published[level]:10.2f} {clipped:8.2f} "
-            f"{clipped - published[level]:+11.2f} {psnr(clean, denoised):12.2f}",
+            f"{name:21} {level:5} {figure:10.2f} {clipped:8.2f} "
+            f"{clipped - figure:+11.2f} {psnr(clean, denoised):12.2f}",
             flush=True,
         )

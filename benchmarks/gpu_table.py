@@ -1,11 +1,12 @@
 """The toolkit on a GPU beside plain torch there: a table of ratios.
 
-    python benchmarks/gpu_table.py [--cases NAME ...] [--output benchmarks/results/gpu]
+    python benchmarks/gpu_table.py [--cases NAME ...] [--output benchmarks/results/NAME]
 
 Writes a Markdown table and JSON under the name of the device, as `table.py` does for
-the CPU. The floor is the time of the operations at the rate of a large matrix product
-or convolution in the same precision; memory is that of the device. Without a GPU all
-is a tenth as large and runs on the CPU, to try the script. A quarter of an hour.
+the CPU. Plain float32 is what torch makes of it: its convolutions round to TF32 unless
+they are told not to. The floor is the time of the operations at the rate of a large
+matrix product or convolution in the same precision; memory is that of the device.
+Without a GPU all is a tenth as large and runs on the CPU, to try the script.
 """
 
 import argparse
@@ -55,39 +56,35 @@ def train_wide():
 
 def train(width, size, batch_size, n_steps):
     patches = load_photo_patches(size, scaled(4000), random_state=0).images
-    what = f"training step, width {width}, {size}x{size}, batch {batch_size}"
+    options = (width, patches, batch_size, n_steps)
+    ways = [
+        lambda: package_seconds_a_step(*options, compiled=False),
+        lambda: package_seconds_a_step(*options, compiled=True),
+        lambda: plain_seconds_a_step(*options),
+    ]
+    *ours, plain = np.median([[way() for way in ways] for _ in range(3)], axis=0)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         UNet(width=width)(torch.zeros(batch_size, 1, size, size))
     operations = 3 * counter.get_total_flops()
     floor = operations / peak_rate(training.resolve_precision("auto", DEVICE), DEVICE)
-    plain = plain_seconds_a_step(width, patches, batch_size, n_steps)
-    rows = []
-    for how, compiled in [("eager", False), ("compiled", True)]:
-        ours = []
+    return [
+        Row(
+            f"training step, width {width}, {size}x{size}, batch {batch_size}, {how}",
+            "plain eager float32 with a DataLoader",
+            float(seconds),
+            float(plain),
+            floor,
+            added_memory(way, DEVICE),
+        )
+        for how, seconds, way in zip(["eager", "compiled"], ours, ways[:2], strict=True)
+    ]
 
-        def package(compiled=compiled, ours=ours):
-            ours.append(seconds_a_step(width, patches, batch_size, n_steps, compiled))
 
-        memory = added_memory(package, DEVICE)
-        other = "plain eager float32 with a DataLoader"
-        rows.append(Row(f"{what}, {how}", other, ours[0], plain, floor, memory))
-    return rows
-
-
-def seconds_a_step(width, patches, batch_size, n_steps, compiled):
+def package_seconds_a_step(width, patches, batch_size, n_steps, compiled):
     """Of the second half, after compilation; images are on the device."""
-    rng = np.random.RandomState(0)
-    batches = training.image_batches(
-        [as_images(patches).to(DEVICE)],
-        np.arange(len(patches)),
-        batch_size=batch_size,
-        rng=rng,
-        device=DEVICE,
-    )
-    generator = torch.Generator(DEVICE).manual_seed(0)
     looks = training.train(
         UNet(width=width).to(DEVICE, memory_format=torch.channels_last),
-        training.with_fresh_noise(batches, (0.0, 1.0), "squared", generator),
+        pairs_on_device(patches, batch_size),
         training.TrainingLog(),
         n_steps=n_steps,
         learning_rate=1e-3,
@@ -99,6 +96,19 @@ def seconds_a_step(width, patches, batch_size, n_steps, compiled):
     return seconds_of_second(looks) / (n_steps - n_steps // 2)
 
 
+def pairs_on_device(X, batch_size):
+    """Endless pairs (noisy, noise) of images that are on the device."""
+    batches = training.image_batches(
+        [as_images(X).to(DEVICE)],
+        np.arange(len(X)),
+        batch_size=batch_size,
+        rng=np.random.RandomState(0),
+        device=DEVICE,
+    )
+    generator = torch.Generator(DEVICE).manual_seed(0)
+    return training.with_fresh_noise(batches, (0.0, 1.0), "squared", generator)
+
+
 def plain_seconds_a_step(width, patches, batch_size, n_steps):
     """Of the second half; images come from a DataLoader with workers."""
     clean = torch.from_numpy(patches)[:, None].float() / 255
@@ -107,7 +117,7 @@ def plain_seconds_a_step(width, patches, batch_size, n_steps):
         batch_size,
         shuffle=True,
         drop_last=True,
-        num_workers=min(8, os.cpu_count() - 1),
+        num_workers=max(1, min(8, os.cpu_count() - 1)),
         pin_memory=ON_GPU,
         persistent_workers=True,
     )
@@ -137,7 +147,7 @@ def seconds_of_second(iterator):
 
 def sweep():
     X = make_disk_images(2100, 16, random_state=0)
-    n_steps = scaled(1000)
+    n_steps, sizes = scaled(1000), (1, 10, 100, 1000)
     network = DNNDenoiser(
         width=8, max_steps=n_steps, batch_size=128, device=DEVICE, random_state=0
     )
@@ -145,23 +155,36 @@ def sweep():
     def fit(n_together):
         GeneralizationAnalyzer(
             network,
-            (1, 10, 100, 1000),
+            sizes,
             noise_std=[NOISE_STD],
             duplicates="ignore",
             n_together=n_together,
             random_state=0,
         ).fit(X[:2000], X_test=X[2000:])
 
-    (ours, theirs), memory = in_turns(
-        lambda: fit(8), lambda: fit(1), n_repeats=2, device=DEVICE
+    def plain_one_after_another():
+        pairs = pairs_on_device(X, 128)
+        for _ in range(2 * len(sizes)):
+            list(plain_steps(PlainUNet(8).to(DEVICE), pairs, n_steps))
+
+    (ours, one_by_one, plain), memory = in_turns(
+        lambda: fit(8),
+        lambda: fit(1),
+        plain_one_after_another,
+        n_repeats=2,
+        device=DEVICE,
     )
     what = f"analyzer, 8 networks of width 8, 16x16, {n_steps} steps, in one pass"
-    return [Row(what, "one after another", ours, theirs, memory=memory)]
+    return [
+        Row(what, "one after another", ours, one_by_one, memory=memory),
+        Row(what, "plain eager float32, one after another", ours, plain),
+    ]
 
 
 def jacobian_basis():
     size = 80 if ON_GPU else 32
     denoiser = load_pretrained("photos-grey")
+    denoiser.network_.to(DEVICE)
     photo = load_photo_patches(size, 1, subset="test", random_state=0).images[:1]
     noisy = GaussianNoise(NOISE_STD, random_state=0).fit_transform(
         photo / np.float32(255)
@@ -194,35 +217,49 @@ def jacobian_basis():
 
 def samples():
     denoiser = load_pretrained("photos-grey")
+    denoiser.network_.to(DEVICE)
     shape, n_steps = (scaled(500), 1, 64, 64), 20
     sigmas = noise_schedule(n_steps, 1.0, 0.01).tolist()
+    options = {"method": "ddim", "schedule": sigmas, "device": DEVICE}
 
     def ours():
-        sample(
-            as_denoise(denoiser),
-            shape,
-            method="ddim",
-            schedule=sigmas,
-            device=DEVICE,
-            random_state=0,
-        )
+        return sample(as_denoise(denoiser), shape, random_state=0, **options)
+
+    _, trajectory = sample(
+        as_denoise(denoiser),
+        shape,
+        random_state=0,
+        keep_every=n_steps,
+        return_trajectory=True,
+        **options,
+    )
+    start = trajectory.images[0].to(DEVICE)
 
     @torch.no_grad()
-    def one_image_at_a_time():
-        for _ in range(shape[0]):
-            y = torch.randn(1, *shape[1:], device=DEVICE)
-            for sigma, lower in pairwise(sigmas):
-                y = y + (lower / sigma - 1) * denoiser.network_(y)
+    def all_at_once():
+        y = start
+        for sigma, lower in pairwise(sigmas):
+            y = y + (lower / sigma - 1) * denoiser.network_(y.clone())
+        return y
 
-    (cost, plain), memory = in_turns(
-        ours, one_image_at_a_time, n_repeats=1, device=DEVICE
-    )
+    if float((ours() - all_at_once()).abs().max()) > 1e-2:
+        raise RuntimeError("The two ways to sample differ.")
+    (cost, plain), memory = in_turns(ours, all_at_once, n_repeats=3, device=DEVICE)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         denoiser.network_(torch.zeros(1, *shape[1:], device=DEVICE))
     operations = counter.get_total_flops() * n_steps * shape[0]
     floor = operations / peak_rate(torch.float32, DEVICE)
     what = f"{shape[0]} samples of 64x64, {n_steps} evaluations"
-    return [Row(what, "one image at a time", cost, plain, floor, memory)]
+    return [
+        Row(
+            what,
+            "a loop over the steps, all images at once",
+            cost,
+            plain,
+            floor,
+            memory,
+        )
+    ]
 
 
 def empirical():
@@ -260,12 +297,17 @@ CASES = {
 }
 
 if __name__ == "__main__":
+    name = torch.cuda.get_device_name(DEVICE) if ON_GPU else "none, on the CPU"
+    file_name = name.lower().replace(" ", "-")
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
     parser.add_argument(
-        "--output", type=Path, default=Path(__file__).parent / "results" / "gpu"
+        "--output",
+        type=Path,
+        default=Path(__file__).parent / "results" / file_name,
+        required=not ON_GPU,
+        help="without suffix; needed where there is no GPU",
     )
     arguments = parser.parse_args()
-    name = torch.cuda.get_device_name(DEVICE) if ON_GPU else "none, on the CPU"
     machine = {"GPU": name, "torch": torch.__version__}
     run_cases(CASES, arguments.cases, arguments.output, machine)

@@ -141,6 +141,7 @@ def jacobian_basis():
 
     size = 64
     denoiser = load_pretrained("photos-grey")
+    denoiser.network_.cpu()
     photo = load_photo_patches(size, 1, subset="test", random_state=0).images[:1]
     noisy = GaussianNoise(NOISE_STD, random_state=0).fit_transform(
         photo / np.float32(255)
@@ -220,19 +221,32 @@ def generators():
 
 
 def analyzer_sweep():
+    return sweep(8, 16, n_steps=200)
+
+
+def analyzer_sweep_wider():
+    return sweep(16, 32, n_steps=20)
+
+
+def sweep(width, size, n_steps):
     import bench_training as plain
 
     from sklearn_gahb import DNNDenoiser, GeneralizationAnalyzer
     from sklearn_gahb._images import as_images
     from sklearn_gahb.datasets import make_disk_images
 
-    X = make_disk_images(2100, 16, random_state=0)
-    n_steps, sizes = 200, (1, 10, 100, 1000)
+    X = make_disk_images(2100, size, random_state=0)
+    sizes = (1, 10, 100, 1000)
     network = DNNDenoiser(
-        width=8, depth=3, max_steps=n_steps, batch_size=128, random_state=0
+        width=width,
+        depth=3,
+        max_steps=n_steps,
+        batch_size=128,
+        device="cpu",
+        random_state=0,
     )
 
-    def sweep(**parameters):
+    def analyze(**parameters):
         GeneralizationAnalyzer(
             network,
             sizes,
@@ -243,23 +257,23 @@ def analyzer_sweep():
         ).fit(X[:2000], X_test=X[2000:])
 
     def one_after_another():
-        for size in sizes:
-            for subset in (X[:size], X[1000 : 1000 + size]):
+        for n in sizes:
+            for subset in (X[:n], X[1000 : 1000 + n]):
                 network.fit(subset)
 
     def plain_one_after_another():
         pairs = plain.make_pairs(as_images(X), 128)
         for _ in range(2 * len(sizes)):
-            list(plain.plain_steps(plain.PlainUNet(8), pairs, n_steps))
+            list(plain.plain_steps(plain.PlainUNet(width), pairs, n_steps))
 
     (together, processes, serial, eager), memory = in_turns(
-        lambda: sweep(n_together=8),
-        lambda: sweep(n_jobs=-1),
+        lambda: analyze(n_together=8),
+        lambda: analyze(n_jobs=-1),
         one_after_another,
         plain_one_after_another,
-        n_repeats=2,
+        n_repeats=3,
     )
-    what = f"analyzer, 8 networks of width 8, 16x16, {n_steps} steps"
+    what = f"analyzer, 8 networks of width {width}, {size}x{size}, {n_steps} steps"
     return [
         Row(f"{what}, {how}", other, ours, theirs, memory=used)
         for how, ours, used in [
@@ -300,6 +314,7 @@ CASES = {
     "samplers": samplers,
     "generators": generators,
     "analyzer_sweep": analyzer_sweep,
+    "analyzer_sweep_wider": analyzer_sweep_wider,
     "bm3d": bm3d,
 }
 

@@ -18,16 +18,16 @@ from sklearn_gahb import BandletOracle, psnr_curve
 from sklearn_gahb.datasets import make_c_alpha_images
 
 PAPER = {1: 0.46, 2: 0.61, 3: 0.75, 5: 0.83}
-SIZE = 80
 LEVELS = 10 ** (-np.arange(10, 31, 5) / 20)
 
 parser = make_parser(__doc__)
 parser.add_argument("--alphas", type=int, nargs="+", default=list(PAPER))
+parser.add_argument("--image-size", type=int, default=80)
 parser.add_argument("--conventions", nargs="+", default=["released", "hoelder"])
 options = parser.parse_args()
 preset = preset_of(options)
 network = preset.network().set_params(depth=3, train_noise_std=(0.0, 0.4), augment=True)
-if preset.image_size < SIZE:
+if preset.image_size < options.image_size:
     network.set_params(patch_size=preset.image_size)
 
 for convention in options.conventions:
@@ -36,7 +36,7 @@ for convention in options.conventions:
     for alpha in options.alphas:
         X = make_c_alpha_images(
             preset.n_train + 200,
-            SIZE,
+            options.image_size,
             alpha=alpha,
             convention=convention,
             random_state=0,

@@ -18,8 +18,17 @@ from sklearn_gahb import psnr_curve
 
 LEVELS = np.linspace(0.1, 0.9, 5)
 TRAIN_SIZES = (1, 10, 30, 100, 300, 1000, 3000, 10_000, 30_000, 100_000)
-# Between images PSNR varies by decibels: means over 200 are not exact enough.
+# Between images PSNR varies by decibels: means over 200 are not exact enough. Few
+# training images are seen with several draws of noise.
 N_IMAGES = 1000
+MIN_OUTPUTS = 100
+
+
+def mean_psnr(denoiser, X):
+    """Over images, draws of noise and noise levels, in dB."""
+    n_draws = -(-MIN_OUTPUTS // len(X))
+    curves = [psnr_curve(denoiser, X, LEVELS, random_state=i) for i in range(n_draws)]
+    return np.mean([curve.output_psnr for curve in curves])
 
 
 def crossing(gaps, train_sizes):
@@ -51,12 +60,9 @@ for depth, size in enumerate(sizes, start=1):
             f"gap_{size}_{n}",
             options,
         )
-        seen = X[denoiser.train_indices_][:N_IMAGES]
-        # Few training images are seen with several draws of noise.
-        seen = np.tile(seen, (-(-50 // len(seen)), 1, 1))
         train, test = (
-            psnr_curve(denoiser, images, LEVELS, random_state=0).output_psnr.mean()
-            for images in (seen, X_test)
+            mean_psnr(denoiser, images)
+            for images in (X[denoiser.train_indices_][:N_IMAGES], X_test)
         )
         gaps.append(train - test)
         print(f" {gaps[-1]:7.2f}", end="", flush=True)
