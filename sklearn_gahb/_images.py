@@ -15,6 +15,8 @@ from sklearn.utils.validation import validate_data
 from ._warnings import warn
 
 MAX_CHANNELS = 4
+# Means of images in [0, 1] are below, those of images in [0, 255] above.
+FAR_FROM_UNIT = 2
 
 
 @dataclass(frozen=True)
@@ -293,6 +295,27 @@ def check_same_shapes(X, y):
             f"{y.name} has the shape {_describe(y)} and {X.name} {_describe(X)}: they "
             "must hold the same images."
         )
+
+
+def check_same_units(X, y):
+    """Raise a ValueError if of two Images one is in [0, 1], one in [0, 255]."""
+    for integers, others in ((X, y), (y, X)):
+        dtype, other_dtype = (one.stacks[0].dtype for one in (integers, others))
+        if not is_unsigned(dtype) or is_unsigned(other_dtype):
+            continue
+        # Noise, however much of it there is, does not move the mean.
+        mean = float(to_tensor(others.stacks[0][:100]).double().mean())
+        if mean > FAR_FROM_UNIT:
+            raise ValueError(
+                f"{integers.name} is {dtype} and so taken for [0, 1], but the mean of "
+                f"{others.name}, which is {other_dtype}, is {mean:.3g}: divide it by "
+                f"{2 ** (8 * dtype.itemsize) - 1}."
+            )
+
+
+def is_unsigned(dtype):
+    """Whether images of a dtype, of NumPy or torch, are fractions of its maximum."""
+    return str(dtype).removeprefix("torch.").startswith("uint")
 
 
 def _describe(images):

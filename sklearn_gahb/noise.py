@@ -17,7 +17,14 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
 
 from ._doc_link import DOC_LINK_MODULE, DOC_LINK_TEMPLATE
-from ._images import as_images, check_features, check_numbers, to_tensor
+from ._images import (
+    as_images,
+    check_features,
+    check_numbers,
+    is_unsigned,
+    to_tensor,
+)
+from ._warnings import warn
 
 __all__ = ["GaussianNoise", "estimate_noise_std"]
 
@@ -133,8 +140,18 @@ class GaussianNoise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return tags
 
 
+# Of images in [0, 1], of which nothing is left far below it.
+HIGHEST_LEVEL = 4
+
+
 def add_noise(images, noise_std, random_state):
     """Add noise to checked Images; arrays in the layout of the images."""
+    dtype = images.stacks[0].dtype
+    if is_unsigned(dtype) and noise_std > HIGHEST_LEVEL:
+        warn(
+            f"noise_std={noise_std:g} is in the units of the images, which as {dtype} "
+            f"are in [0, 1]: {noise_std:g} of 255 is noise_std={noise_std:g} / 255."
+        )
     seed = check_random_state(random_state).randint(2**31 - 1)
     return images.map(lambda x: x + noise_std * _noise_like(x, seed))
 

@@ -255,7 +255,9 @@ def test_warm_start_goes_on():
     np.testing.assert_array_equal(denoiser.loss_curve_[:60], first)
     assert denoiser.loss_curve_[60:70].mean() < first[:10].mean() / 2
     assert denoiser.network_ is not network
-    with pytest.raises(ValueError, match="ask for another one"):
+    with pytest.raises(
+        ValueError, match="ask for another one: set architecture, width"
+    ):
         denoiser.set_params(width=5).fit(TRAIN)
     with pytest.raises(ValueError, match="ask for another one"):
         denoiser.set_params(width=4).fit(np.stack([TRAIN] * 2, axis=-1))

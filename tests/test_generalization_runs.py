@@ -142,6 +142,13 @@ def test_damaged_checkpoints(tmp_path, n_fits, damage, n_jobs):
     assert sorted(folder.glob("*.pickle")) == kept
 
 
+def test_a_file_is_no_checkpoint_dir(tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("")
+    with pytest.raises(ValueError, match=r"checkpoint_dir='.*notes.txt' is a file"):
+        fit(WienerDenoiser(), (1,), checkpoint_dir=path)
+
+
 def test_random_states_that_cannot_be_found_again_are_told(tmp_path):
     with pytest.warns(
         UserWarning, match="random_state=None is another one in each"

@@ -181,6 +181,8 @@ def test_bad_input():
             analyse(WienerDenoiser(), noise_std=levels).fit(DISKS)
     with pytest.raises(ValueError, match=r"X_test has images of shape \(20, 20\)"):
         analyse(WienerDenoiser()).fit(DISKS, X_test=np.zeros((2, 20, 20)))
+    with pytest.raises(ValueError, match=r"single image as X_test\[None\]"):
+        analyse(WienerDenoiser()).fit(DISKS, X_test=DISKS[0])
     with pytest.raises(ValueError, match="'n_subsets' parameter"):
         analyse(WienerDenoiser(), n_subsets=1).fit(DISKS)
     with pytest.raises(ValueError, match=r"groups has shape \(3,\)"):

@@ -155,7 +155,10 @@ def test_bad_rows_and_channels(denoiser):
     by_rows = clone(denoiser).set_params(image_shape=(9, 12)).fit(GREY)
     with pytest.raises(ValueError, match=r"X has 107 features, but .* 108 features"):
         by_rows.transform(GREY.reshape(6, -1)[:, 1:])
-    with pytest.raises(ValueError, match=r"X has 3 channels, but .* 1 channels"):
+    with pytest.raises(
+        ValueError,
+        match=r"X has 3 channels, but .* expecting 1 as input. .* as a stack",
+    ):
         by_rows.transform(COLOUR)
     with pytest.raises(ValueError, match="do not make images of image_shape"):
         clone(denoiser).set_params(image_shape=(7, 7)).fit(GREY.reshape(6, -1))

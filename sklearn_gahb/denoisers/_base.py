@@ -19,6 +19,7 @@ from .._images import (
     check_features,
     check_numbers,
     check_same_shapes,
+    check_same_units,
     equal_images,
     is_images,
 )
@@ -64,8 +65,9 @@ class BaseDenoiser(
         Raises
         ------
         ValueError
-            If the images are not of an accepted layout, hold NaN or infinity, or if `X`
-            equals `y`, which would teach the identity.
+            If the images are not of an accepted layout, hold NaN or infinity, if `X`
+            equals `y`, which would teach the identity, or if one of them is of unsigned
+            integers and the other far outside of [0, 1].
         """
         with unchanged_on_failure(self):
             images = self._check_images(X, reset=True)
@@ -273,9 +275,14 @@ class BaseDenoiser(
             if len(images.sizes) == 1:
                 (self.image_size_in_,) = images.sizes
         elif images.n_channels != self.n_channels_in_:
+            hint = (
+                " It takes the channels of a colour image as a stack of grey ones, "
+                "np.moveaxis(X[0], -1, 0)."
+            )
             raise ValueError(
                 f"X has {images.n_channels} channels, but {type(self).__name__} is "
-                f"expecting {self.n_channels_in_} channels as input."
+                f"expecting {self.n_channels_in_} as input."
+                + (hint if self.n_channels_in_ == 1 else "")
             )
         return images
 
@@ -296,6 +303,7 @@ def check_target(estimator, y, images):
         )
     clean = as_images(numbers, estimator.image_shape, "y")
     check_same_shapes(images, clean)
+    check_same_units(images, clean)
     if equal_images(images, clean).all():
         raise ValueError(
             "X equals y: X must hold noisy images and y the clean ones. With clean "

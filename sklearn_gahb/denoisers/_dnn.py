@@ -537,7 +537,9 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
             except RuntimeError as error:
                 raise ValueError(
                     "warm_start goes on from the network of the previous fit, and the "
-                    f"parameters or X now ask for another one: {error}"
+                    "parameters or the channels of X now ask for another one: set "
+                    "architecture, width, depth and bias as they were, or "
+                    "warm_start=False to start afresh."
                 ) from error
         return network
 

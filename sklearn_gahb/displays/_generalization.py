@@ -198,7 +198,7 @@ class GeneralizationDisplay:
         ax.set(
             xlabel="input PSNR (dB)",
             ylabel="output PSNR (dB)",
-            title="training images: crosses, dashed; test images: dots",
+            title="training images: crosses, dashed\ntest images: dots",
         )
         ax.legend()
         return figure, np.array([ax])

@@ -174,6 +174,17 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         Bound on the Kullback-Leibler divergence in nats, over the levels, see
         :func:`~sklearn_gahb.sampling.density_gap`. Only if `optimal` is given and there
         are at least three levels.
+    regime_ : ndarray of str of shape (n_sizes,)
+        By means over subsets and levels: "memorising" where `psnr_gap_` is above 3 dB
+        and the training PSNR more than 1 dB above that of the noisy images;
+        "generalising" where the gap is under 1 dB, the agreement is above the test
+        PSNR, and that is more than 1 dB above that of the noisy images; else "in
+        transition". The gap does not count where `variance_` is 0: denoisers that do
+        not depend on what they were fitted on. Of few images it depends much on how
+        hard these are.
+    results_ : dict of str to ndarray
+        All measures in columns, one row a size, subset and level, for
+        ``pandas.DataFrame(analyzer.results_)``.
     samples_ : list of ndarray of shape (n_subsets, n_samples, ...)
         Images (height, width[, channels]) drawn from the denoisers of each size. Only
         if `n_samples` is positive, as what follows.
@@ -188,20 +199,9 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
     subset_similarity_ : list of ndarray of shape (n_images,)
         Baseline of each size: cosine of up to 500 training images of the first subset
         with the closest one of the second.
-    regime_ : ndarray of str of shape (n_sizes,)
-        By means over subsets and levels: "memorising" where `psnr_gap_` is above 3 dB
-        and the training PSNR more than 1 dB above that of the noisy images;
-        "generalising" where the gap is under 1 dB, the agreement is above the test
-        PSNR, and that is more than 1 dB above that of the noisy images; else "in
-        transition". The gap does not count where `variance_` is 0: denoisers that do
-        not depend on what they were fitted on. Of few images it depends much on how
-        hard these are.
     transition_size_ : float
         Smallest size from which on samples of two subsets are closer to each other than
         to their training images, in the mean; nan if there is none.
-    results_ : dict of str to ndarray
-        All measures in columns, one row a size, subset and level, for
-        ``pandas.DataFrame(analyzer.results_)``.
 
     See Also
     --------
@@ -312,8 +312,8 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If there are too few images, subsets overlap, `y` holds images, or an
-            argument is out of its range.
+            If there are too few images, subsets overlap, `y` holds images, `X` and
+            `X_test` are not in the same units, or an argument is out of its range.
         TypeError
             If the estimator has no `transform`, or no `sample` where samples are to be
             drawn.

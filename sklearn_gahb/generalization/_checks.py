@@ -4,7 +4,13 @@ import numpy as np
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
-from .._images import as_images, check_numbers, is_images, is_tensor
+from .._images import (
+    as_images,
+    check_numbers,
+    check_same_units,
+    is_images,
+    is_tensor,
+)
 from ..denoisers._as_denoise import unwrap
 from ..noise import GaussianNoise
 
@@ -70,8 +76,10 @@ def check_test_stack(X_test, X, analyzer):
     X_test = check_stack(X_test, "X_test", analyzer)
     if X_test.shape[1:] != X.shape[1:]:
         raise ValueError(
-            f"X_test has images of shape {X_test.shape[1:]}, and X of {X.shape[1:]}."
+            f"X_test has images of shape {X_test.shape[1:]}, and X of {X.shape[1:]}. "
+            "Pass a single image as X_test[None]."
         )
+    check_same_units(as_images(X, (1, -1)), as_images(X_test, (1, -1), "X_test"))
     return X_test
 
 

@@ -36,6 +36,11 @@ class Store:
         """Make the folder, and clear away what killed processes left half-written."""
         if self.folder is None:
             return
+        if self.folder.exists() and not self.folder.is_dir():
+            raise ValueError(
+                f"checkpoint_dir={str(self.folder)!r} is a file; it must be a folder, "
+                "or not exist yet."
+            )
         self.folder.mkdir(parents=True, exist_ok=True)
         for partial in self.folder.glob("*.part"):
             if time.time() - partial.stat().st_mtime > SECONDS_A_DAY:
