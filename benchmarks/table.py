@@ -7,7 +7,7 @@ Both ways run in one process, in turns; seconds are medians. The floor is the ti
 this machine needs for the operations (at the rate of a large matrix product or
 convolution in the same precision) or, where these are few, for reading the input and
 writing the output (at the rate of a large copy). Memory is what the peak of the process
-grows by in the package's way. About a quarter of an hour on two cores.
+grows by in the package's way. About half an hour on two cores.
 """
 
 import argparse
@@ -271,7 +271,7 @@ def sweep(width, size, n_steps):
         lambda: analyze(n_jobs=-1),
         one_after_another,
         plain_one_after_another,
-        n_repeats=3,
+        n_repeats=2,
     )
     what = f"analyzer, 8 networks of width {width}, {size}x{size}, {n_steps} steps"
     return [
