@@ -144,14 +144,23 @@ class GaussianNoise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 HIGHEST_LEVEL = 4
 
 
+def is_out_of_range(noise_std, images):
+    """Whether a level is that of integers that Images are the fractions of."""
+    return is_unsigned(images.stacks[0].dtype) and noise_std > HIGHEST_LEVEL
+
+
+def out_of_range_message(noise_std, images):
+    return (
+        f"noise_std={noise_std:g} is in the units of the images, which as "
+        f"{images.stacks[0].dtype} are in [0, 1]: {noise_std:g} of 255 is "
+        f"noise_std={noise_std:g} / 255."
+    )
+
+
 def add_noise(images, noise_std, random_state):
     """Add noise to checked Images; arrays in the layout of the images."""
-    dtype = images.stacks[0].dtype
-    if is_unsigned(dtype) and noise_std > HIGHEST_LEVEL:
-        warn(
-            f"noise_std={noise_std:g} is in the units of the images, which as {dtype} "
-            f"are in [0, 1]: {noise_std:g} of 255 is noise_std={noise_std:g} / 255."
-        )
+    if is_out_of_range(noise_std, images):
+        warn(out_of_range_message(noise_std, images))
     seed = check_random_state(random_state).randint(2**31 - 1)
     return images.map(lambda x: x + noise_std * _noise_like(x, seed))
 

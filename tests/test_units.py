@@ -72,5 +72,10 @@ def test_levels_of_255_warn(call):
     assert {record.filename for record in records} == {__file__}
 
 
+def test_analyzers_refuse_levels_of_255():
+    with pytest.raises(ValueError, match=r"noise_std=50 .* noise_std=50 / 255"):
+        GeneralizationAnalyzer(network, (1, 2), noise_std=[25, 50]).fit(BYTES)
+
+
 def test_images_of_another_range_may_have_any_level():
     GaussianNoise(25, random_state=0).fit_transform(FLOATS)

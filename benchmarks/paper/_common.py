@@ -132,7 +132,7 @@ def load_photos(size, n_train, n_test, folder=None):
     if folder is None:
         train, test = fetch_bsd400().images, fetch_bsd68().images
     else:
-        images = load_image_folder(folder, grey=True).images
+        images = load_image_folder(folder).images
         train = [one for i, one in enumerate(images) if i % 10]
         test = images[::10]
     X, groups = photo_patches(train, size, int(np.ceil(2 * n_train / len(train))))

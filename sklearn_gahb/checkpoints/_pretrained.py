@@ -38,8 +38,9 @@ def load_pretrained(name="photos-grey"):
     denoiser : DNNDenoiser
         Fitted, without `train_indices_`. On the GPU if torch finds one. To train it
         further on images of your own,
-        ``set_params(warm_start=True, learning_rate=3e-4)``, with `max_steps` and
-        `patch_size` as they suit; `fit` starts afresh otherwise.
+        ``set_params(warm_start=True, learning_rate=3e-4)``, with `max_steps` as it
+        suits, on images or crops at least as large as those of the card: norms are
+        measured on them. `fit` starts afresh otherwise.
 
     See Also
     --------

@@ -25,6 +25,7 @@ from ._checks import (
     check_sizes,
     check_stack,
     check_test_stack,
+    check_units_of_levels,
 )
 from ._keys import digest, estimator_key, fingerprint
 from ._measures import (
@@ -327,6 +328,7 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         rng = check_random_state(self.random_state)
         X = check_stack(X, "X", self)
         check_rows(X, self.estimator)
+        check_units_of_levels(levels, X)
         groups = check_groups(groups, len(X))
         if subsets is None:
             pools = draw_pools(len(X), groups, self.n_subsets, rng)

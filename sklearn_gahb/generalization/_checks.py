@@ -12,7 +12,7 @@ from .._images import (
     is_tensor,
 )
 from ..denoisers._as_denoise import unwrap
-from ..noise import GaussianNoise
+from ..noise import GaussianNoise, is_out_of_range, out_of_range_message
 
 
 def check_estimator(estimator, n_samples):
@@ -81,6 +81,13 @@ def check_test_stack(X_test, X, analyzer):
         )
     check_same_units(as_images(X, (1, -1)), as_images(X_test, (1, -1), "X_test"))
     return X_test
+
+
+def check_units_of_levels(levels, X):
+    """Raise a ValueError for levels such as 25 where images are in [0, 1]."""
+    images = as_images(X, image_shape=(1, -1))
+    if is_out_of_range(levels.max(), images):
+        raise ValueError(out_of_range_message(levels.max(), images))
 
 
 def check_sizes(train_sizes):
