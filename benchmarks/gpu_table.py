@@ -16,6 +16,7 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
+import table
 import torch
 from _comparison import Row, added_memory, in_turns, peak_rate, run_cases, synchronise
 from bench_training import PlainUNet, plain_steps
@@ -27,7 +28,6 @@ from sklearn_gahb import (
     EmpiricalDenoiser,
     GaussianNoise,
     GeneralizationAnalyzer,
-    JacobianBasis,
     as_denoise,
     training,
 )
@@ -182,37 +182,7 @@ def sweep():
 
 
 def jacobian_basis():
-    size = 80 if ON_GPU else 32
-    denoiser = load_pretrained("photos-grey")
-    denoiser.network_.to(DEVICE)
-    photo = load_photo_patches(size, 1, subset="test", random_state=0).images[:1]
-    noisy = GaussianNoise(NOISE_STD, random_state=0).fit_transform(
-        photo / np.float32(255)
-    )
-    found = []
-
-    def ours():
-        found.append(JacobianBasis(denoiser, 64, random_state=0).fit(noisy))
-
-    def one_call_a_pixel():
-        y = torch.from_numpy(noisy)[None].to(DEVICE).requires_grad_()
-        x_hat = y - denoiser.network_(y)
-        J = torch.stack(
-            [
-                torch.autograd.grad(value, y, retain_graph=True)[0].ravel()
-                for value in x_hat.ravel()
-            ]
-        )
-        torch.linalg.eigh((J + J.T) / 2)
-
-    (cost, plain), memory = in_turns(ours, one_call_a_pixel, n_repeats=1, device=DEVICE)
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        denoiser.network_(torch.zeros(1, 1, size, size, device=DEVICE))
-    # A product with the symmetric part takes one pass forward and one backward.
-    operations = 2 * counter.get_total_flops() * found[-1].n_products_
-    floor = operations / peak_rate(torch.float32, DEVICE)
-    what = f"Jacobian basis, 64 vectors at {size}x{size}"
-    return [Row(what, "one autograd call a pixel", cost, plain, floor, memory)]
+    return table.jacobian_basis(80 if ON_GPU else 32, DEVICE)
 
 
 def samples():

@@ -16,7 +16,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from _comparison import Row, copy_rate, in_turns, peak_rate, processor, run_cases
+from _comparison import (
+    CPU,
+    Row,
+    copy_rate,
+    in_turns,
+    peak_rate,
+    processor,
+    run_cases,
+)
 
 NOISE_STD = 0.1
 
@@ -132,16 +140,15 @@ def bandlets():
     return [Row(what, "Haar wavelets of the package", ours, theirs, memory=memory)]
 
 
-def jacobian_basis():
+def jacobian_basis(size=64, device=CPU):
     from torch.utils.flop_counter import FlopCounterMode
 
     from sklearn_gahb import GaussianNoise, JacobianBasis
     from sklearn_gahb.checkpoints import load_pretrained
     from sklearn_gahb.datasets import load_photo_patches
 
-    size = 64
     denoiser = load_pretrained("photos-grey")
-    denoiser.network_.cpu()
+    denoiser.network_.to(device)
     photo = load_photo_patches(size, 1, subset="test", random_state=0).images[:1]
     noisy = GaussianNoise(NOISE_STD, random_state=0).fit_transform(
         photo / np.float32(255)
@@ -152,7 +159,7 @@ def jacobian_basis():
         found.append(JacobianBasis(denoiser, 64, random_state=0).fit(noisy))
 
     def one_call_a_pixel():
-        y = torch.from_numpy(noisy)[None].requires_grad_()
+        y = torch.from_numpy(noisy)[None].to(device).requires_grad_()
         x_hat = y - denoiser.network_(y)
         rows = [
             torch.autograd.grad(value, y, retain_graph=True)[0].ravel()
@@ -161,12 +168,14 @@ def jacobian_basis():
         J = torch.stack(rows)
         torch.linalg.eigh((J + J.T) / 2)
 
-    (seconds, plain), memory = in_turns(ours, one_call_a_pixel, n_repeats=1)
+    (seconds, plain), memory = in_turns(
+        ours, one_call_a_pixel, n_repeats=1, device=device
+    )
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        denoiser.network_(torch.zeros(1, 1, size, size))
+        denoiser.network_(torch.zeros(1, 1, size, size, device=device))
     # A product with the symmetric part takes one pass forward and one backward.
     operations = 2 * counter.get_total_flops() * found[-1].n_products_
-    floor = operations / peak_rate(torch.float32)
+    floor = operations / peak_rate(torch.float32, device)
     what = f"Jacobian basis, 64 vectors at {size}x{size}"
     return [Row(what, "one autograd call a pixel", seconds, plain, floor, memory)]
 

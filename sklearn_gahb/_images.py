@@ -15,8 +15,6 @@ from sklearn.utils.validation import validate_data
 from ._warnings import warn
 
 MAX_CHANNELS = 4
-# Means of images in [0, 1] are below, those of images in [0, 255] above.
-FAR_FROM_UNIT = 2
 
 
 @dataclass(frozen=True)
@@ -297,25 +295,18 @@ def check_same_shapes(X, y):
         )
 
 
-def check_same_units(X, y):
-    """Raise a ValueError if of two Images one is in [0, 1], one in [0, 255]."""
-    for integers, others in ((X, y), (y, X)):
-        dtype, other_dtype = (one.stacks[0].dtype for one in (integers, others))
-        if not is_unsigned(dtype) or is_unsigned(other_dtype):
-            continue
-        # Noise, however much of it there is, does not move the mean.
-        mean = float(to_tensor(others.stacks[0][:100]).double().mean())
-        if mean > FAR_FROM_UNIT:
-            raise ValueError(
-                f"{integers.name} is {dtype} and so taken for [0, 1], but the mean of "
-                f"{others.name}, which is {other_dtype}, is {mean:.3g}: divide it by "
-                f"{2 ** (8 * dtype.itemsize) - 1}."
-            )
-
-
-def is_unsigned(dtype):
-    """Whether images of a dtype, of NumPy or torch, are fractions of its maximum."""
-    return str(dtype).removeprefix("torch.").startswith("uint")
+def check_n_channels(estimator, n_channels, name="X"):
+    """Raise a ValueError unless images have the channels that an estimator has seen."""
+    expected = estimator.n_channels_in_
+    if n_channels == expected:
+        return
+    message = (
+        f"{name} has {n_channels} channels, but {type(estimator).__name__} is "
+        f"expecting {expected} as input."
+    )
+    if expected == 1:
+        message += " It takes the channels of a colour image as a stack of grey ones."
+    raise ValueError(message)
 
 
 def _describe(images):
@@ -331,6 +322,11 @@ def equal_images(X, y):
         a, b = (to_tensor(images.stacks[number][batch]) for images in (X, y))
         equal.append((a.to(b.device) == b).flatten(1).all(dim=1).cpu().numpy())
     return np.concatenate(equal)
+
+
+def is_unsigned(dtype):
+    """Whether images of a dtype, of NumPy or torch, are fractions of its maximum."""
+    return str(dtype).removeprefix("torch.").startswith("uint")
 
 
 def float_dtype(dtype):
@@ -352,7 +348,7 @@ def to_tensor(stack, device=None):
     x = stack.to(device or stack.device).permute(0, 3, 1, 2)
     if x.dtype in (torch.float32, torch.float64):
         return x
-    if x.dtype in (torch.uint8, torch.uint16, torch.uint32, torch.uint64):
+    if is_unsigned(x.dtype):
         return x.float() / torch.iinfo(x.dtype).max
     wide = x.dtype in (torch.int32, torch.int64)
     return x.to(torch.float64 if wide else torch.float32)

@@ -17,13 +17,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
 
 from ._doc_link import DOC_LINK_MODULE, DOC_LINK_TEMPLATE
-from ._images import (
-    as_images,
-    check_features,
-    check_numbers,
-    is_unsigned,
-    to_tensor,
-)
+from ._images import as_images, check_features, check_numbers, to_tensor
+from ._units import complaint_of_level
 from ._warnings import warn
 
 __all__ = ["GaussianNoise", "estimate_noise_std"]
@@ -140,27 +135,11 @@ class GaussianNoise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return tags
 
 
-# Of images in [0, 1], of which nothing is left far below it.
-HIGHEST_LEVEL = 4
-
-
-def is_out_of_range(noise_std, images):
-    """Whether a level is that of integers that Images are the fractions of."""
-    return is_unsigned(images.stacks[0].dtype) and noise_std > HIGHEST_LEVEL
-
-
-def out_of_range_message(noise_std, images):
-    return (
-        f"noise_std={noise_std:g} is in the units of the images, which as "
-        f"{images.stacks[0].dtype} are in [0, 1]: {noise_std:g} of 255 is "
-        f"noise_std={noise_std:g} / 255."
-    )
-
-
 def add_noise(images, noise_std, random_state):
     """Add noise to checked Images; arrays in the layout of the images."""
-    if is_out_of_range(noise_std, images):
-        warn(out_of_range_message(noise_std, images))
+    complaint = complaint_of_level(noise_std, images.stacks[0].dtype)
+    if complaint is not None:
+        warn(complaint)
     seed = check_random_state(random_state).randint(2**31 - 1)
     return images.map(lambda x: x + noise_std * _noise_like(x, seed))
 

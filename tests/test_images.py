@@ -1,5 +1,8 @@
 """The contract on images that every denoiser keeps."""
 
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -183,6 +186,18 @@ def test_warnings_point_at_the_caller(method):
         with pytest.warns(UserWarning, match="8 grey images of 8x3 pixels") as records:
             getattr(estimator, method)(np.eye(8)[..., None] * np.ones(3))
         assert {record.filename for record in records} == {__file__}
+
+
+def test_warnings_of_workers_point_at_what_warns():
+    """They have no caller: below them is what started the thread."""
+    denoiser = WaveletThresholdDenoiser(noise_std=0.1).fit(GREY)
+    narrow = np.ones((8, 8, 3))
+    with (
+        pytest.warns(UserWarning, match="8 grey images") as records,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        pool.submit(denoiser.transform, narrow).result()
+    assert {Path(record.filename).name for record in records} == {"_images.py"}
 
 
 @each_denoiser

@@ -11,13 +11,14 @@ import sklearn_gahb
 
 PACKAGE = Path(sklearn_gahb.__file__).parent
 # The rooms of the house and what each may import.
-FOR_EVERYBODY = {"_images", "_optional", "_warnings", "_doc_link"}
+FOR_EVERYBODY = {"_images", "_optional", "_units", "_warnings", "_doc_link"}
 ALLOWED = {
     "__init__": set(),
     "_distributed": set(),
     "_doc_link": set(),
     "_images": set(),
     "_optional": set(),
+    "_units": set(),
     "_warnings": set(),
     "networks": set(),
     "training": {"_distributed"},

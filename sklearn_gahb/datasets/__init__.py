@@ -1,20 +1,20 @@
 """What is denoised: synthetic image classes, photographs, and published test sets."""
 
-from sklearn_gahb.datasets._c_alpha import (
+from ._c_alpha import (
     make_c_alpha_backgrounds,
     make_c_alpha_images,
 )
-from sklearn_gahb.datasets._disks import (
+from ._disks import (
     disk_coverage,
     disk_tangents,
     make_disk_images,
     render_disks,
 )
-from sklearn_gahb.datasets._folder import load_image_folder
-from sklearn_gahb.datasets._photos import load_photo_patches
-from sklearn_gahb.datasets._registry import get_data_home
-from sklearn_gahb.datasets._remote import fetch_bsd68, fetch_bsd400, fetch_set12
-from sklearn_gahb.datasets._synthetic import (
+from ._folder import load_image_folder
+from ._photos import load_photo_patches
+from ._registry import get_data_home
+from ._remote import fetch_bsd68, fetch_bsd400, fetch_set12
+from ._synthetic import (
     make_gaussian_textures,
     make_ray_images,
     make_sine_images,

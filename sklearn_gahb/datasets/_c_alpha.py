@@ -7,7 +7,7 @@ from scipy import fft
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
-from sklearn_gahb.datasets._generators import image_batches, radial_wavenumber
+from ._generators import image_batches, radial_wavenumber
 
 
 def filter_exponents(alpha, beta, convention):

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
 
-from sklearn_gahb.datasets._generators import check_range, image_batches
+from ._generators import check_range, image_batches
 
 # Half the width of the edge of a disk, in pixels. Disks of at least twice this radius
 # are flat in the middle, and their area is exact.

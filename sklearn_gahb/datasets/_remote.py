@@ -6,9 +6,8 @@ import numpy as np
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import validate_params
 
-from sklearn_gahb.datasets._registry import fetch_files, make_registry
-
 from .._optional import import_optional
+from ._registry import fetch_files, make_registry
 
 _BSD400_DESCR = """\
 BSD400

@@ -7,8 +7,8 @@ from scipy import fft
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
 
-from sklearn_gahb.datasets._disks import render_disks
-from sklearn_gahb.datasets._generators import (
+from ._disks import render_disks
+from ._generators import (
     axis_wavenumber,
     check_range,
     image_batches,

@@ -5,7 +5,7 @@ from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from .._images import is_tensor
+from .._images import check_n_channels, is_tensor
 from ..noise import GaussianNoise
 from ._base import BaseDenoiser
 
@@ -71,11 +71,7 @@ def as_denoise(estimator, clean=None):
             raise ValueError(
                 f"noise_std has {len(noise_std)} levels, and y {len(y)} images."
             )
-        if y.shape[1] != denoiser.n_channels_in_:
-            raise ValueError(
-                f"y has {y.shape[1]} channels, but {type(denoiser).__name__} is "
-                f"expecting {denoiser.n_channels_in_} channels as input."
-            )
+        check_n_channels(denoiser, y.shape[1], "y")
         return denoiser._denoise(
             y, denoiser.noise_std if noise_std is None else noise_std
         )

@@ -17,12 +17,13 @@ from .._doc_link import DOC_LINK_MODULE, DOC_LINK_TEMPLATE
 from .._images import (
     as_images,
     check_features,
+    check_n_channels,
     check_numbers,
     check_same_shapes,
-    check_same_units,
     equal_images,
     is_images,
 )
+from .._units import check_same_units
 from ..metrics import psnr
 from ..noise import add_noise
 from ._linearize import linearize_by_autograd
@@ -274,16 +275,8 @@ class BaseDenoiser(
             vars(self).pop("image_size_in_", None)
             if len(images.sizes) == 1:
                 (self.image_size_in_,) = images.sizes
-        elif images.n_channels != self.n_channels_in_:
-            hint = (
-                " It takes the channels of a colour image as a stack of grey ones, "
-                "np.moveaxis(X[0], -1, 0)."
-            )
-            raise ValueError(
-                f"X has {images.n_channels} channels, but {type(self).__name__} is "
-                f"expecting {self.n_channels_in_} as input."
-                + (hint if self.n_channels_in_ == 1 else "")
-            )
+        else:
+            check_n_channels(self, images.n_channels)
         return images
 
     def __sklearn_tags__(self):

@@ -4,15 +4,10 @@ import numpy as np
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
-from .._images import (
-    as_images,
-    check_numbers,
-    check_same_units,
-    is_images,
-    is_tensor,
-)
+from .._images import as_images, check_numbers, is_images, is_tensor
+from .._units import check_same_units, complaint_of_level
 from ..denoisers._as_denoise import unwrap
-from ..noise import GaussianNoise, is_out_of_range, out_of_range_message
+from ..noise import GaussianNoise
 
 
 def check_estimator(estimator, n_samples):
@@ -85,9 +80,9 @@ def check_test_stack(X_test, X, analyzer):
 
 def check_units_of_levels(levels, X):
     """Raise a ValueError for levels such as 25 where images are in [0, 1]."""
-    images = as_images(X, image_shape=(1, -1))
-    if is_out_of_range(levels.max(), images):
-        raise ValueError(out_of_range_message(levels.max(), images))
+    complaint = complaint_of_level(levels.max(), X.dtype)
+    if complaint is not None:
+        raise ValueError(complaint)
 
 
 def check_sizes(train_sizes):

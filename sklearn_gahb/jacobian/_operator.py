@@ -7,7 +7,13 @@ import torch
 from scipy.sparse.linalg import LinearOperator
 from sklearn.utils import gen_batches
 
-from .._images import as_images, check_numbers, is_tensor, to_tensor
+from .._images import (
+    as_images,
+    check_n_channels,
+    check_numbers,
+    is_tensor,
+    to_tensor,
+)
 from ..denoisers._as_denoise import find_denoiser, unwrap
 from ..denoisers._linearize import linearize_by_autograd
 
@@ -252,11 +258,7 @@ def linearize(denoiser, y, noise_std=None, clean=None):
     if callable(denoiser) and not hasattr(denoiser, "fit"):
         return linearize_by_autograd(lambda y: denoiser(y, noise_std), y)
     denoiser = find_denoiser(denoiser)
-    if y.shape[1] != denoiser.n_channels_in_:
-        raise ValueError(
-            f"y has {y.shape[1]} channels, but {type(denoiser).__name__} is expecting "
-            f"{denoiser.n_channels_in_} channels as input."
-        )
+    check_n_channels(denoiser, y.shape[1], "y")
     if clean is not None:
         denoiser = denoiser._bind_clean(clean)
     if noise_std is None:
