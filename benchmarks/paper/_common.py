@@ -90,13 +90,12 @@ def trained(denoiser, X, name, options):
     if options.checkpoint_dir is None:
         return denoiser.fit(X)
     options.checkpoint_dir.mkdir(parents=True, exist_ok=True)
-    # Other images, of --images, are another network.
-    data = joblib.hash(X)[:8]
-    path = options.checkpoint_dir / f"{name}_{options.preset}_{data}.safetensors"
+    # Other images, of --images, or other steps are another network.
+    recipe = joblib.hash((X, denoiser.get_params()))[:8]
+    path = options.checkpoint_dir / f"{name}_{options.preset}_{recipe}.safetensors"
     if path.exists():
-        found = load(path)
-        if found.get_params() == denoiser.get_params():
-            return found
+        print(f"network of an earlier call: {path}")
+        return load(path)
     save(denoiser.fit(X), path)
     return denoiser
 
