@@ -47,7 +47,7 @@ for size, regime in zip(analyzer.train_sizes_, analyzer.regime_, strict=True):
 # With one training image or ten the network is far better on these than on others; with
 # a thousand there is no difference left.
 
-GeneralizationDisplay.from_estimator(analyzer)
+GeneralizationDisplay.from_estimator(analyzer, kind="psnr")
 
 # %%
 # Do the networks agree?

@@ -191,6 +191,16 @@ def test_display_without_samples():
         GeneralizationDisplay.from_estimator(analyzer, kind="samples", sample=2)
 
 
+def test_one_noise_level_is_drawn_against_the_size():
+    plt.switch_backend("Agg")
+    analyzer = analyse(EmpiricalDenoiser(), (1, 10), noise_std=0.1)
+    display = GeneralizationDisplay.from_estimator(analyzer.fit(DISKS, X_test=TEST))
+    x, y = display.axes_[0].lines[1].get_data()
+    np.testing.assert_array_equal(x, [1, 10])
+    np.testing.assert_allclose(y, analyzer.test_psnr_.mean(axis=(1, 2)))
+    plt.close("all")
+
+
 def test_transition_size():
     sizes = np.array([1, 10, 100])
     assert transition_size(sizes, np.array([0, 1, 1]), np.array([1, 0.5, 0.5])) == 10

@@ -12,10 +12,10 @@ class GeneralizationDisplay:
 
     Four kinds of figure, as figures 1 and 2 of [1]_:
 
-    - "psnr": output PSNR against input PSNR, on training and on test images, a colour a
-      size;
     - "agreement": PSNR on training and on test images, and between the outputs of
       different subsets, against the size, a panel a noise level;
+    - "psnr": output PSNR against input PSNR, on training and on test images, a colour a
+      size, for an analyzer of several noise levels;
     - "similarity": histograms over samples of the similarity to the closest training
       image, and between samples of two subsets, a panel a size; as a line that of
       training images of the first subset to the closest of the second;
@@ -75,8 +75,8 @@ class GeneralizationDisplay:
     ...     random_state=0,
     ... ).fit(make_disk_images(60, 16, random_state=0))
     >>> display = GeneralizationDisplay.from_estimator(analyzer)
-    >>> len(display.axes_[0].lines)
-    4
+    >>> len(display.axes_)
+    2
     """
 
     def __init__(
@@ -103,14 +103,14 @@ class GeneralizationDisplay:
         self.grid = grid
 
     @classmethod
-    def from_estimator(cls, analyzer, *, kind="psnr", sample=0, figure=None):
+    def from_estimator(cls, analyzer, *, kind="agreement", sample=0, figure=None):
         """Draw a fitted analyzer.
 
         Parameters
         ----------
         analyzer : GeneralizationAnalyzer
             Fitted.
-        kind : {"psnr", "agreement", "similarity", "samples"}, default="psnr"
+        kind : {"agreement", "psnr", "similarity", "samples"}, default="agreement"
             The figure. The last two need `n_samples` of the analyzer.
         sample : int, default=0
             Which sample the figure "samples" shows.
@@ -137,12 +137,12 @@ class GeneralizationDisplay:
         )
         return display.plot(kind=kind, figure=figure)
 
-    def plot(self, *, kind="psnr", figure=None):
+    def plot(self, *, kind="agreement", figure=None):
         """Draw the figure.
 
         Parameters
         ----------
-        kind : {"psnr", "agreement", "similarity", "samples"}, default="psnr"
+        kind : {"agreement", "psnr", "similarity", "samples"}, default="agreement"
             The figure.
         figure : matplotlib Figure or SubFigure, default=None
             Where to draw. None makes a new one.
@@ -160,8 +160,8 @@ class GeneralizationDisplay:
             If `kind` is unknown, or there are no samples to draw.
         """
         draw = {
-            "psnr": self._plot_psnr,
             "agreement": self._plot_agreement,
+            "psnr": self._plot_psnr,
             "similarity": self._plot_similarity,
             "samples": self._plot_samples,
         }
@@ -174,14 +174,30 @@ class GeneralizationDisplay:
             )
         plt = import_optional("matplotlib.pyplot", "plot")
         sizes = {
-            "psnr": (5, 4),
             "agreement": (1.2 + 2.6 * len(self.noise_std), 3.2),
+            "psnr": (5, 4),
             "similarity": (2.2 * len(self.train_sizes), 2.4),
         }
         if figure is None and kind in sizes:
             figure = plt.figure(figsize=sizes[kind], layout="constrained")
         self.figure_, self.axes_ = draw[kind](figure)
         return self
+
+    def _plot_agreement(self, figure):
+        axes = figure.subplots(1, len(self.noise_std), sharey=True, squeeze=False)[0]
+        for level, (ax, noise_std) in enumerate(zip(axes, self.noise_std, strict=True)):
+            for label, values in [
+                ("training images", self.train_psnr.mean(axis=1)),
+                ("test images", self.test_psnr.mean(axis=1)),
+                ("agreement", self.agreement),
+            ]:
+                # Of denoisers that agree exactly it is infinite, and not drawn.
+                drawn = np.where(np.isfinite(values), values, np.nan)
+                ax.semilogx(self.train_sizes, drawn[:, level], "o-", label=label)
+            ax.set(title=f"noise_std = {noise_std:g}", xlabel="training images")
+        axes[0].set_ylabel("PSNR (dB)")
+        axes[0].legend(fontsize="small")
+        return figure, axes
 
     def _plot_psnr(self, figure):
         ax = figure.subplots()
@@ -202,22 +218,6 @@ class GeneralizationDisplay:
         )
         ax.legend()
         return figure, np.array([ax])
-
-    def _plot_agreement(self, figure):
-        axes = figure.subplots(1, len(self.noise_std), sharey=True, squeeze=False)[0]
-        for level, (ax, noise_std) in enumerate(zip(axes, self.noise_std, strict=True)):
-            for label, values in [
-                ("training images", self.train_psnr.mean(axis=1)),
-                ("test images", self.test_psnr.mean(axis=1)),
-                ("agreement", self.agreement),
-            ]:
-                # Of denoisers that agree exactly it is infinite, and not drawn.
-                drawn = np.where(np.isfinite(values), values, np.nan)
-                ax.semilogx(self.train_sizes, drawn[:, level], "o-", label=label)
-            ax.set(title=f"noise_std = {noise_std:g}", xlabel="training images")
-        axes[0].set_ylabel("PSNR (dB)")
-        axes[0].legend(fontsize="small")
-        return figure, axes
 
     def _plot_similarity(self, figure):
         axes = figure.subplots(
