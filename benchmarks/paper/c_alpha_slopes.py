@@ -7,8 +7,9 @@ in the paper: of smaller ones there is little left at 10 dB. Smaller presets tra
 crops of them, and networks see the noise that they are tested with, up to 0.4. The
 paper's figures are those of its own convention, `released`; the line
 alpha / (alpha + 1) of the theory belongs to `hoelder`. Bandlets are those of the clean
-image, with the ideal attenuation. With --steps-per-level copies of the network are
-trained further, each at one level, and tell what one network for all levels lacks.
+image: with the ideal attenuation, which also knows its coefficients, and thresholded.
+With --steps-per-level copies of the network are trained further, each at one level, and
+tell what one network for all levels lacks.
 """
 
 import copy
@@ -52,7 +53,7 @@ def psnr_of_specialists(network, X, X_test, n_steps):
 
 for convention in options.conventions:
     differences, behind = [], []
-    print(f"\n{convention:9} alpha   network   bandlets   theory   paper")
+    print(f"\n{convention:9} alpha   network   bandlets   hard   theory   paper")
     for alpha in options.alphas:
         X = make_c_alpha_images(
             preset.n_train + 200,
@@ -67,6 +68,7 @@ for convention in options.conventions:
                 clone(network), X, f"c_alpha_{convention}_{alpha}", options
             ),
             "bandlets": BandletOracle(shrinkage="attenuation").fit(X_test),
+            "hard": BandletOracle(shrinkage="hard").fit(X_test),
         }
         curves = {
             name: psnr_curve(denoiser, X_test, LEVELS, random_state=0)
@@ -78,7 +80,7 @@ for convention in options.conventions:
         paper = PAPER.get(alpha, np.nan) if convention == "released" else np.nan
         print(
             f"{alpha:15d} {slopes['network']:9.2f} {slopes['bandlets']:10.2f} "
-            f"{theory:8.2f} {paper:7.2f}   standard errors "
+            f"{slopes['hard']:6.2f} {theory:8.2f} {paper:7.2f}   standard errors "
             + " ".join(f"{curve.slope_std_err:.3f}" for curve in curves.values())
         )
         ahead = curves["network"].output_psnr - curves["bandlets"].output_psnr
