@@ -1,6 +1,9 @@
 """Images in [0, 1] beside those, and noise levels, of 0 to 255."""
 
+from numbers import Real
+
 from ._images import is_unsigned, to_tensor
+from ._warnings import warn
 
 # Means of images in [0, 1] are below, those of images in [0, 255] above.
 LARGEST_MEAN = 2
@@ -24,11 +27,19 @@ def check_same_units(X, y):
             )
 
 
-def complaint_of_level(noise_std, dtype):
+def complaint_of_level(noise_std, dtype, name="noise_std"):
     """What is wrong with a noise level for images of a dtype; None if nothing is."""
     if not is_unsigned(dtype) or noise_std <= LARGEST_LEVEL:
         return None
     return (
-        f"noise_std={noise_std:g} is in the units of the images, which as {dtype} are "
-        f"in [0, 1]: {noise_std:g} of 255 is noise_std={noise_std:g} / 255."
+        f"{name}={noise_std:g} is in the units of the images, which as {dtype} are "
+        f"in [0, 1]: {noise_std:g} of 255 is {noise_std:g} / 255."
     )
+
+
+def warn_of_level(noise_std, images, name="noise_std"):
+    """Warn of a level such as 25 where Images are in [0, 1]."""
+    if isinstance(noise_std, Real):
+        complaint = complaint_of_level(noise_std, images.stacks[0].dtype, name)
+        if complaint is not None:
+            warn(complaint)

@@ -18,8 +18,7 @@ from sklearn.utils._param_validation import Interval, validate_params
 
 from ._doc_link import DOC_LINK_MODULE, DOC_LINK_TEMPLATE
 from ._images import as_images, check_features, check_numbers, to_tensor
-from ._units import complaint_of_level
-from ._warnings import warn
+from ._units import warn_of_level
 
 __all__ = ["GaussianNoise", "estimate_noise_std"]
 
@@ -137,9 +136,7 @@ class GaussianNoise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
 def add_noise(images, noise_std, random_state):
     """Add noise to checked Images; arrays in the layout of the images."""
-    complaint = complaint_of_level(noise_std, images.stacks[0].dtype)
-    if complaint is not None:
-        warn(complaint)
+    warn_of_level(noise_std, images)
     seed = check_random_state(random_state).randint(2**31 - 1)
     return images.map(lambda x: x + noise_std * _noise_like(x, seed))
 

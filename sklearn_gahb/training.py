@@ -358,8 +358,11 @@ def make_scheduler(optimizer, schedule, learning_rate, n_steps):
     """
     schedulers = torch.optim.lr_scheduler
     if schedule == "one_cycle":
-        # One step more than there are, for the scheduler is called after the last.
-        return schedulers.OneCycleLR(optimizer, learning_rate, total_steps=n_steps + 1)
+        # One step more than there are, for the scheduler is called after the last, and
+        # an int of Python, for torch takes no other.
+        return schedulers.OneCycleLR(
+            optimizer, learning_rate, total_steps=int(n_steps) + 1
+        )
     if schedule == "halving":
         return schedulers.LambdaLR(
             optimizer, lambda step: 0.5 ** (10 * step // n_steps)

@@ -47,6 +47,17 @@ def test_small_images(shape):
     assert psnr(X, denoised) > psnr(X, noisy)
 
 
+def test_grey_stored_as_colour():
+    """Channels that are equal have no chrominance to normalise."""
+    grey = RNG.rand(1, 16, 16)
+    denoiser = BM3DDenoiser(noise_std=0.1)
+    expected = denoiser.fit(grey).transform(grey)
+    colour = np.repeat(grey[..., None], 3, axis=-1)
+    denoised = denoiser.fit(colour).transform(colour)
+    expected = np.repeat(expected[..., None], 3, axis=-1)
+    np.testing.assert_allclose(denoised, expected, atol=1e-6)
+
+
 def test_no_noise_and_no_jacobian():
     X = RNG.rand(1, 16, 16)
     denoiser = BM3DDenoiser(noise_std=0.0).fit(X)

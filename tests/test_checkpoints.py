@@ -323,6 +323,10 @@ def test_bad_modules():
         DNNDenoiser.from_module(lambda y: y)
     with pytest.raises(ValueError, match="predicts='score' must be 'noise' or"):
         DNNDenoiser.from_module(nn.Identity(), predicts="score")
+    with pytest.raises(
+        ValueError, match=r"n_channels=1, .* takes images of n_channels=3"
+    ):
+        DNNDenoiser.from_module(nn.Conv2d(3, 3, 3, padding=1))
     denoiser = DNNDenoiser.from_module(nn.AvgPool2d(2))
     with pytest.raises(ValueError, match=r"\(12, 1, 12, 12\) to \(12, 1, 6, 6\)"):
         denoiser.transform(X)

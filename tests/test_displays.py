@@ -85,6 +85,8 @@ def test_all_layouts_are_drawn(shape):
 def test_unfitted_basis():
     with pytest.raises(NotFittedError):
         JacobianBasisDisplay.from_estimator(JacobianBasis(lambda y, _: y))
+    with pytest.raises(TypeError, match="a WienerDenoiser; a fitted JacobianBasis"):
+        JacobianBasisDisplay.from_estimator(WienerDenoiser().fit(X))
 
 
 def test_components_that_are_not_there():

@@ -184,6 +184,8 @@ def test_display_without_samples():
     analyzer = analyse(WienerDenoiser(), (1, 10)).fit(DISKS, X_test=TEST)
     with pytest.raises(ValueError, match="set n_samples"):
         GeneralizationDisplay.from_estimator(analyzer, kind="samples")
+    with pytest.raises(TypeError, match="a fitted GeneralizationAnalyzer is needed"):
+        GeneralizationDisplay.from_estimator(WienerDenoiser().fit(DISKS))
     with pytest.raises(ValueError, match="kind='bars' must be one of"):
         GeneralizationDisplay.from_estimator(analyzer, kind="bars")
     analyzer.set_params(n_samples=2).fit(DISKS, X_test=TEST)

@@ -165,6 +165,8 @@ def test_bad_input():
         analyse(WienerDenoiser(), (250,), duplicates="ignore").fit(DISKS)
     with pytest.raises(TypeError, match="must have fit and transform"):
         analyse(FitOnly()).fit(DISKS)
+    with pytest.raises(TypeError, match=r"is a class; pass an instance, WienerD.*\(\)"):
+        analyse(WienerDenoiser).fit(DISKS)
     with pytest.raises(TypeError, match="FitTransform has no method sample"):
         analyse(FitTransform(), n_samples=2).fit(DISKS)
     noisy = make_pipeline(GaussianNoise(0.1), WienerDenoiser())

@@ -19,6 +19,7 @@ from sklearn_gahb.datasets import (
     make_disk_images,
     make_gaussian_textures,
 )
+from sklearn_gahb.networks import BFCNN
 from sklearn_gahb.sampling import density_gap, noise_schedule, sample
 
 SPECTRUM = torch.linspace(0.1, 1, 16)
@@ -453,6 +454,8 @@ def test_bad_input():
         sample(GAUSSIAN, (0, 1, 4, 4))
     with pytest.raises(TypeError, match=r"is an estimator; pass .*as_denoise"):
         sample(EmpiricalDenoiser(), shape)
+    with pytest.raises(TypeError, match=r"a BFCNN, must take two arguments"):
+        sample(BFCNN(width=2, depth=2), shape)
     textures = make_gaussian_textures(5, 6, random_state=0)
     with pytest.raises(ValueError, match=r"y has 3 channels, .* expecting 1"):
         sample(as_denoise(WienerDenoiser().fit(textures)), (1, 3, 6, 6))

@@ -134,6 +134,12 @@ def learning_rates(schedule, n_steps):
     return np.array(rates)
 
 
+@pytest.mark.parametrize("schedule", ["one_cycle", "halving", "constant"])
+def test_steps_of_a_grid_are_integers_of_numpy(schedule):
+    expected = learning_rates(schedule, 20)
+    np.testing.assert_array_equal(learning_rates(schedule, np.int64(20)), expected)
+
+
 def test_schedules():
     np.testing.assert_array_equal(learning_rates("constant", 50), 0.1)
     halving = learning_rates("halving", 50)

@@ -3,14 +3,17 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 
 from sklearn_gahb import (
     DNNDenoiser,
     GaussianNoise,
     GeneralizationAnalyzer,
     WaveletThresholdDenoiser,
+    WienerDenoiser,
     make_psnr_scorer,
 )
+from sklearn_gahb.jacobian import posterior_std
 
 RNG = np.random.RandomState(0)
 BYTES = RNG.randint(256, size=(30, 8, 8), dtype=np.uint8)
@@ -64,16 +67,20 @@ def test_the_same_units_in_two_dtypes():
         lambda: GaussianNoise(25).fit_transform(BYTES),
         lambda: network.fit(BYTES).set_params(noise_std=25).score(BYTES),
         lambda: make_psnr_scorer(noise_std=25)(denoiser.fit(BYTES), BYTES),
+        lambda: WienerDenoiser(noise_std=25).fit(BYTES),
+        lambda: denoiser.fit(FLOATS).set_params(noise_std=25).transform(BYTES),
+        lambda: clone(network).set_params(train_noise_std=(0, 25)).fit(BYTES),
+        lambda: posterior_std(denoiser.fit(BYTES), BYTES[0], 25),
     ],
 )
 def test_levels_of_255_warn(call):
-    with pytest.warns(UserWarning, match=r"25 of 255 is noise_std=25 / 255") as records:
+    with pytest.warns(UserWarning, match=r"25 of 255 is 25 / 255") as records:
         call()
     assert {record.filename for record in records} == {__file__}
 
 
 def test_analyzers_refuse_levels_of_255():
-    with pytest.raises(ValueError, match=r"noise_std=50 .* noise_std=50 / 255"):
+    with pytest.raises(ValueError, match=r"noise_std=50 .* is 50 / 255"):
         GeneralizationAnalyzer(network, (1, 2), noise_std=[25, 50]).fit(BYTES)
 
 

@@ -23,7 +23,7 @@ from .._images import (
     equal_images,
     is_images,
 )
-from .._units import check_same_units
+from .._units import check_same_units, warn_of_level
 from ..metrics import psnr
 from ..noise import add_noise
 from ._linearize import linearize_by_autograd
@@ -270,6 +270,7 @@ class BaseDenoiser(
         if not reset and self.image_shape is not None:
             check_features(self, X, numbers, reset=False)
         images = as_images(numbers, self.image_shape)
+        warn_of_level(self.noise_std, images)
         if reset:
             check_features(self, X, numbers, reset=True)
             self.n_channels_in_ = images.n_channels

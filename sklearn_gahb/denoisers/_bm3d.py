@@ -133,9 +133,17 @@ def denoise_image(image, sigma, profile):
     channels, height, width = image.shape
     padding = [(0, max(0, SMALLEST_SIDE - side)) for side in (height, width)]
     padded = np.pad(image.astype(np.float64), [(0, 0), *padding], mode="symmetric")
-    if channels == 3:
-        denoised = bm3d.bm3d_rgb(np.moveaxis(padded, 0, -1), sigma, profile)
-        denoised = np.moveaxis(denoised, -1, 0)
+    colours = np.moveaxis(padded, 0, -1)
+    if channels == 3 and not has_constant_chrominance(colours):
+        denoised = np.moveaxis(bm3d.bm3d_rgb(colours, sigma, profile), -1, 0)
     else:
         denoised = np.stack([bm3d.bm3d(one, sigma, profile) for one in padded])
     return crop(denoised[None], (height, width))[0]
+
+
+def has_constant_chrominance(image):
+    """Whether an image (height, width, 3) is grey; `bm3d_rgb` would divide by 0."""
+    bm3d = import_optional("bm3d", "bm3d")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        _, highest, lowest, _, _ = bm3d.rgb_to(image, "opp")
+    return bool((highest == lowest).any())

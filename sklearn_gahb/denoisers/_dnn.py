@@ -24,9 +24,15 @@ from .._distributed import (
     rank_and_size,
 )
 from .._images import MAX_CHANNELS, resolve_device
+from .._units import warn_of_level
 from ..networks._frozen import FrozenNetwork, is_linear_once_frozen
 from ..networks._layers import calibrate_norms, synchronised_norms
-from ..networks._make import check_network, check_statistics, make_network
+from ..networks._make import (
+    check_channels,
+    check_network,
+    check_statistics,
+    make_network,
+)
 from ..networks._noise_from_image import NoiseFromImage
 from ._base import BaseDenoiser, FitInterrupted
 from ._linearize import linearize_frozen
@@ -326,8 +332,9 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         TypeError
             If `network` is no module.
         ValueError
-            If `predicts` is neither "noise" nor "image", or if the network normalises
-            by the statistics of a batch, so that images depend on each other.
+            If `predicts` is neither "noise" nor "image", if the network takes images of
+            other channels than `n_channels`, or if it normalises by the statistics of a
+            batch, so that images depend on each other.
 
         Examples
         --------
@@ -340,7 +347,10 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         array([0.67, 1.  , 1.  , 1.  , 0.67])
         """
         if not isinstance(network, torch.nn.Module):
-            raise TypeError(f"network={network!r} must be a torch.nn.Module.")
+            raise TypeError(
+                f"network is a {type(network).__name__}; it must be a torch.nn.Module, "
+                "into which a state_dict is loaded by its method load_state_dict."
+            )
         if predicts not in ("noise", "image"):
             raise ValueError(f"predicts={predicts!r} must be 'noise' or 'image'.")
         if not (isinstance(n_channels, Integral) and 1 <= n_channels <= MAX_CHANNELS):
@@ -348,6 +358,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
                 f"n_channels={n_channels!r} must be a number from 1 to {MAX_CHANNELS}."
             )
         check_statistics(network)
+        check_channels(network, n_channels)
         if predicts == "image":
             network = NoiseFromImage(network)
         denoiser = cls(
@@ -431,6 +442,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
     def _prepare(self, clean, noisy):
         """Draw images, noise and initial weights."""
         levels = training.check_noise_range(self.train_noise_std)
+        warn_of_level(levels[1], clean, "train_noise_std")
         training.check_sizes(clean, self.patch_size)
         device = resolve_device(self.device)
         rng = broadcast_object(check_random_state(self.random_state))

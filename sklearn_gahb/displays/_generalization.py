@@ -123,6 +123,11 @@ class GeneralizationDisplay:
             That was drawn.
         """
         check_is_fitted(analyzer)
+        if not hasattr(analyzer, "train_psnr_"):
+            raise TypeError(
+                f"analyzer is a {type(analyzer).__name__}; a fitted "
+                "GeneralizationAnalyzer is needed."
+            )
         has_samples = hasattr(analyzer, "samples_")
         display = cls(
             train_sizes=analyzer.train_sizes_,

@@ -97,6 +97,10 @@ class JacobianBasisDisplay:
             That was drawn.
         """
         check_is_fitted(basis)
+        if not hasattr(basis, "components_"):
+            raise TypeError(
+                f"basis is a {type(basis).__name__}; a fitted JacobianBasis is needed."
+            )
         noisy = basis.noisy_
         if noisy.ndim == 1:
             noisy = noisy.reshape(basis.image_shape_)

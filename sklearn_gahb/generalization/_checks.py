@@ -12,6 +12,11 @@ from ..noise import GaussianNoise
 
 def check_estimator(estimator, n_samples):
     """Raise an error unless an estimator can be cloned, fitted, applied and sampled."""
+    if isinstance(estimator, type):
+        raise TypeError(
+            f"estimator={estimator.__name__} is a class; pass an instance, "
+            f"{estimator.__name__}()."
+        )
     last = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
     if not hasattr(estimator, "fit") or not hasattr(last, "transform"):
         raise TypeError(

@@ -14,6 +14,7 @@ from .._images import (
     is_tensor,
     to_tensor,
 )
+from .._units import warn_of_level
 from ..denoisers._as_denoise import find_denoiser, unwrap
 from ..denoisers._linearize import linearize_by_autograd
 
@@ -205,6 +206,7 @@ def jacobian_operator(denoiser, y, noise_std=None, clean=None):
         check_noise_std(noise_std, allow_zero=True)
     image_shape = image_shape_of(denoiser)
     image = one_image(y, image_shape)
+    warn_of_level(noise_std, image)
     if clean is not None:
         clean = one_image(clean, image_shape, "clean")
         clean = to_tensor(clean.stacks[0])

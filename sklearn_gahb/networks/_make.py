@@ -2,6 +2,7 @@
 
 import copy
 import threading
+from contextlib import suppress
 
 import torch
 
@@ -70,6 +71,29 @@ def check_network(network, y):
             f"The network of architecture maps images of shape {tuple(y.shape)} to "
             f"{shape}; it must return the noise in the shape of the images."
         )
+
+
+def check_channels(network, n_channels):
+    """Raise a ValueError if a network takes images of another number of channels."""
+    if takes_channels(network, n_channels):
+        return
+    # If it takes none, 64x64 may be no size for it.
+    for other in (1, 3, 4, 2):
+        if takes_channels(network, other):
+            raise ValueError(
+                f"n_channels={n_channels}, but the network takes images of "
+                f"n_channels={other}."
+            )
+
+
+def takes_channels(network, n_channels):
+    """Whether a network runs on an image of 64x64; a copy of it is tried."""
+    y = next(network.parameters(), torch.empty(0)).new_zeros(1, n_channels, 64, 64)
+    # Networks of users may raise anything.
+    with suppress(Exception), torch.no_grad():
+        copy.deepcopy(network).eval()(y)
+        return True
+    return False
 
 
 def check_statistics(network):

@@ -1,5 +1,6 @@
 """What all samplers share: checked evaluations in batches, noise, and the record."""
 
+import inspect
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -50,6 +51,24 @@ def check_denoise(denoise):
         )
     if not callable(denoise):
         raise TypeError(f"denoise={denoise!r} must be callable.")
+    # What modules are called with is what their forward takes.
+    if not takes_two(getattr(denoise, "forward", denoise)):
+        raise TypeError(
+            f"denoise, a {type(denoise).__name__}, must take two arguments, noisy "
+            "images and their noise_std. Of a network that takes the images alone make "
+            "sklearn_gahb.as_denoise(DNNDenoiser.from_module(network))."
+        )
+
+
+def takes_two(function):
+    """Whether a callable takes two positional arguments; True if it does not tell."""
+    try:
+        inspect.signature(function).bind(None, None)
+    except TypeError:
+        return False
+    except ValueError:
+        return True
+    return True
 
 
 def draw_noise(y, seed, step):
