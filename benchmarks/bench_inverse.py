@@ -1,11 +1,13 @@
 """Inverse problems with a published network on Set12. Half an hour on 2 cores.
 
-    python benchmarks/bench_inverse.py [--n-images 12] [--n-draws 4] [--published]
+    python benchmarks/bench_inverse.py [--n-images 12] [--n-draws 4] [--beta BETA]
+        [--published]
 
 128x128 crops from the middle, BF-CNN trained on 400 photographs. PSNR in dB of the mean
 of the draws, of one draw, and of the usual alternative: skimage's biharmonic inpainting
-for missing pixels, SciPy's cubic zoom for averages of blocks. --published takes the
-step sizes of the authors, h0 = 0.05 that grows, and beta = 0.2.
+for missing pixels, SciPy's cubic zoom for averages of blocks. --beta replaces that of
+the package, --published all step sizes by those of the authors, h0 = 0.05 that grows,
+and beta = 0.2.
 """
 
 import argparse
@@ -29,6 +31,7 @@ SIZE = 128
 parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
 parser.add_argument("--n-images", type=int, default=12)
 parser.add_argument("--n-draws", type=int, default=4)
+parser.add_argument("--beta", type=float)
 parser.add_argument("--published", action="store_true")
 arguments = parser.parse_args()
 
@@ -73,6 +76,8 @@ for name, (make, parameter, alternative, parameters) in problems.items():
         operator = random_pixels((SIZE, SIZE), parameter, random_state=0)
     else:
         operator = make((SIZE, SIZE), parameter)
+    if arguments.beta is not None:
+        parameters = {"beta": arguments.beta}
     if arguments.published:
         parameters = {"step_size": 0.05, "step_schedule": "published", "beta": 0.2}
     measurements = (operator @ X.reshape(len(X), -1).T.astype(np.float64)).T

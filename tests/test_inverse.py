@@ -7,6 +7,9 @@ import pytest
 import torch
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
+from sklearn_gahb import as_denoise, psnr
+from sklearn_gahb.checkpoints import load_pretrained
+from sklearn_gahb.datasets import load_photo_patches
 from sklearn_gahb.sampling import (
     block_averages,
     low_frequencies,
@@ -177,6 +180,36 @@ def test_parameters_of_the_ascent():
     with pytest.warns(UserWarning, match="after 2 evaluations") as records:
         solve(max_evaluations=2)
     assert {record.filename for record in records} == {__file__}
+
+
+def test_holes_in_photographs():
+    """Blind networks let images drift where nothing holds them."""
+    clean = load_photo_patches(64, 8, subset="test", random_state=11).images[:4]
+    clean = clean / np.float32(255)
+    is_known = np.ones((64, 64), dtype=bool)
+    is_known[10:26, 34:50] = False
+    operator = observed_pixels(is_known)
+    filled = [np.where(is_known, image, image[is_known].mean()) for image in clean]
+    solution = solve_inverse(
+        as_denoise(load_pretrained("photos-grey")),
+        (operator @ clean.reshape(4, -1).T).T,
+        operator,
+        n_draws=1,
+        random_state=0,
+    )
+    assert psnr(clean, solution.mean) > psnr(clean, np.stack(filled)) + 5
+    # Each step leaves at most 1 - beta of the noise.
+    assert solution.n_evaluations.max() <= 1 + np.ceil(np.log(100) / -np.log(0.9))
+
+
+def test_images_that_grow_where_nothing_is_known_come_to_an_end():
+    is_known = np.zeros((8, 8), dtype=bool)
+    is_known[0] = True
+    operator = observed_pixels(is_known)
+    solution = solve_inverse(
+        lambda y, _: 1.2 * y, np.ones(8), operator, n_draws=1, random_state=0
+    )
+    assert solution.n_evaluations.max() <= 1 + np.ceil(np.log(100) / -np.log(0.9))
 
 
 def test_colour_starts_with_what_is_measured():

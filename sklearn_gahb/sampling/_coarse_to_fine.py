@@ -32,7 +32,10 @@ def coarse_to_fine(
               \gamma^2 = \left((1 - \beta h)^2 - (1 - h)^2\right) \sigma^2
 
     until :math:`\sigma \le` `sigma_end`, for each image by itself; then
-    :math:`y \leftarrow y + r`.
+    :math:`y \leftarrow y + r`. With measurements :math:`\sigma` is at most what the
+    step before was to leave, :math:`(1 - \beta h) \sigma`: residuals in a hole, where
+    nothing holds the image, are more than noise, and would call for more of it in every
+    step.
 
     Parameters
     ----------
@@ -72,6 +75,8 @@ def coarse_to_fine(
         if correct is not None:
             r = correct(r, part, active)
         level = r.flatten(1).norm(dim=1) / math.sqrt(r[0].numel())
+        if correct is not None:
+            level = torch.minimum(level, sigma[active])
         h = step_of(step, step_size, step_schedule)
         # Noise is drawn for all, so that it does not matter who has stopped.
         amplitude = math.sqrt((1 - beta * h) ** 2 - (1 - h) ** 2) * level
