@@ -118,8 +118,9 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         one GPU, which several processes would have to share.
     n_together : int, default=1
         Number of networks to train in one pass, side by side; the result is the same up
-        to rounding. On a CPU small networks spend most of their time on beginning
-        operations; eight of width 8 on images of 16x16 take 0.6 of the time.
+        to rounding, which grows over the steps to some hundredths of a dB. On a CPU
+        small networks spend most of their time on beginning operations; eight of width
+        8 on images of 16x16 take 0.6 of the time.
         Larger ones are slower so: of width 16 on images of 32x32 they take 1.4 times
         the time. Memory grows with the number. Each of the `n_jobs` makes passes of its
         own, of fewer networks if there would be none left for some. Callbacks see the
