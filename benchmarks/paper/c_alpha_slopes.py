@@ -4,7 +4,8 @@ r"""C^alpha images: slopes of the network, of bandlets, and of the theory (figur
 
 Slope of the output PSNR against the input PSNR from 10 to 30 dB, on images of 80x80 as
 in the paper: of smaller ones there is little left at 10 dB. Smaller presets train on
-crops of them, and networks see the noise that they are tested with, up to 0.4. The
+crops of them, and networks see the noise that they are tested with, up to 0.4, unless
+--highest-noise says otherwise. The
 paper's figures are those of its own convention, `released`; the line
 alpha / (alpha + 1) of the theory belongs to `hoelder`. Bandlets are those of the clean
 image: with the ideal attenuation, which also knows its coefficients, and thresholded.
@@ -29,9 +30,12 @@ parser.add_argument("--alphas", type=int, nargs="+", default=list(PAPER))
 parser.add_argument("--image-size", type=int, default=80)
 parser.add_argument("--conventions", nargs="+", default=["released", "hoelder"])
 parser.add_argument("--steps-per-level", type=int, default=0)
+parser.add_argument("--highest-noise", type=float, default=0.4)
 options = parser.parse_args()
 preset = preset_of(options)
-network = preset.network().set_params(depth=3, train_noise_std=(0.0, 0.4), augment=True)
+network = preset.network().set_params(
+    depth=3, train_noise_std=(0.0, options.highest_noise), augment=True
+)
 if preset.image_size < options.image_size:
     network.set_params(patch_size=preset.image_size)
 
