@@ -5,12 +5,11 @@ r"""C^alpha images: slopes of the network, of bandlets, and of the theory (figur
 Slope of the output PSNR against the input PSNR from 10 to 30 dB, on images of 80x80 as
 in the paper: of smaller ones there is little left at 10 dB. Smaller presets train on
 crops of them, and networks see the noise that they are tested with, up to 0.4, unless
---highest-noise says otherwise. The
-paper's figures are those of its own convention, `released`; the line
-alpha / (alpha + 1) of the theory belongs to `hoelder`. Bandlets are those of the clean
-image: with the ideal attenuation, which also knows its coefficients, and thresholded.
-With --steps-per-level copies of the network are trained further, each at one level, and
-tell what one network for all levels lacks.
+--highest-noise says otherwise. The paper's figures are those of its own convention,
+`released`; the line alpha / (alpha + 1) of the theory belongs to `hoelder`. Bandlets
+are those of the clean image: with the ideal attenuation, which also knows its
+coefficients, and thresholded. With --steps-per-level copies of the network are trained
+further, each at one level, and tell what one network for all levels lacks.
 """
 
 import copy
