@@ -77,7 +77,7 @@ for name, (make, parameter, alternative, parameters) in problems.items():
     else:
         operator = make((SIZE, SIZE), parameter)
     if arguments.beta is not None:
-        parameters = {"beta": arguments.beta}
+        parameters = parameters | {"beta": arguments.beta}
     if arguments.published:
         parameters = {"step_size": 0.05, "step_schedule": "published", "beta": 0.2}
     measurements = (operator @ X.reshape(len(X), -1).T.astype(np.float64)).T

@@ -33,7 +33,7 @@ def complaint_of_level(noise_std, dtype, name="noise_std"):
         return None
     return (
         f"{name}={noise_std:g} is in the units of the images, which as {dtype} are "
-        f"in [0, 1]: {noise_std:g} of 255 is {noise_std:g} / 255."
+        f"in [0, 1]: if {noise_std:g} of 255 is meant, that is {noise_std:g} / 255."
     )
 
 

@@ -327,6 +327,10 @@ def test_bad_modules():
         ValueError, match=r"n_channels=1, .* takes images of n_channels=3"
     ):
         DNNDenoiser.from_module(nn.Conv2d(3, 3, 3, padding=1))
+    # Of one size, 128x128, which has as many values as four channels of 64x64.
+    linear = nn.Sequential(nn.Flatten(), nn.Linear(2**14, 1), nn.Linear(1, 2**14))
+    one_size = nn.Sequential(linear, nn.Unflatten(1, (1, 128, 128)))
+    assert DNNDenoiser.from_module(one_size).n_channels_in_ == 1
     denoiser = DNNDenoiser.from_module(nn.AvgPool2d(2))
     with pytest.raises(ValueError, match=r"\(12, 1, 12, 12\) to \(12, 1, 6, 6\)"):
         denoiser.transform(X)

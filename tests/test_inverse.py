@@ -195,6 +195,7 @@ def test_holes_in_photographs():
         (operator @ clean.reshape(4, -1).T).T,
         operator,
         n_draws=1,
+        beta=0.1,
         random_state=0,
     )
     assert psnr(clean, solution.mean) > psnr(clean, np.stack(filled)) + 5
@@ -207,7 +208,7 @@ def test_images_that_grow_where_nothing_is_known_come_to_an_end():
     is_known[0] = True
     operator = observed_pixels(is_known)
     solution = solve_inverse(
-        lambda y, _: 1.2 * y, np.ones(8), operator, n_draws=1, random_state=0
+        lambda y, _: 1.2 * y, np.ones(8), operator, beta=0.1, random_state=0
     )
     assert solution.n_evaluations.max() <= 1 + np.ceil(np.log(100) / -np.log(0.9))
 

@@ -6,6 +6,7 @@ import torch
 
 from sklearn_gahb.networks import BFCNN, BiasFreeBatchNorm2d, DilatedUNet, UNet
 from sklearn_gahb.networks._layers import calibrate_norms
+from sklearn_gahb.networks._make import make_network
 from sklearn_gahb.networks._stacked import stack_networks, unstack_networks
 
 
@@ -67,10 +68,10 @@ def test_running_sd_tracks_constant_statistics(generator):
     assert norm.running_sd.item() == pytest.approx(x.std().item(), rel=1e-3)
 
 
-@pytest.mark.parametrize("network", [UNet(width=4), BFCNN(width=4, depth=5)])
+@pytest.mark.parametrize(("name", "depth"), [("unet", 3), ("bf_cnn", 5)])
 @pytest.mark.parametrize("size", [(8, 8), (1, 1), (1, 17), (13, 30)])
-def test_any_size_and_homogeneous(network, size, generator):
-    network.eval()
+def test_any_size_and_homogeneous(name, depth, size, generator):
+    network = make_network(name, 1, 4, depth, False, seed=0).eval()
     y = torch.randn(2, 1, *size, generator=generator)
     with torch.no_grad():
         expected = 10 * network(y)

@@ -43,6 +43,16 @@ def gaussian(basis, spectrum):
 GAUSSIAN = gaussian(BASIS, SPECTRUM)
 
 
+class Diffusion:
+    """A callable with a `forward` of another meaning."""
+
+    def forward(self, x):
+        raise NotImplementedError
+
+    def __call__(self, y, noise_std):
+        return y / 2
+
+
 def flow(y, sigma_start, sigma_end):
     """Exact map of the probability flow of the Gaussian."""
     scale = ((SPECTRUM + sigma_end**2) / (SPECTRUM + sigma_start**2)).sqrt()
@@ -456,6 +466,7 @@ def test_bad_input():
         sample(EmpiricalDenoiser(), shape)
     with pytest.raises(TypeError, match=r"a BFCNN, must take two arguments"):
         sample(BFCNN(width=2, depth=2), shape)
+    assert sample(Diffusion(), shape).shape == shape
     textures = make_gaussian_textures(5, 6, random_state=0)
     with pytest.raises(ValueError, match=r"y has 3 channels, .* expecting 1"):
         sample(as_denoise(WienerDenoiser().fit(textures)), (1, 3, 6, 6))

@@ -134,10 +134,9 @@ def learning_rates(schedule, n_steps):
     return np.array(rates)
 
 
-@pytest.mark.parametrize("schedule", ["one_cycle", "halving", "constant"])
-def test_steps_of_a_grid_are_integers_of_numpy(schedule):
-    expected = learning_rates(schedule, 20)
-    np.testing.assert_array_equal(learning_rates(schedule, np.int64(20)), expected)
+def test_steps_of_a_grid_are_integers_of_numpy():
+    rates = learning_rates("one_cycle", np.int64(20))
+    np.testing.assert_array_equal(rates, learning_rates("one_cycle", 20))
 
 
 def test_schedules():

@@ -74,15 +74,19 @@ def test_the_same_units_in_two_dtypes():
     ],
 )
 def test_levels_of_255_warn(call):
-    with pytest.warns(UserWarning, match=r"25 of 255 is 25 / 255") as records:
+    with pytest.warns(
+        UserWarning, match=r"25 of 255 is meant, that is 25 / 255"
+    ) as records:
         call()
     assert {record.filename for record in records} == {__file__}
 
 
 def test_analyzers_refuse_levels_of_255():
-    with pytest.raises(ValueError, match=r"noise_std=50 .* is 50 / 255"):
+    with pytest.raises(ValueError, match=r"noise_std=50 .* that is 50 / 255"):
         GeneralizationAnalyzer(network, (1, 2), noise_std=[25, 50]).fit(BYTES)
 
 
 def test_images_of_another_range_may_have_any_level():
     GaussianNoise(25, random_state=0).fit_transform(FLOATS)
+    WienerDenoiser(noise_std=25).fit(FLOATS).transform(FLOATS)
+    clone(network).set_params(train_noise_std=(0, 25)).fit(FLOATS)

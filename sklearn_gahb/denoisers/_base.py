@@ -176,8 +176,8 @@ class BaseDenoiser(
         sigma_start : float, default=None
             Noise level to begin with. None takes the highest level that a network was
             trained for, ten times the spread of the images for denoisers that know it,
-            and else 1. From 1 photographs in [0, 1] all come out close to middle grey;
-            bias-free networks, which work at higher levels too, can begin at 3.
+            and else 1. Begun at 1, photographs in [0, 1] all come out close to middle
+            grey; bias-free networks, which work at higher levels too, can begin at 3.
         sigma_end : float, default=0.01
             Noise level to end with, and that is left.
         random_state : int, RandomState instance or None, default=None

@@ -20,8 +20,8 @@ class BM3DDenoiser(BaseDenoiser):
     Similar blocks of an image are stacked and shrunk together in a 3-D transform [1]_
     [2]_. For long the best classical denoiser of photographs. Images of three channels
     are transformed to luminance and chrominance and matched in the luminance; each
-    channel of others is denoised by itself. Sides below 16 pixels are extended by
-    mirror images.
+    channel of others, and of images without chrominance, is denoised by itself. Sides
+    below 16 pixels are extended by mirror images.
 
     The package ``bm3d`` is not part of this one: install it with ``pip install
     "sklearn-gahb[bm3d]"``. It has a licence of Tampere University that allows
@@ -134,16 +134,19 @@ def denoise_image(image, sigma, profile):
     padding = [(0, max(0, SMALLEST_SIDE - side)) for side in (height, width)]
     padded = np.pad(image.astype(np.float64), [(0, 0), *padding], mode="symmetric")
     colours = np.moveaxis(padded, 0, -1)
-    if channels == 3 and not has_constant_chrominance(colours):
+    if channels == 3 and not has_constant_chrominance(colours, sigma):
         denoised = np.moveaxis(bm3d.bm3d_rgb(colours, sigma, profile), -1, 0)
     else:
         denoised = np.stack([bm3d.bm3d(one, sigma, profile) for one in padded])
     return crop(denoised[None], (height, width))[0]
 
 
-def has_constant_chrominance(image):
-    """Whether an image (height, width, 3) is grey; `bm3d_rgb` would divide by 0."""
+def has_constant_chrominance(image, sigma):
+    """Whether luminance or a chrominance of an image (height, width, 3) is constant.
+
+    As of grey images in colour; `bm3d_rgb` divides by the range of each.
+    """
     bm3d = import_optional("bm3d", "bm3d")
     with np.errstate(divide="ignore", invalid="ignore"):
         _, highest, lowest, _, _ = bm3d.rgb_to(image, "opp")
-    return bool((highest == lowest).any())
+    return bool((highest - lowest < 1e-3 * sigma).any())

@@ -348,8 +348,8 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         """
         if not isinstance(network, torch.nn.Module):
             raise TypeError(
-                f"network is a {type(network).__name__}; it must be a torch.nn.Module, "
-                "into which a state_dict is loaded by its method load_state_dict."
+                f"network is a {type(network).__name__}; it must be a torch.nn.Module "
+                "(into which load_state_dict loads a state_dict)."
             )
         if predicts not in ("noise", "image"):
             raise ValueError(f"predicts={predicts!r} must be 'noise' or 'image'.")

@@ -95,9 +95,14 @@ class JacobianBasisDisplay:
         -------
         display : JacobianBasisDisplay
             That was drawn.
+
+        Raises
+        ------
+        TypeError
+            If `basis` is another estimator.
         """
         check_is_fitted(basis)
-        if not hasattr(basis, "components_"):
+        if not hasattr(basis, "noisy_"):
             raise TypeError(
                 f"basis is a {type(basis).__name__}; a fitted JacobianBasis is needed."
             )

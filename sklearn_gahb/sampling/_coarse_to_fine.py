@@ -32,10 +32,10 @@ def coarse_to_fine(
               \gamma^2 = \left((1 - \beta h)^2 - (1 - h)^2\right) \sigma^2
 
     until :math:`\sigma \le` `sigma_end`, for each image by itself; then
-    :math:`y \leftarrow y + r`. With measurements :math:`\sigma` is at most what the
-    step before was to leave, :math:`(1 - \beta h) \sigma`: residuals in a hole, where
-    nothing holds the image, are more than noise, and would call for more of it in every
-    step.
+    :math:`y \leftarrow y + r`. With measurements :math:`\sigma_t` is besides at most
+    :math:`(1 - \beta h) \sigma_{t-1}`, what the step before was to leave, and at first
+    `sigma_start`: residuals in a hole, where nothing holds the image, are more than
+    noise, and would call for more of it in every step.
 
     Parameters
     ----------

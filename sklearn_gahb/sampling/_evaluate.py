@@ -52,7 +52,8 @@ def check_denoise(denoise):
     if not callable(denoise):
         raise TypeError(f"denoise={denoise!r} must be callable.")
     # What modules are called with is what their forward takes.
-    if not takes_two(getattr(denoise, "forward", denoise)):
+    is_module = type(denoise).__call__ is torch.nn.Module.__call__
+    if not takes_two(denoise.forward if is_module else denoise):
         raise TypeError(
             f"denoise, a {type(denoise).__name__}, must take two arguments, noisy "
             "images and their noise_std. Of a network that takes the images alone make "

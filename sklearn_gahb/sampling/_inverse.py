@@ -73,9 +73,9 @@ def solve_inverse(
     .. math:: r = (I - M^T M)(\hat x(y) - y) + M^T (m - M y),
 
     draws from the posterior of the image. One draw is as sharp as images are; the mean
-    of several has the smaller error. Unlike in [1]_ the level of the noise is bounded
-    by what the step before was to leave: in holes, where nothing holds the image, it
-    would grow with the residuals.
+    of several has the smaller error. Unlike in [1]_ the level of the noise, measured by
+    r, is bounded by what the step before was to leave, and at first by `sigma_start`:
+    in holes, where nothing holds the image, it would grow with the residuals.
 
     Parameters
     ----------
@@ -98,13 +98,13 @@ def solve_inverse(
     sigma_start : float, default=1.0
         Level of the noise that is added to the first image, in the units of the images.
     sigma_end : float, default=0.01
-        Level at which a draw is done, but for a last whole step.
+        Level, bounded so, at which a draw is done, but for a last whole step.
     step_size : float, default=1.0
         The h, or h_0 of the published schedule. With 1 the image is denoised and fresh
         noise is added, which carries what was measured farthest in few steps: where 10
         percent of the pixels of photographs are known it gives 1 to 4 dB more than the
         published 0.05 with beta = 0.2, and in holes about as much. For draws that have
-        the variance of the posterior take 0.05 and beta = 0.5.
+        nearly the variance of the posterior take 0.05 and beta = 0.5.
     step_schedule : {"constant", "published"}, default="constant"
         "constant", or :math:`h_t = h_0 t / (1 + h_0 (t - 1))` [1]_.
     beta : float, default=0.1
