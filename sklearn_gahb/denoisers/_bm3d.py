@@ -134,17 +134,17 @@ def denoise_image(image, sigma, profile):
     padding = [(0, max(0, SMALLEST_SIDE - side)) for side in (height, width)]
     padded = np.pad(image.astype(np.float64), [(0, 0), *padding], mode="symmetric")
     colours = np.moveaxis(padded, 0, -1)
-    if channels == 3 and not has_constant_chrominance(colours, sigma):
+    if channels == 3 and not has_constant_opponent_colour(colours, sigma):
         denoised = np.moveaxis(bm3d.bm3d_rgb(colours, sigma, profile), -1, 0)
     else:
         denoised = np.stack([bm3d.bm3d(one, sigma, profile) for one in padded])
     return crop(denoised[None], (height, width))[0]
 
 
-def has_constant_chrominance(image, sigma):
+def has_constant_opponent_colour(image, sigma):
     """Whether luminance or a chrominance of an image (height, width, 3) is constant.
 
-    As of grey images in colour; `bm3d_rgb` divides by the range of each.
+    Chrominance of grey images is; `bm3d_rgb` divides by the range of each.
     """
     bm3d = import_optional("bm3d", "bm3d")
     with np.errstate(divide="ignore", invalid="ignore"):

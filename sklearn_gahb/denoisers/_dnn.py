@@ -358,17 +358,18 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
                 f"n_channels={n_channels!r} must be a number from 1 to {MAX_CHANNELS}."
             )
         check_statistics(network)
-        check_channels(network, n_channels)
         if predicts == "image":
             network = NoiseFromImage(network)
+        network = copy.deepcopy(network).float().eval()
+        check_channels(network, n_channels)
         denoiser = cls(
-            copy.deepcopy(network).float().eval(),
+            network,
             noise_std=noise_std,
             device=device,
             image_shape=image_shape,
         )
         denoiser._validate_params()
-        return denoiser._adopt(copy.deepcopy(denoiser.architecture), n_channels)
+        return denoiser._adopt(copy.deepcopy(network), n_channels)
 
     def _adopt(self, network, n_channels):
         """Become fitted with a network that was trained elsewhere."""

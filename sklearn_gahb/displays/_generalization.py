@@ -121,6 +121,13 @@ class GeneralizationDisplay:
         -------
         display : GeneralizationDisplay
             That was drawn.
+
+        Raises
+        ------
+        TypeError
+            If `analyzer` is another estimator.
+        ValueError
+            If `kind` is unknown, or there are no samples to draw.
         """
         check_is_fitted(analyzer)
         if not hasattr(analyzer, "train_psnr_"):

@@ -120,13 +120,13 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         Number of networks to train in one pass, side by side; the result is the same up
         to rounding, which grows over the steps to some hundredths of a dB. On a CPU
         small networks spend most of their time on beginning operations; eight of width
-        8 on images of 16x16 take 0.6 of the time.
-        Larger ones are slower so: of width 16 on images of 32x32 they take 1.4 times
-        the time. Memory grows with the number. Each of the `n_jobs` makes passes of its
-        own, of fewer networks if there would be none left for some. Callbacks see the
-        networks, not their steps, and a pass that is interrupted is lost as a whole.
-        Other than 1 it takes a :class:`~sklearn_gahb.DNNDenoiser` with the name of an
-        architecture and without early stopping.
+        8 on images of 16x16 take 0.6 of the time. Larger ones are slower so: of width
+        16 on images of 32x32 they take 1.4 times the time. Memory grows with the
+        number. Each of the `n_jobs` makes passes of its own, of fewer networks if there
+        would be none left for some. Callbacks see the networks, not their steps, and a
+        pass that is interrupted is lost as a whole. Other than 1 it takes a
+        :class:`~sklearn_gahb.DNNDenoiser` with the name of an architecture and without
+        early stopping.
     checkpoint_dir : str or path-like, default=None
         Folder that keeps every finished fit, its measures and its samples. A second
         call takes them from there if training images, parameters and source of the

@@ -72,11 +72,11 @@ def coarse_to_fine(
         x_hat = evaluate(denoise, part, sigma[active], step, batch_size)
         n_evaluations[active.cpu().numpy()] += 1
         r = x_hat - part
-        if correct is not None:
+        if correct is None:
+            level = root_mean_square(r)
+        else:
             r = correct(r, part, active)
-        level = r.flatten(1).norm(dim=1) / math.sqrt(r[0].numel())
-        if correct is not None:
-            level = torch.minimum(level, sigma[active])
+            level = torch.minimum(root_mean_square(r), sigma[active])
         h = step_of(step, step_size, step_schedule)
         # Noise is drawn for all, so that it does not matter who has stopped.
         amplitude = math.sqrt((1 - beta * h) ** 2 - (1 - h) ** 2) * level
@@ -97,6 +97,11 @@ def coarse_to_fine(
         "check that levels and measurements are in the units of the denoiser."
     )
     return y, n_evaluations
+
+
+def root_mean_square(r):
+    """Of images (n, channels, height, width), each by itself: (n,)."""
+    return r.flatten(1).norm(dim=1) / math.sqrt(r[0].numel())
 
 
 def step_of(t, step_size, step_schedule):

@@ -1,6 +1,7 @@
 """What all samplers share: checked evaluations in batches, noise, and the record."""
 
 import inspect
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -64,11 +65,10 @@ def check_denoise(denoise):
 def takes_two(function):
     """Whether a callable takes two positional arguments; True if it does not tell."""
     try:
-        inspect.signature(function).bind(None, None)
+        with suppress(ValueError):
+            inspect.signature(function).bind(None, None)
     except TypeError:
         return False
-    except ValueError:
-        return True
     return True
 
 
