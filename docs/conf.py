@@ -93,7 +93,7 @@ has_networks = (get_data_home() / "weights").is_dir()
 if not has_networks:
     warnings.warn(
         f"{NEEDS_NETWORKS} are not run: they need the published networks in the folder "
-        f"{get_data_home()}, see sklearn_gahb.checkpoints.fetch_pretrained.",
+        f"{get_data_home()}, see sklearn_gahb.checkpoints.fetch_published.",
         stacklevel=1,
     )
 not_run = "|".join(name.removeprefix("plot_") for name in NEEDS_NETWORKS)
@@ -118,8 +118,8 @@ class StoryOrder:
         "inside_a_network",
         "four_bases",
         "uncertainty",
-        "memorisation_photos",
-        "memorisation_disks",
+        "memorization_photos",
+        "memorization_disks",
         "samples",
         "inverse_problems",
         "gaussian_textures",

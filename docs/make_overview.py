@@ -73,7 +73,7 @@ analyzer = GeneralizationAnalyzer(
     groups=data.groups[has_contrast],
     X_test=test[test.std(axis=(1, 2)) > 20][:300],
 )
-right.suptitle("Memorise or generalise")
+right.suptitle("Memorize or generalize")
 ax = right.subplots()
 for label, values in [
     ("training images", analyzer.train_psnr_.mean(axis=1)),

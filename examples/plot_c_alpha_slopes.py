@@ -21,6 +21,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from sklearn_gahb import (
+    BandletDenoiser,
     BandletOracle,
     GaussianNoise,
     JacobianBasis,
@@ -63,7 +64,7 @@ for ax, (alpha, X) in zip(axes, images.items(), strict=True):
     denoisers = {
         "network": load_pretrained(f"c-alpha-{alpha}"),
         "bandlets, ideal attenuation": BandletOracle(shrinkage="attenuation").fit(X),
-        "bandlets of the noisy image": BandletOracle(geometry="noisy").fit(X),
+        "bandlets of the noisy image": BandletDenoiser().fit(X),
         "Haar wavelets": WaveletThresholdDenoiser("haar").fit(X),
     }
     curves[alpha] = {

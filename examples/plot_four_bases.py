@@ -21,7 +21,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from sklearn_gahb import (
-    BandletOracle,
+    BandletDenoiser,
     GaussianNoise,
     JacobianBasis,
     WaveletThresholdDenoiser,
@@ -39,12 +39,10 @@ noisy = GaussianNoise(noise_std, random_state=0).fit_transform(clean)
 
 denoisers = {
     "Wiener": WienerDenoiser(noise_std=noise_std).fit(train),
-    "wavelets": WaveletThresholdDenoiser("sym4", levels=4, noise_std=noise_std).fit(
+    "wavelets": WaveletThresholdDenoiser("sym4", n_scales=4, noise_std=noise_std).fit(
         train
     ),
-    "bandlets": BandletOracle(levels=4, geometry="noisy", noise_std=noise_std).fit(
-        train
-    ),
+    "bandlets": BandletDenoiser(n_scales=4, noise_std=noise_std).fit(train),
     "network": load_pretrained("photos-grey"),
 }
 

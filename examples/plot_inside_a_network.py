@@ -13,7 +13,7 @@ published.
 # A network that somebody else has trained
 # ----------------------------------------
 #
-# :func:`~sklearn_gahb.checkpoints.fetch_pretrained` downloads BF-CNN, which was trained
+# :func:`~sklearn_gahb.checkpoints.fetch_published` downloads BF-CNN, which was trained
 # on 400 photographs for noise levels up to 100 of 255, as a fitted denoiser. This
 # example needs that file, of 2.7 MB; without an internet connection, take
 # :func:`~sklearn_gahb.checkpoints.load_pretrained` instead.
@@ -22,12 +22,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from sklearn_gahb import GaussianNoise, JacobianBasis, psnr
-from sklearn_gahb.checkpoints import fetch_pretrained
+from sklearn_gahb.checkpoints import fetch_published
 from sklearn_gahb.datasets import load_photo_patches
 from sklearn_gahb.displays import JacobianBasisDisplay
-from sklearn_gahb.jacobian import posterior_directions, sure
+from sklearn_gahb.jacobian import posterior_directions, sure_psnr
 
-denoiser = fetch_pretrained("bf_cnn_bsd400_0-100")
+denoiser = fetch_published("bf_cnn_bsd400_0-100")
 noise_std = 30 / 255
 
 photo = load_photo_patches(64, 1, subset="test", random_state=0).photos["camera"]
@@ -40,7 +40,7 @@ print(f"noisy {psnr(clean, noisy):.1f} dB, denoised {psnr(clean, denoised):.1f} 
 # Stein's estimate knows the error of the denoised image without the clean one, from the
 # trace of the Jacobian:
 
-estimated = sure(denoiser, noisy, noise_std, random_state=0)
+estimated = sure_psnr(denoiser, noisy, noise_std, random_state=0)
 print(f"estimated: {estimated:.1f} dB")
 
 # %%
@@ -55,7 +55,7 @@ print(f"estimated: {estimated:.1f} dB")
 basis = JacobianBasis(denoiser, 64, random_state=0).fit(noisy)
 display = JacobianBasisDisplay.from_estimator(basis, clean)
 
-print(f"about {basis.effective_rank_:.0f} of {clean.size} coefficients are kept")
+print(f"about {basis.degrees_of_freedom_:.0f} of {clean.size} coefficients are kept")
 print(f"|J y - f(y)| / |f(y)| = {basis.homogeneity_error_:.0e}: no constant is added")
 print(f"|J - J^T| / |J| = {basis.asymmetry_:.2f}: an optimal denoiser has 0")
 
@@ -80,4 +80,4 @@ plt.show()
 
 assert abs(estimated - psnr(clean, denoised)) < 0.5
 assert basis.homogeneity_error_ < 1e-4
-assert basis.effective_rank_ < clean.size / 5
+assert basis.degrees_of_freedom_ < clean.size / 5

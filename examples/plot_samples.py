@@ -6,7 +6,7 @@ Samples from what a denoiser learned
 A denoiser knows the density of its images: the denoised image minus the noisy one is
 :math:`\sigma^2` times the gradient of the logarithm of the density of noisy images.
 Samplers follow it from noise to images. Here a small network has learned disks, and
-four methods draw from it, beginning with the same noise.
+four samplers draw from it, beginning with the same noise.
 """
 
 # %%
@@ -19,10 +19,11 @@ four methods draw from it, beginning with the same noise.
 import matplotlib.pyplot as plt
 import numpy as np
 
-from sklearn_gahb import DiskPosteriorDenoiser, as_denoise, psnr
+from sklearn_gahb import DiskPosteriorDenoiser, psnr
 from sklearn_gahb.checkpoints import load_pretrained
 from sklearn_gahb.datasets import make_disk_images
 from sklearn_gahb.displays import TrajectoryDisplay
+from sklearn_gahb.samplers import DDIM, Ancestral, CoarseToFine, GradientEstimation
 from sklearn_gahb.sampling import sample
 
 denoiser = load_pretrained("disks")
@@ -36,31 +37,25 @@ denoiser = load_pretrained("disks")
 print(denoiser.sample(4, random_state=0).shape)
 
 # %%
-# Four methods
-# ------------
+# Four samplers
+# -------------
 #
-# The same with any callable and with more options. DDIM and gradient estimation follow
-# the same flow, so that they end at nearly the same images; DDPM and coarse-to-fine
-# ascent add fresh noise on the way and end elsewhere.
+# A sampler is an object, whose fields are its parameters. DDIM and gradient estimation
+# follow the same flow, so they end at nearly the same images. Ancestral sampling and
+# coarse-to-fine ascent add fresh noise on the way and end elsewhere.
 
-methods = {
-    "ddim, 50 evaluations": {"method": "ddim"},
-    "gradient estimation, 10": {"method": "gradient_estimation", "n_steps": 10},
-    "ddpm, 200": {"method": "ddpm", "n_steps": 200},
-    "coarse to fine": {"method": "coarse_to_fine", "step_size": 0.2},
+samplers = {
+    "DDIM, 50 steps": DDIM(n_steps=50),
+    "gradient estimation, 10": GradientEstimation(n_steps=10),
+    "ancestral, 200": Ancestral(n_steps=200),
+    "coarse to fine": CoarseToFine(step_size=0.2),
 }
 drawn = {}
 figure, axes = plt.subplots(4, 8, figsize=(10, 5.4), layout="constrained")
-for row, (name, parameters) in zip(axes, methods.items(), strict=True):
-    images, trajectory = sample(
-        as_denoise(denoiser),
-        (8, 1, 32, 32),
-        mean=0.5,
-        return_trajectory=True,
-        random_state=0,
-        **parameters,
+for row, (name, sampler) in zip(axes, samplers.items(), strict=True):
+    drawn[name], trajectory = sample(
+        denoiser, 8, sampler=sampler, return_trajectory=True, random_state=0
     )
-    drawn[name] = images[:, 0].numpy()
     row[0].set_title(name, loc="left", fontsize="small")
     print(f"{name}: {trajectory.n_evaluations.mean():.0f} evaluations")
     for ax, image in zip(row, drawn[name], strict=True):
@@ -82,20 +77,19 @@ to_disk = {
 }
 for name, value in to_disk.items():
     print(f"{name:24} {value:.1f} dB to the closest disk")
-same_flow = psnr(*[drawn[name] for name in list(methods)[:2]])
-fresh_noise = psnr(*[drawn[name] for name in list(methods)[1:3]])
-print(f"ddim and gradient estimation: {same_flow:.1f} dB from each other")
-print(f"gradient estimation and ddpm: {fresh_noise:.1f} dB from each other")
+same_flow = psnr(*[drawn[name] for name in list(samplers)[:2]])
+fresh_noise = psnr(*[drawn[name] for name in list(samplers)[1:3]])
+print(f"DDIM and gradient estimation: {same_flow:.1f} dB from each other")
+print(f"gradient estimation and ancestral: {fresh_noise:.1f} dB from each other")
 
 # %%
 # On the way
 # ----------
 #
-# The last method, step by step: large shapes are decided first.
+# The last sampler, step by step: large shapes are decided first.
 
 TrajectoryDisplay(
-    images=np.stack([one[:3].numpy() for one in trajectory.images]),
-    noise_std=np.stack([one[:3] for one in trajectory.noise_std]),
+    images=trajectory.images[:, :3], noise_std=trajectory.noise_std[:, :3]
 ).plot()
 plt.show()
 

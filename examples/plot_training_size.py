@@ -5,7 +5,7 @@ Searching the size of the training set
 
 How many images does a network need? The number of training images is a parameter like
 another, so that scikit-learn's grid search answers it: at the same number of gradient
-steps, few images are memorised and many are generalised from.
+steps, few images are memorized and many are generalized from.
 """
 
 # %%
@@ -57,7 +57,7 @@ for size, score in zip(sizes, test_psnr, strict=True):
 # The network that saw one patch makes others worse than they were: it puts that patch
 # into them. With a thousand patches it has learned photographs. The search does not
 # tell whether two networks would agree: see
-# :ref:`sphx_glr_auto_examples_plot_memorisation_photos.py`.
+# :ref:`sphx_glr_auto_examples_plot_memorization_photos.py`.
 
 figure, ax = plt.subplots(figsize=(5, 3.5), layout="constrained")
 ax.semilogx(sizes, test_psnr, "o-", label="denoised")

@@ -12,10 +12,10 @@ uncertainty of each pixel.
 # Stein's estimate of the PSNR
 # ----------------------------
 #
-# :func:`~sklearn_gahb.jacobian.sure` takes the noisy image, the noise level and one
-# product with the Jacobian in a random direction. The clean image is used here only to
-# see whether it is right. The network is a published one, a file of 2.7 MB that
-# :func:`~sklearn_gahb.checkpoints.fetch_pretrained` downloads.
+# :func:`~sklearn_gahb.jacobian.sure_psnr` takes the noisy image, the noise level and
+# one product with the Jacobian in a random direction. The clean image is used here only
+# to see whether it is right. The network is a published one, a file of 2.7 MB that
+# :func:`~sklearn_gahb.checkpoints.fetch_published` downloads.
 
 import warnings
 
@@ -23,11 +23,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from sklearn_gahb import GaussianNoise, psnr
-from sklearn_gahb.checkpoints import fetch_pretrained
+from sklearn_gahb.checkpoints import fetch_published
 from sklearn_gahb.datasets import load_photo_patches
-from sklearn_gahb.jacobian import posterior_std, sure
+from sklearn_gahb.jacobian import posterior_std, sure_psnr
 
-denoiser = fetch_pretrained("bf_cnn_bsd400_0-100")
+denoiser = fetch_published("bf_cnn_bsd400_0-100")
 photo = load_photo_patches(64, 1, subset="test", random_state=0).photos["camera"]
 clean = photo[None, 60:188, 180:308] / np.float32(255)
 
@@ -35,7 +35,7 @@ levels = [0.05, 0.1, 0.2]
 estimates, truths = [], []
 for level in levels:
     noisy = GaussianNoise(level, random_state=0).fit_transform(clean)
-    estimates.append(sure(denoiser, noisy, level, n_probes=4, random_state=0))
+    estimates.append(sure_psnr(denoiser, noisy, level, n_probes=4, random_state=0))
     truths.append(psnr(clean, denoiser.transform(noisy)))
     print(f"noise {level}: estimated {estimates[-1]:.2f} dB, true {truths[-1]:.2f} dB")
 

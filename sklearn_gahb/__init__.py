@@ -1,24 +1,26 @@
 """Classical and deep denoisers, and the bases in which they shrink.
 
 Scikit-learn estimators that denoise images, and tools that show what a denoiser has
-learned: memorised images, or the density behind them.
+learned: memorized images, or the density behind them.
 """
 
 import importlib
+import pkgutil
 
 __version__ = "0.1.0"
 
 # Imported when first used, so that `import sklearn_gahb` is fast: torch is not needed
 # by everything.
 _MODULES = {
-    "DNNDenoiser": "denoisers",
-    "WaveletThresholdDenoiser": "denoisers",
+    "BandletDenoiser": "denoisers",
     "BandletOracle": "denoisers",
-    "WienerDenoiser": "denoisers",
-    "EmpiricalDenoiser": "denoisers",
-    "DiskPosteriorDenoiser": "denoisers",
     "BM3DDenoiser": "denoisers",
-    "as_denoise": "denoisers",
+    "DiskPosteriorDenoiser": "denoisers",
+    "DNNDenoiser": "denoisers",
+    "EmpiricalDenoiser": "denoisers",
+    "WaveletThresholdDenoiser": "denoisers",
+    "WienerDenoiser": "denoisers",
+    "as_denoiser": "denoisers",
     "JacobianBasis": "jacobian",
     "GeneralizationAnalyzer": "generalization",
     "GaussianNoise": "noise",
@@ -26,20 +28,10 @@ _MODULES = {
     "make_psnr_scorer": "metrics",
     "mse": "metrics",
     "psnr": "metrics",
-    "psnr_curve": "metrics",
+    "psnr_curve": "evaluation",
 }
 _SUBMODULES = [
-    "checkpoints",
-    "datasets",
-    "denoisers",
-    "displays",
-    "generalization",
-    "jacobian",
-    "metrics",
-    "networks",
-    "noise",
-    "sampling",
-    "training",
+    one.name for one in pkgutil.iter_modules(__path__) if not one.name.startswith("_")
 ]
 
 __all__ = [*_MODULES, *_SUBMODULES]

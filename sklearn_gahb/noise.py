@@ -2,23 +2,15 @@
 
 import hashlib
 import warnings
-from numbers import Real
 
 import numpy as np
 import pywt
 from scipy.special import ndtri
-from sklearn.base import (
-    BaseEstimator,
-    OneToOneFeatureMixin,
-    TransformerMixin,
-    _fit_context,
-)
+from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, validate_params
 
-from ._doc_link import DOC_LINK_MODULE, DOC_LINK_TEMPLATE
-from ._images import as_images, check_features, check_numbers, to_tensor
-from ._units import warn_of_level
+from ._sklearn_compat import NOT_NEGATIVE, BaseEstimator, fit_context, validate_params
+from .images import ONE_LINE, check_images, warn_of_noise_std
 
 __all__ = ["GaussianNoise", "estimate_noise_std"]
 
@@ -73,18 +65,16 @@ class GaussianNoise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     0.10
     """
 
-    _doc_link_module = DOC_LINK_MODULE
-    _doc_link_template = DOC_LINK_TEMPLATE
     _parameter_constraints: dict = {
-        "noise_std": [Interval(Real, 0, None, closed="left")],
+        "noise_std": [NOT_NEGATIVE],
         "random_state": ["random_state"],
     }
 
-    def __init__(self, noise_std=0.1, random_state=None):
+    def __init__(self, noise_std=0.1, *, random_state=None):
         self.noise_std = noise_std
         self.random_state = random_state
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context()
     def fit(self, X, y=None):
         """Check the images; nothing is learned.
 
@@ -101,7 +91,7 @@ class GaussianNoise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self : object
             The transformer itself.
         """
-        self._check(X, reset=True)
+        check_images(X, ONE_LINE, estimator=self, reset=True)
         return self
 
     def transform(self, X):
@@ -118,13 +108,8 @@ class GaussianNoise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             Noisy images in the layout of `X`, float32 or float64. Not clipped.
         """
         self._validate_params()
-        images = self._check(X, reset=False)
+        images = check_images(X, ONE_LINE, estimator=self, reset=False)
         return add_noise(images, self.noise_std, self.random_state)
-
-    def _check(self, X, reset):
-        numbers = check_numbers(X, estimator=self)
-        check_features(self, X, numbers, reset=reset)
-        return as_images(numbers, image_shape=(1, -1))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -134,9 +119,36 @@ class GaussianNoise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return tags
 
 
+def check_noise_levels(noise_std):
+    """Noise levels as an array of distinct positive numbers; or a ValueError."""
+    levels = np.atleast_1d(np.asarray(noise_std, dtype=np.float64))
+    is_valid = levels.ndim == 1 and levels.size and len(set(levels)) == len(levels)
+    if not is_valid or not (np.isfinite(levels) & (levels > 0)).all():
+        raise ValueError(f"noise_std={noise_std!r} must be distinct positive numbers.")
+    return levels
+
+
+def check_adds_no_noise(estimator, name):
+    """Raise a ValueError if what `name` adds noise for does so itself."""
+    inner = getattr(estimator, "get_params", dict)().values()
+    if any(isinstance(one, GaussianNoise) for one in (estimator, *inner)):
+        raise ValueError(
+            "The pipeline adds noise itself (its step GaussianNoise), and so does "
+            f"{name}: pass the last step alone, pipeline[-1]."
+        )
+
+
+def noisy_copy(X, noise_std, random_state):
+    """Images with noise, in the layout and of the type of `X`: data frames, too."""
+    noisy = add_noise(check_images(X, ONE_LINE), noise_std, random_state)
+    if hasattr(X, "columns"):
+        return type(X)(noisy, index=X.index, columns=X.columns)
+    return noisy
+
+
 def add_noise(images, noise_std, random_state):
-    """Add noise to checked Images; arrays in the layout of the images."""
-    warn_of_level(noise_std, images)
+    """Add noise to Images; return arrays in their layout."""
+    warn_of_noise_std(noise_std, images)
     seed = check_random_state(random_state).randint(2**31 - 1)
     return images.map(lambda x: x + noise_std * _noise_like(x, seed))
 
@@ -156,10 +168,7 @@ def _image_noise(image, seed):
     return rng.standard_normal(image.shape)
 
 
-@validate_params(
-    {"X": "no_validation", "image_shape": [tuple, list, None]},
-    prefer_skip_nested_validation=True,
-)
+@validate_params()
 def estimate_noise_std(X, *, image_shape=None):
     r"""Estimate the standard deviation of white Gaussian noise in each image.
 
@@ -204,12 +213,8 @@ def estimate_noise_std(X, *, image_shape=None):
     >>> estimate_noise_std(noisy).round(2)
     array([0.1])
     """
-    images = as_images(check_numbers(X), image_shape)
-    estimates = [
-        median_noise_std(to_tensor(images.stacks[number][batch]).cpu().numpy())
-        for number, batch in images.batches()
-    ]
-    return np.concatenate(estimates)
+    images = check_images(X, image_shape)
+    return np.concatenate([median_noise_std(y.cpu().numpy()) for y in images.tensors()])
 
 
 def median_noise_std(y):

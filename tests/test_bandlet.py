@@ -5,40 +5,49 @@ import pytest
 import pywt
 import sklearn
 import torch
+from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
 from sklearn_gahb import (
+    BandletDenoiser,
     BandletOracle,
     GaussianNoise,
     JacobianBasis,
     WaveletThresholdDenoiser,
-    as_denoise,
     psnr,
 )
 from sklearn_gahb.datasets import make_c_alpha_images
-from sklearn_gahb.denoisers._alpert import alpert_dictionary, alpert_matrix, directions
-from sklearn_gahb.denoisers._bandlets import (
+from sklearn_gahb.jacobian import jacobian_operator
+from sklearn_gahb.transforms.alpert import alpert_dictionary, alpert_matrix, directions
+from sklearn_gahb.transforms.bandlets import (
     AS_IT_IS,
     NOT_A_LEAF,
-    BandletFrame,
+    as_planes,
     choose_geometry,
     transform_leaves,
 )
-from sklearn_gahb.jacobian import jacobian_operator
+from sklearn_gahb.transforms.wavelets import WaveletBasis
 
 CLEAN = make_c_alpha_images(4, 64, alpha=3, random_state=0)
 NOISY = GaussianNoise(0.05, random_state=0).fit_transform(CLEAN)
 DICTIONARY = {size: torch.tensor(alpert_dictionary(size, 4, (1, 2))) for size in (4, 8)}
-EVERY = [
-    {"geometry": geometry, "shrinkage": shrinkage}
-    for geometry in ("clean", "noisy")
-    for shrinkage in ("hard", "projection", "attenuation")
+ORACLES = [
+    BandletOracle(geometry=geometry, shrinkage=shrinkage, noise_std=0.05)
+    for geometry, shrinkage in [
+        ("clean", "hard"),
+        ("clean", "projection"),
+        ("clean", "attenuation"),
+        ("noisy", "projection"),
+        ("noisy", "attenuation"),
+    ]
 ]
+EVERY = [BandletDenoiser(noise_std=0.05), *ORACLES]
 
 
-def wavelet_bands(images, levels=3):
-    frame = BandletFrame(pywt.Wavelet("haar"), levels, [2, 3], DICTIONARY)
-    return frame.analyse(np.asarray(images, dtype=np.float64)[:, None])[1]
+def wavelet_bands(images, n_scales=3):
+    wavelets = WaveletBasis(pywt.Wavelet("haar"), n_scales, [2, 3])
+    _, bands = wavelets.analyze(np.asarray(images, dtype=np.float64)[:, None])
+    return as_planes(bands, DICTIONARY)
 
 
 def leaf_costs(bands, geometry, penalty):
@@ -101,10 +110,8 @@ def test_edge_is_sparsest_along_its_direction(i):
 @pytest.mark.parametrize("n_shifts", [1, 4])
 def test_threshold_zero_reconstructs(size, dtype, tolerance, n_shifts):
     X = np.random.RandomState(0).rand(2, size, size + 3).astype(dtype)
-    oracle = BandletOracle(
-        threshold=0.0, geometry="noisy", n_shifts=n_shifts, noise_std=0.1
-    )
-    denoised = oracle.fit(X).transform(X)
+    denoiser = BandletDenoiser(threshold=0.0, n_shifts=n_shifts, noise_std=0.1)
+    denoised = denoiser.fit(X).transform(X)
     assert denoised.dtype == dtype
     np.testing.assert_allclose(denoised, X, atol=tolerance)
 
@@ -162,10 +169,10 @@ def test_best_basis_of_one_square_by_exhaustion():
 
 
 def test_high_cost_of_geometry_gives_wavelets():
-    oracle = BandletOracle(geometry="noisy", geometry_cost=1e6, noise_std=0.05)
+    bandlets = BandletDenoiser(geometry_cost=1e6, noise_std=0.05).fit(CLEAN)
     wavelets = WaveletThresholdDenoiser("haar", noise_std=0.05).fit(CLEAN)
     np.testing.assert_allclose(
-        oracle.fit(CLEAN).transform(NOISY), wavelets.transform(NOISY), atol=1e-5
+        bandlets.transform(NOISY), wavelets.transform(NOISY), atol=1e-5
     )
 
 
@@ -173,10 +180,10 @@ def test_leftover_coefficients_and_lines_are_wavelets():
     """A subband that holds no square, or an image of one line."""
     for shape in [(3, 1, 40), (3, 40, 1), (3, 6, 6), (3, 1, 1)]:
         X = np.random.RandomState(0).rand(*shape)
-        oracle = BandletOracle(geometry="noisy", noise_std=0.2).fit(X)
+        bandlets = BandletDenoiser(noise_std=0.2).fit(X)
         wavelets = WaveletThresholdDenoiser("haar", noise_std=0.2).fit(X)
         np.testing.assert_allclose(
-            oracle.transform(X), wavelets.transform(X), atol=1e-12
+            bandlets.transform(X), wavelets.transform(X), atol=1e-12
         )
 
 
@@ -196,17 +203,18 @@ def gains():
             for n in (1, 16)
         }
 
-        def gain(over, noisy=noisy, X=X, **parameters):
-            return (
-                BandletOracle(noise_std=0.01, **parameters).fit(X).score(noisy, X)
-                - over
-            )
-
+        others = {
+            "clean": (BandletOracle(), wavelets[1]),
+            "projection": (
+                BandletOracle(shrinkage="projection"),
+                projected_wavelets(noisy, X),
+            ),
+            "noisy": (BandletDenoiser(), wavelets[1]),
+            "shifts": (BandletDenoiser(n_shifts=16), wavelets[16]),
+        }
         gains[exponent] = {
-            "clean": gain(wavelets[1]),
-            "projection": gain(projected_wavelets(noisy, X), shrinkage="projection"),
-            "noisy": gain(wavelets[1], geometry="noisy"),
-            "shifts": gain(wavelets[16], geometry="noisy", n_shifts=16),
+            name: one.set_params(noise_std=0.01).fit(X).score(noisy, X) - over
+            for name, (one, over) in others.items()
         }
     return gains
 
@@ -240,7 +248,7 @@ def test_noisy_geometry_with_shifts_does_no_harm(input_psnr, exponent):
     X = make_c_alpha_images(32, 64, exponent, convention="released", random_state=1)
     noisy = GaussianNoise(noise_std, random_state=0).fit_transform(X)
     wavelets = WaveletThresholdDenoiser("haar", noise_std=noise_std, n_shifts=16)
-    bandlets = BandletOracle(geometry="noisy", noise_std=noise_std, n_shifts=16)
+    bandlets = BandletDenoiser(noise_std=noise_std, n_shifts=16)
     gain = bandlets.fit(X).score(noisy, X) - wavelets.fit(X).score(noisy, X)
     assert gain > -0.05
 
@@ -256,31 +264,31 @@ def test_bounds_are_in_order():
     assert scores == sorted(scores)
 
 
-@pytest.mark.parametrize("parameters", EVERY)
+@pytest.mark.parametrize("denoiser", EVERY)
 @pytest.mark.parametrize("n_shifts", [1, 4])
 @pytest.mark.parametrize("shape", [(16, 16), (13, 18), (8, 8, 3)])
-def test_jacobian_in_closed_form(parameters, n_shifts, shape):
+def test_jacobian_in_closed_form(denoiser, n_shifts, shape):
     rng = np.random.RandomState(0)
     clean = rng.rand(*shape)
     y = clean + 0.1 * rng.randn(*shape)
-    oracle = BandletOracle(noise_std=0.1, n_shifts=n_shifts, **parameters)
-    oracle.fit(clean[None])
-    J = jacobian_operator(oracle, y, clean=clean)
+    denoiser = clone(denoiser).set_params(noise_std=0.1, n_shifts=n_shifts)
+    denoiser.fit(clean[None])
+    J = jacobian_operator(denoiser, y, clean=clean)
     V = rng.randn(y.size, 3)
     dense = J.dense().numpy()
     np.testing.assert_allclose(J @ V, dense @ V, atol=1e-10)
     np.testing.assert_allclose(J.rmatmat(V), dense.T @ V, atol=1e-10)
-    expected = oracle.transform(y[None], clean=clean[None]).ravel()
+    expected = denoiser.denoise_images(y[None], clean=clean[None]).ravel()
     np.testing.assert_allclose(J @ y.ravel(), expected, atol=1e-10)
 
 
-@pytest.mark.parametrize("parameters", EVERY)
-def test_basis_in_closed_form(parameters):
-    oracle = BandletOracle(noise_std=0.05, **parameters).fit(CLEAN)
+@pytest.mark.parametrize("denoiser", EVERY)
+def test_basis_in_closed_form(denoiser):
+    denoiser = clone(denoiser).fit(CLEAN)
     y, clean = NOISY[:1, :32, :32], CLEAN[:1, :32, :32]
-    basis = JacobianBasis(oracle).fit(y, clean)
+    basis = JacobianBasis(denoiser).fit(y, clean)
     assert basis.solver_ == "closed"
-    J = jacobian_operator(oracle, y, clean=clean).dense()
+    J = jacobian_operator(denoiser, y, clean=clean).dense()
     vectors = torch.from_numpy(basis.components_)
     torch.testing.assert_close(
         vectors @ J,
@@ -290,21 +298,25 @@ def test_basis_in_closed_form(parameters):
     )
     torch.testing.assert_close(vectors @ vectors.T, torch.eye(1024), atol=1e-5, rtol=0)
     np.testing.assert_allclose(
-        basis.shrink(y), oracle.transform(y, clean=clean), atol=1e-5
+        basis.affine_denoiser().transform(y),
+        denoiser.denoise_images(y, clean=clean),
+        atol=1e-5,
     )
 
 
-@pytest.mark.parametrize("parameters", EVERY[:-3])
-def test_clean_images_are_needed_and_asked_for(parameters):
-    oracle = BandletOracle(noise_std=0.05, **parameters).fit(CLEAN)
+@pytest.mark.parametrize("oracle", ORACLES)
+def test_clean_images_are_needed_and_asked_for(oracle):
+    oracle = clone(oracle).fit(CLEAN)
     for ask in (
         oracle.transform,
-        lambda y: as_denoise(oracle)(torch.from_numpy(y[:, None])),
+        lambda y: oracle(torch.from_numpy(y[:, None])),
         lambda y: jacobian_operator(oracle, y[0]),
-        BandletOracle(noise_std=0.05).fit_transform,
+        clone(oracle).fit_transform,
     ):
-        with pytest.raises(ValueError, match="geometry='noisy' with"):
+        with pytest.raises(ValueError, match="needs the clean images: pass transform"):
             ask(NOISY)
+    with pytest.raises(ValueError, match="needs no clean image: use BandletDenoiser"):
+        BandletOracle(geometry="noisy").fit(CLEAN)
 
 
 def test_ways_to_pass_clean_images():
@@ -312,7 +324,7 @@ def test_ways_to_pass_clean_images():
     expected = oracle.transform(NOISY, clean=CLEAN)
     np.testing.assert_array_equal(oracle.fit_transform(NOISY, clean=CLEAN), expected)
     tensors = [torch.from_numpy(images[:, None]) for images in (NOISY, CLEAN)]
-    bound = as_denoise(oracle, clean=tensors[1])
+    bound = oracle.with_clean(tensors[1])
     np.testing.assert_array_equal(bound(tensors[0])[:, 0], expected)
     assert oracle.score(NOISY, CLEAN) == pytest.approx(psnr(CLEAN, expected))
     noisy = GaussianNoise(0.05, random_state=0).transform(CLEAN)
@@ -332,24 +344,28 @@ def test_ways_to_pass_clean_images():
         np.testing.assert_array_equal(together, expected)
 
 
-def test_noisy_geometry_needs_nothing():
-    oracle = BandletOracle(geometry="noisy").fit(CLEAN)
-    expected = oracle.transform(NOISY)
-    np.testing.assert_array_equal(oracle.transform(NOISY, clean=CLEAN), expected)
+def test_geometry_of_the_noisy_image_needs_nothing():
+    denoiser = BandletDenoiser().fit(CLEAN)
+    expected = denoiser.transform(NOISY)
+    np.testing.assert_array_equal(denoiser.denoise_images(NOISY, clean=CLEAN), expected)
     assert psnr(CLEAN, expected) > psnr(CLEAN, NOISY) + 5
     levels = torch.tensor([0.05, 0.5])
     y = torch.from_numpy(NOISY[:2, None])
-    both = as_denoise(oracle)(y, levels)
+    both = denoiser(y, levels)
     for i in (0, 1):
-        alone = as_denoise(oracle)(y[i : i + 1], float(levels[i]))
+        alone = denoiser(y[i : i + 1], float(levels[i]))
         torch.testing.assert_close(both[i : i + 1], alone)
 
 
 def test_no_noise_keeps_the_image():
-    for parameters in EVERY:
-        oracle = BandletOracle(noise_std=0.0, **parameters).fit(CLEAN)
-        denoised = oracle.transform(NOISY, clean=CLEAN)
+    for denoiser in EVERY:
+        denoiser = clone(denoiser).set_params(noise_std=0.0).fit(CLEAN)
+        denoised = denoiser.denoise_images(NOISY, clean=CLEAN)
         np.testing.assert_allclose(denoised, NOISY, atol=1e-5)
+        # Also where coefficients vanish, as those of a flat image do.
+        flat = np.full((16, 16), 0.5)
+        J = jacobian_operator(denoiser, flat, clean=flat)
+        np.testing.assert_allclose(J.dense(), np.eye(256), atol=1e-10)
 
 
 @pytest.mark.parametrize(
@@ -364,12 +380,12 @@ def test_no_noise_keeps_the_image():
         ({"shrinkage": "soft"}, "'shrinkage' parameter"),
         ({"geometry": "true"}, "'geometry' parameter"),
         ({"wavelet": "bior2.2"}, "is not orthogonal"),
-        ({"levels": 9, "geometry": "noisy"}, "levels=9 is too many"),
+        ({"n_scales": 9}, "n_scales=9 is too many"),
     ],
 )
 def test_bad_parameters(parameters, message):
     with pytest.raises(ValueError, match=message):
-        BandletOracle(**parameters).fit(CLEAN).transform(NOISY)
+        BandletOracle(**parameters).fit(CLEAN).transform(NOISY, clean=CLEAN)
 
 
 def test_bad_clean_images():
@@ -378,7 +394,8 @@ def test_bad_clean_images():
         oracle.transform(NOISY, clean=CLEAN[:2])
     with pytest.raises(ValueError, match="Input clean contains NaN"):
         oracle.transform(NOISY, clean=np.full_like(NOISY, np.nan))
-    with pytest.raises(ValueError, match="clean must be a float tensor"):
-        as_denoise(oracle, clean=CLEAN)
-    with pytest.raises(ValueError, match="y requires gradients"):
-        as_denoise(oracle)(torch.zeros(1, 1, 16, 16, requires_grad=True))
+    y = torch.zeros(1, 1, 16, 16, requires_grad=True)
+    with pytest.raises(ValueError, match="is not written in torch"):
+        oracle.with_clean(y.detach())(y)
+    with pytest.raises(ValueError, match=r"clean has shape \(2, 1, 16, 16\)"):
+        oracle.with_clean(torch.zeros(2, 1, 16, 16))(y.detach())

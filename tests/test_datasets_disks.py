@@ -52,9 +52,9 @@ def test_disks_lie_inside_the_image(image_size):
     low, high = max(2, image_size / 8), 3 * image_size / 8
     assert low <= radius.min() <= low + 0.05 * (high - low)
     assert high - 0.05 * (high - low) <= radius.max() <= high
-    for centre in (row, column):
-        assert np.all(centre - radius >= 0.5)
-        assert np.all(centre + radius <= image_size - 1.5)
+    for center in (row, column):
+        assert np.all(center - radius >= 0.5)
+        assert np.all(center + radius <= image_size - 1.5)
     assert X.dtype == np.float32
     assert 0 <= X.min() < 0.01
     assert 0.99 < X.max() <= 1
@@ -108,7 +108,7 @@ def test_tangent_space_has_five_dimensions():
     tangents = disk_tangents(parameters, 32).reshape(100, 5, -1)
     singular = np.linalg.svd(tangents, compute_uv=False)
     assert np.all(singular[:, -1] > 0.03 * singular[:, 0])
-    # Small neighbourhoods are flat: five directions hold all of their variance.
+    # Small neighborhoods are flat: five directions hold all of their variance.
     rng = np.random.RandomState(0)
     cloud = parameters[0] + 1e-4 * rng.standard_normal((50, 5))
     images = render_disks(cloud, 32).reshape(50, -1)
@@ -140,7 +140,7 @@ def test_random_state():
         ({"radius_range": (6, 5)}, r"radius_range.*Got \(6, 5\)"),
         ({"radius_range": (5, np.nan)}, r"radius_range.*Got \(5, nan\)"),
         ({"radius_range": ("a", "b")}, r"radius_range.*Got \('a', 'b'\)"),
-        ({"radius_range": 5}, r"'radius_range'.*Got 5 instead"),
+        ({"radius_range": 5}, r"radius_range.*Got 5 instead"),
         ({"return_parameters": "yes"}, r"'return_parameters'.*Got 'yes' instead"),
         ({"random_state": -1}, r"Seed|random_state"),
     ],

@@ -18,7 +18,7 @@ def random_image(*shape, seed=0):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Five grey images of 20x30, 21x31, ... pixels, and what is not an image."""
+    """Five gray images of 20x30, 21x31, ... pixels, and what is not an image."""
     for i in range(5):
         Image.fromarray(random_image(20 + i, 30 + i, seed=i)).save(
             tmp_path / f"photo_{i}.png"
@@ -42,7 +42,7 @@ def test_images_in_the_order_of_their_names(folder):
     assert_array_equal(data.images[-1], data.images[4])
     assert_array_equal(data.images[np.int64(2)], data.images[2])
     assert str(folder) in data.DESCR
-    assert "5 images, grey" in data.DESCR
+    assert "5 images, gray" in data.DESCR
     with pytest.raises(IndexError):
         data.images[5]
     with pytest.raises(TypeError):
@@ -76,7 +76,7 @@ def test_equal_sizes_make_an_array(folder):
     assert np.asarray(images).shape == (5, 16, 18)
 
 
-def test_crop_is_centred(folder):
+def test_crop_is_centered(folder):
     images = load_image_folder(folder, crop=10).images
     assert_array_equal(images[0], random_image(20, 30)[5:15, 10:20])
 
@@ -101,16 +101,16 @@ def test_resizing_is_antialiased(tmp_path):
     assert_allclose(small.astype(float), 127.5, atol=6)
 
 
-def test_color_and_grey(tmp_path):
+def test_color_and_gray(tmp_path):
     rgb = random_image(6, 7, 3)
     Image.fromarray(rgb).save(tmp_path / "a_color.png")
-    Image.fromarray(rgb[:, :, 0]).save(tmp_path / "b_grey.png")
+    Image.fromarray(rgb[:, :, 0]).save(tmp_path / "b_gray.png")
     color = load_image_folder(tmp_path, color=True)
     assert_array_equal(color.images[0], rgb)
     assert_array_equal(color.images[1], rgb[:, :, :1].repeat(3, axis=2))
-    assert "colour" in color.DESCR
-    grey = load_image_folder(tmp_path).images
-    assert_allclose(grey[0], rgb @ [0.299, 0.587, 0.114], atol=0.51)
+    assert "color" in color.DESCR
+    gray = load_image_folder(tmp_path).images
+    assert_allclose(gray[0], rgb @ [0.299, 0.587, 0.114], atol=0.51)
 
 
 def test_orientation(tmp_path):

@@ -52,7 +52,7 @@ def test_tiling_covers_every_photograph_once():
         )
 
 
-def test_grey_is_the_luma_of_bt601():
+def test_gray_is_the_luma_of_bt601():
     photos = load_photo_patches(8, 1, subset="all").photos
     for name in ("china", "flower"):
         luma = load_sample_image(f"{name}.jpg") @ [0.299, 0.587, 0.114]

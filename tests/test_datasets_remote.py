@@ -13,10 +13,11 @@ from PIL import Image
 from sklearn_gahb.datasets import (
     fetch_bsd68,
     fetch_bsd400,
+    fetch_files,
     fetch_set12,
     get_data_home,
 )
-from sklearn_gahb.datasets._registry import fetch_files, make_registry
+from sklearn_gahb.datasets._registry import make_registry
 
 FETCHERS = [fetch_bsd400, fetch_bsd68, fetch_set12]
 
@@ -57,7 +58,7 @@ def served(tmp_path, monkeypatch):
         Path(output_file).write_bytes(contents[url])
 
     monkeypatch.setattr(
-        "sklearn_gahb.datasets._remote.make_registry", make_small_registry
+        "sklearn_gahb.datasets._registry.make_registry", make_small_registry
     )
     monkeypatch.setattr(pooch.HTTPDownloader, "__call__", download)
     return contents
@@ -163,7 +164,7 @@ def test_wrong_checksum(tmp_path, requested, download_if_missing):
 
 def test_single_file(tmp_path, requested):
     with pytest.raises(OSError, match=r"bf_cnn_mnist_0-100.pt is missing") as caught:
-        fetch_files(["weights/bf_cnn_mnist_0-100.pt"], make_registry(tmp_path))
+        fetch_files(["weights/bf_cnn_mnist_0-100.pt"], data_home=tmp_path)
     assert "more files" not in str(caught.value)
     assert requested[0].endswith("BF_CNN/mnist_gray/noise_range_0to100/model.pt")
 

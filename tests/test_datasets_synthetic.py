@@ -47,8 +47,8 @@ def test_white_texture():
         2000, 16, exponent=0, std=0.2, return_power_spectrum=True, random_state=0
     )
     assert_allclose(spectrum, 0.04)
-    neighbours = np.mean((X[:, 1:] - 0.5) * (X[:, :-1] - 0.5), dtype=float)
-    assert abs(neighbours) < 0.0005
+    neighbors = np.mean((X[:, 1:] - 0.5) * (X[:, :-1] - 0.5), dtype=float)
+    assert abs(neighbors) < 0.0005
 
 
 def test_wiener_filter_attains_its_mean_squared_error():
@@ -143,7 +143,7 @@ def test_random_state(function):
         (make_sine_images, {"n_samples": 2.5}, r"'n_samples'.*Got 2.5 instead"),
         (make_sine_images, {"image_size": 2}, r"'image_size'.*Got 2 instead"),
         (make_sine_images, {"amplitude_range": (-1, 1)}, r"amplitude_range.*\(-1, 1\)"),
-        (make_sine_images, {"amplitude_range": None}, r"'amplitude_range'.*None"),
+        (make_sine_images, {"amplitude_range": None}, r"amplitude_range.*None"),
         (make_ray_images, {"image_size": 4}, r"'image_size'.*Got 4 instead"),
         (make_ray_images, {"scale_range": (0, 2)}, r"scale_range.*Got \(0, 2\)"),
         (make_ray_images, {"image": [1.0]}, r"image must have the shape.*\(1,\)"),

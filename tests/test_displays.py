@@ -9,7 +9,6 @@ from sklearn_gahb import (
     JacobianBasis,
     WaveletThresholdDenoiser,
     WienerDenoiser,
-    as_denoise,
 )
 from sklearn_gahb.displays import (
     InverseProblemDisplay,
@@ -18,7 +17,8 @@ from sklearn_gahb.displays import (
     TrajectoryDisplay,
 )
 from sklearn_gahb.displays._jacobian_basis import spread_components
-from sklearn_gahb.metrics import psnr_curve
+from sklearn_gahb.evaluation import psnr_curve
+from sklearn_gahb.samplers import DDIM
 from sklearn_gahb.sampling import sample, solve_inverse
 
 X = np.random.RandomState(0).rand(3, 16, 16)
@@ -56,11 +56,11 @@ def test_what_is_drawn():
         assert ax.get_title() == f"k = {k}\n{basis.eigenvalues_[k - 1]:.2f}"
 
 
-def test_colour_rows_and_figures_of_others():
-    colour = np.random.RandomState(0).rand(2, 8, 8, 3)
-    denoiser = WaveletThresholdDenoiser("haar", noise_std=0.05).fit(colour)
+def test_color_rows_and_figures_of_others():
+    color = np.random.RandomState(0).rand(2, 8, 8, 3)
+    denoiser = WaveletThresholdDenoiser("haar", noise_std=0.05).fit(color)
     basis = JacobianBasis(denoiser, 5, image_shape=(8, 8, 3))
-    basis.fit(colour[:1].reshape(1, -1))
+    basis.fit(color[:1].reshape(1, -1))
     figure = plt.figure()
     display = JacobianBasisDisplay.from_estimator(basis, figure=figure)
     assert display.figure_ is figure
@@ -98,21 +98,21 @@ def test_components_that_are_not_there():
 
 
 def test_samples_and_solutions():
-    denoise = as_denoise(WienerDenoiser().fit(X))
+    denoiser = WienerDenoiser().fit(X)
     _, trajectory = sample(
-        denoise, (3, 1, 16, 16), n_steps=20, return_trajectory=True, random_state=0
+        denoiser, 3, sampler=DDIM(20), return_trajectory=True, random_state=0
     )
     display = TrajectoryDisplay.from_trajectory(trajectory, n_columns=4)
     assert display.axes_.shape == (3, 4)
     shown = display.axes_[1, 3].images[0].get_array()
-    np.testing.assert_array_equal(shown, trajectory.images[-1][1, 0])
+    np.testing.assert_array_equal(shown, trajectory.images[-1][1])
     assert display.axes_[0, 3].get_title() == "noise 0.01"
     display.figure_.canvas.draw()
 
     M = np.eye(256)[::2]
     measurements = X[0].ravel()[::2]
     solution = solve_inverse(
-        denoise, measurements, M, image_shape=(16, 16), n_draws=2, random_state=0
+        denoiser, measurements, M, image_shape=(16, 16), n_draws=2, random_state=0
     )
     display = InverseProblemDisplay.from_solution(
         solution, measurements, M, clean=X[0], limits=(0, 1)

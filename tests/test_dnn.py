@@ -18,13 +18,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn_gahb import (
     DNNDenoiser,
     GaussianNoise,
-    WaveletThresholdDenoiser,
-    as_denoise,
+    as_denoiser,
 )
 from sklearn_gahb.datasets import make_disk_images
 from sklearn_gahb.denoisers._tiles import denoise_in_tiles
 from sklearn_gahb.metrics import make_psnr_scorer, psnr
 from sklearn_gahb.networks import BFCNN, UNet
+from sklearn_gahb.samplers import DDIM
 
 DISKS = make_disk_images(120, 16, random_state=0)
 TRAIN, TEST = DISKS[:80], DISKS[80:]
@@ -78,29 +78,31 @@ def test_callable_predicts_the_noise(fitted):
     y = torch.from_numpy(TEST[:3, None])
     with torch.no_grad():
         expected = y - fitted.network_(y)
-        torch.testing.assert_close(as_denoise(fitted)(y), expected)
-        torch.testing.assert_close(as_denoise(fitted)(y, 0.3), expected)
+        torch.testing.assert_close(fitted(y), expected)
+        torch.testing.assert_close(fitted.denoise(y, 0.3), expected)
     y.requires_grad_()
-    assert torch.autograd.grad(as_denoise(fitted)(y).sum(), y)[0].abs().sum() > 0
+    assert torch.autograd.grad(fitted(y).sum(), y)[0].abs().sum() > 0
 
 
-def test_as_denoise_unwraps(fitted):
+def test_as_denoiser_unwraps(fitted):
     y = torch.from_numpy(TEST[:3, None])
-    expected = as_denoise(fitted)(y)
+    assert as_denoiser(fitted) is fitted
+    expected = fitted(y)
     pipeline = make_pipeline(GaussianNoise(0.1), fitted)
     for estimator in (FrozenEstimator(fitted), pipeline):
-        torch.testing.assert_close(as_denoise(estimator)(y), expected)
+        torch.testing.assert_close(as_denoiser(estimator)(y), expected)
     search = GridSearchCV(tiny(), {"max_steps": [1, 2]}, cv=2).fit(TRAIN)
     torch.testing.assert_close(
-        as_denoise(search)(y), as_denoise(search.best_estimator_)(y)
+        as_denoiser(search)(y), as_denoiser(search.best_estimator_)(y)
     )
     with pytest.raises(NotFittedError):
-        as_denoise(tiny())
+        as_denoiser(tiny())
     for wrong in (TEST[:3, None], y[0]):
         with pytest.raises(ValueError, match=r"tensor of shape \(n, channels, height"):
-            as_denoise(fitted)(wrong)
-    with pytest.raises(TypeError, match="no denoiser of this package"):
-        as_denoise(make_pipeline(WaveletThresholdDenoiser(), fitted))
+            fitted(wrong)
+    for wrong in (GaussianNoise(0.1), DNNDenoiser, 3, torch.nn.Conv2d, lambda y: y):
+        with pytest.raises(TypeError, match="is no denoiser: a fitted estimator"):
+            as_denoiser(wrong)
 
 
 def test_same_seed_same_bits():
@@ -152,7 +154,7 @@ def test_uses_no_other_images():
     np.testing.assert_array_equal(again.loss_curve_, denoiser.loss_curve_)
 
 
-def test_memorises_one_image():
+def test_memorizes_one_image():
     """With one image, and steps enough, error is far below that of a new image."""
     denoiser = tiny(width=8, n_train_samples=1, max_steps=300, learning_rate=0.01)
     denoiser.fit(TRAIN)
@@ -199,7 +201,7 @@ def test_pairs_have_fixed_noise():
     )
 
 
-def test_colour():
+def test_color():
     X = np.stack([TRAIN, 1 - TRAIN, TRAIN], axis=-1)
     denoiser = tiny(max_steps=100, learning_rate=0.01, noise_std=0.3).fit(X)
     noisy = GaussianNoise(0.3, random_state=0).transform(X)
@@ -292,7 +294,7 @@ def test_interrupt_before_the_first_step_changes_nothing(monkeypatch, place):
 
     fresh, fitted = tiny(), tiny().fit(TRAIN)
     before = fitted.transform(TEST)
-    monkeypatch.setattr(f"sklearn_gahb.denoisers._dnn.{place}", interrupt)
+    monkeypatch.setattr(f"sklearn_gahb.training.run.{place}", interrupt)
     for denoiser in (fresh, fitted):
         with pytest.raises(KeyboardInterrupt):
             denoiser.fit(np.stack([TRAIN] * 3, axis=-1))
@@ -344,13 +346,6 @@ class MovedTo(torch.nn.Module):
         return self
 
 
-def test_a_copy_shares_the_network(fitted):
-    """The analyzer makes one for every noise level."""
-    other = copy.copy(fitted).set_params(noise_std=0.3)
-    assert other.network_ is fitted.network_
-    assert fitted.noise_std != 0.3
-
-
 def test_unpickles_in_another_process(fitted, tmp_path):
     (tmp_path / "denoiser.pickle").write_bytes(pickle.dumps(fitted))
     np.save(tmp_path / "test.npy", TEST)
@@ -386,7 +381,7 @@ def test_tiles_give_what_the_whole_image_gives(network):
     torch.testing.assert_close(tiled, whole, atol=1e-5, rtol=0)
 
 
-def test_callbacks_see_every_look_and_can_score():
+def test_callbacks_see_every_evaluation_and_can_score():
     scorer = make_psnr_scorer(0.1, random_state=0)
     monitor = ScoringMonitor(scoring={"psnr": scorer})
     denoiser = tiny(max_steps=60, learning_rate=0.01).set_callbacks(monitor).fit(TRAIN)
@@ -398,7 +393,7 @@ def test_callbacks_see_every_look_and_can_score():
 
 
 class Stopper:
-    """Callback that asks to stop at the third look."""
+    """Callback that asks to stop at the third evaluation."""
 
     def setup(self, estimator, context):
         self.n_tasks = 0
@@ -485,9 +480,9 @@ def test_cuda():
 def test_samples_have_the_size_of_crops():
     X = make_disk_images(12, 16, random_state=0)
     denoiser = DNNDenoiser(width=4, depth=1, max_steps=3, patch_size=8, random_state=0)
-    options = {"n_steps": 2, "random_state": 0}
+    options = {"sampler": DDIM(n_steps=2), "random_state": 0}
     assert denoiser.fit(X).sample(2, **options).shape == (2, 8, 8)
-    assert denoiser.sample(2, size=(12, 10), **options).shape == (2, 12, 10)
+    assert denoiser.sample(2, image_shape=(12, 10), **options).shape == (2, 12, 10)
     assert denoiser.fit([X[0], X[1, :12]]).sample(2, **options).shape == (2, 8, 8)
     rows = denoiser.set_params(image_shape=(16, 16)).fit(X.reshape(12, -1))
     assert rows.sample(2, **options).shape == (2, 256)

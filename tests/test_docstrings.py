@@ -1,24 +1,31 @@
 """Docstrings of public functions and classes follow numpydoc."""
 
 import importlib
+import inspect
 from pathlib import Path
 
 import pytest
+import torch
 from numpydoc.validate import validate
 
 import sklearn_gahb
+from sklearn_gahb import denoisers, samplers
 
 MODULES = [
     "checkpoints",
     "datasets",
     "denoisers",
     "displays",
+    "evaluation",
     "generalization",
+    "images",
     "jacobian",
     "metrics",
     "networks",
     "noise",
+    "samplers",
     "sampling",
+    "training",
 ]
 IGNORED = {
     "ES01",  # an extended summary where the summary says it all
@@ -27,16 +34,25 @@ IGNORED = {
     "SA04",  # its descriptions
     "RT02",  # names of return values
 }
+# What denoisers override: described once, by the base class.
+PROTOCOL = ["denoise", "learn", "linearize", "noise_levels", "prior", "with_clean"]
 METHODS = [
-    "fit",
-    "transform",
-    "score",
-    "score_samples",
-    "sample",
+    "adopt",
+    "affine_denoiser",
+    "asymmetry",
+    "denoise_images",
+    "dense",
+    "diagonal",
     "effective_sample_size",
+    "fit",
     "from_module",
-    "shrink",
     "inverse_transform",
+    "levels",
+    "psnr_per_image",
+    "sample",
+    "score",
+    "trace",
+    "transform",
 ]
 
 
@@ -50,11 +66,15 @@ def public_names():
             for method in METHODS:
                 if hasattr(getattr(module, name), method):
                     yield f"{module.__name__}.{name}.{method}"
+    for method in PROTOCOL:
+        yield f"sklearn_gahb.denoisers.BaseDenoiser.{method}"
+    yield "sklearn_gahb.samplers.Sampler.steps"
 
 
 @pytest.mark.parametrize("name", sorted(public_names()))
 def test_numpydoc_validation(name):
-    ignored = IGNORED | ({"EX01"} if name.rpartition(".")[2] in METHODS else set())
+    is_method = name.rpartition(".")[2] in [*METHODS, *PROTOCOL, "steps"]
+    ignored = IGNORED | ({"EX01"} if is_method else set())
     errors = [error for error in validate(name)["errors"] if error[0] not in ignored]
     assert not errors
 
@@ -76,9 +96,69 @@ def test_html_representations_link_to_the_page_of_the_class(name):
     assert f"\n   {name}\n" in listed.read_text()
 
 
+@pytest.mark.parametrize("name", denoisers.__all__)
+def test_what_denoisers_override_refers_to_the_protocol(name):
+    own = vars(getattr(denoisers, name))
+    for method in PROTOCOL if name != "BaseDenoiser" else ():
+        if method in own:
+            assert f":meth:`BaseDenoiser.{method}`." in own[method].__doc__
+
+
+@pytest.mark.parametrize("room", MODULES)
+def test_public_classes_and_generators_are_exported(room):
+    """A new denoiser, sampler, network, figure or dataset is in `__all__`."""
+    module = importlib.import_module(f"sklearn_gahb.{room}")
+    bases = (denoisers.BaseDenoiser, samplers.Sampler, torch.nn.Module)
+    is_folder = Path(module.__file__).name == "__init__.py"
+    for path in Path(module.__file__).parent.glob("_*.py") if is_folder else ():
+        own = importlib.import_module(f"sklearn_gahb.{room}.{path.stem}")
+        for name, value in vars(own).items():
+            if getattr(value, "__module__", "") != own.__name__ or name[0] == "_":
+                continue
+            is_kind = isinstance(value, type) and (
+                issubclass(value, bases) or name.endswith("Display")
+            )
+            makes = room == "datasets" and name.startswith(("make_", "fetch_", "load_"))
+            if is_kind or (makes and name != "make_registry"):
+                assert name in module.__all__
+
+
 def test_every_public_name_has_a_page():
     listed = (Path(__file__).parents[1] / "docs" / "api.rst").read_text().split()
     for module_name in MODULES:
         module = importlib.import_module(f"sklearn_gahb.{module_name}")
         for name in module.__all__:
-            assert f"{module_name}.{name}" in listed or name in listed
+            short = name in sklearn_gahb.__all__ and name in listed
+            is_listed = f"{module_name}.{name}" in listed or short
+            assert is_listed, f"docs/api.rst does not list {module_name}.{name}"
+
+
+def public_callables():
+    """Functions, classes and methods with the names of their parameters."""
+    for name in public_names():
+        _, module_name, *path = name.split(".")
+        found = importlib.import_module(f"sklearn_gahb.{module_name}")
+        for part in path:
+            found = getattr(found, part)
+        if callable(found):
+            yield name, list(inspect.signature(found).parameters.values())
+
+
+def test_random_state_is_passed_by_name():
+    for name, parameters in public_callables():
+        for parameter in parameters:
+            if parameter.name == "random_state":
+                assert parameter.kind is parameter.KEYWORD_ONLY, name
+
+
+def test_the_denoiser_comes_first_then_the_image_then_the_level():
+    n_functions = 0
+    for name, parameters in public_callables():
+        names = [parameter.name for parameter in parameters]
+        if "denoiser" in names:
+            assert names[0] == "denoiser", name
+            images = [one for one in names if one in ("X", "y")]
+            if images:
+                n_functions += 1
+                assert names[1:3] == [images[0], "noise_std"], name
+    assert n_functions >= 7

@@ -7,7 +7,7 @@ from sklearn.utils.estimator_checks import (
 )
 
 from sklearn_gahb import (
-    BandletOracle,
+    BandletDenoiser,
     DNNDenoiser,
     EmpiricalDenoiser,
     GaussianNoise,
@@ -24,7 +24,7 @@ ESTIMATORS = [
     ),
     WienerDenoiser(noise_std=0.1, image_shape=ROWS),
     WienerDenoiser(shrinkage="low_pass", noise_std=0.1, image_shape=ROWS),
-    BandletOracle(geometry="noisy", noise_std=0.1, image_shape=ROWS),
+    BandletDenoiser(noise_std=0.1, image_shape=ROWS),
     EmpiricalDenoiser(noise_std=0.1, image_shape=ROWS),
     DNNDenoiser(width=4, depth=1, max_steps=5, batch_size=8, image_shape=ROWS),
     DNNDenoiser(

@@ -1,4 +1,4 @@
-"""Denoisers on disjoint subsets: what tells memorising from generalising."""
+"""Denoisers on disjoint subsets: what tells memorizing from generalizing."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,6 +9,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import make_pipeline
 
 from sklearn_gahb import (
+    BandletDenoiser,
     BandletOracle,
     DiskPosteriorDenoiser,
     DNNDenoiser,
@@ -33,34 +34,34 @@ def quick_network(**parameters):
     return DNNDenoiser(width=4, depth=1, max_steps=30, batch_size=8, **parameters)
 
 
-def analyse(estimator, train_sizes=(1, 10, 100), **parameters):
+def analyze(estimator, train_sizes=(1, 10, 100), **parameters):
     defaults = {"random_state": 0, "duplicates": "ignore"}
     return GeneralizationAnalyzer(estimator, train_sizes, **(defaults | parameters))
 
 
 @pytest.fixture(scope="module")
 def empirical():
-    return analyse(
+    return analyze(
         EmpiricalDenoiser(),
         noise_std=[0.05, 0.1, 0.3],
-        n_samples=5,
+        n_generated=5,
         optimal=DiskPosteriorDenoiser(random_state=0),
     ).fit(DISKS, X_test=TEST)
 
 
-def test_memoriser_memorises_at_every_size(empirical):
-    assert empirical.regime_.tolist() == ["memorising"] * 3
+def test_memorizer_memorizes_at_every_size(empirical):
+    assert empirical.regime_.tolist() == ["memorizing"] * 3
     assert np.isnan(empirical.transition_size_)
     assert np.median(empirical.train_similarity_) > 0.99
     assert (empirical.density_gap_ > 0).all()
     assert (np.diff(empirical.density_gap_.mean(axis=1)) < 0).all()
 
 
-def test_wiener_generalises_from_small_sizes_on():
-    analyzer = analyse(WienerDenoiser(), noise_std=[0.1, 0.3]).fit(
+def test_wiener_generalizes_from_small_sizes_on():
+    analyzer = analyze(WienerDenoiser(), noise_std=[0.1, 0.3]).fit(
         TEXTURES[:300], X_test=TEXTURES[300:]
     )
-    assert analyzer.regime_.tolist()[1:] == ["generalising"] * 2
+    assert analyzer.regime_.tolist()[1:] == ["generalizing"] * 2
     assert (np.diff(analyzer.agreement_, axis=0) > 0).all()
 
 
@@ -70,14 +71,15 @@ def test_wiener_generalises_from_small_sizes_on():
         WaveletThresholdDenoiser("haar"),
         BandletOracle(),
         BandletOracle(geometry="noisy", shrinkage="projection"),
+        BandletDenoiser(),
         make_pipeline("passthrough", WaveletThresholdDenoiser("haar")),
     ],
 )
 def test_classical_denoisers_do_not_depend_on_the_subset(estimator):
-    analyzer = analyse(estimator, (1, 50)).fit(DISKS, X_test=TEST)
+    analyzer = analyze(estimator, (1, 50)).fit(DISKS, X_test=TEST)
     np.testing.assert_allclose(analyzer.variance_, 0, atol=1e-12)
     np.testing.assert_allclose(analyzer.test_psnr_[0], analyzer.test_psnr_[1])
-    assert analyzer.regime_.tolist() == ["generalising"] * 2
+    assert analyzer.regime_.tolist() == ["generalizing"] * 2
 
 
 def test_measures_are_what_they_say(empirical):
@@ -107,10 +109,10 @@ def test_measures_are_what_they_say(empirical):
 def test_bias_and_variance_add_up_to_the_excess_error():
     """Exactly to the distance from the optimum, and in the mean to the excess mse."""
     network = quick_network(learning_rate=1e-2).set_params(max_steps=150)
-    analyzer = analyse(
+    analyzer = analyze(
         network, (100,), noise_std=0.1, optimal=DiskPosteriorDenoiser(random_state=0)
     ).fit(DISKS, X_test=TEST)
-    total = analyzer.bias_[0, 0] + analyzer.variance_[0, 0]
+    total = analyzer.squared_bias_[0, 0] + analyzer.variance_[0, 0]
     excess = []
     for seed in range(5):
         noisy = GaussianNoise(0.1, random_state=seed).fit_transform(TEST)
@@ -129,22 +131,24 @@ def test_results_are_tidy(empirical):
     row = table.query("train_size == 10 and subset == 1 and noise_std == 0.3")
     assert row["test_psnr"].item() == empirical.test_psnr_[1, 1, 2]
     assert row["agreement"].item() == empirical.agreement_[1, 2]
-    assert row["bias"].item() == empirical.bias_[1, 2]
+    assert row["squared_bias"].item() == empirical.squared_bias_[1, 2]
     assert row["optimal_mse"].item() == empirical.optimal_mse_[2]
     assert row["density_gap"].item() == empirical.density_gap_[1, 1]
     assert row["psnr_gap"].item() == empirical.psnr_gap_[1]
-    assert row["regime"].item() == "memorising"
-    assert row["sample_similarity"].item() == empirical.sample_similarity_[1].mean()
+    assert row["regime"].item() == "memorizing"
+    assert (
+        row["generated_similarity"].item() == empirical.generated_similarity_[1].mean()
+    )
     assert row["test_similarity"].item() == empirical.test_similarity_[1, 1].mean()
 
 
 def test_similarities(empirical):
-    samples = empirical.samples_[1]
+    samples = empirical.generated_images_[1]
     assert samples.shape == (2, 5, 16, 16)
     free = samples - samples.mean(axis=(2, 3), keepdims=True)
     free /= np.linalg.norm(free, axis=(2, 3), keepdims=True)
     expected = (free[0] * free[1]).sum(axis=(1, 2))
-    np.testing.assert_allclose(empirical.sample_similarity_[1], expected, atol=1e-5)
+    np.testing.assert_allclose(empirical.generated_similarity_[1], expected, atol=1e-5)
     train = DISKS[empirical.subsets_[1, :10]]
     train = train - train.mean(axis=(1, 2), keepdims=True)
     train /= np.linalg.norm(train, axis=(1, 2), keepdims=True)
@@ -152,7 +156,7 @@ def test_similarities(empirical):
     np.testing.assert_allclose(empirical.train_similarity_[1, 1], expected, atol=1e-5)
     indices = np.einsum("nhw,mhw->nm", free[1], train).argmax(axis=1)
     closest = DISKS[empirical.subsets_[1, :10]][indices]
-    np.testing.assert_array_equal(empirical.closest_[1][1], closest)
+    np.testing.assert_array_equal(empirical.closest_train_images_[1][1], closest)
 
 
 @pytest.mark.parametrize("kind", ["psnr", "agreement", "similarity", "samples"])
@@ -176,26 +180,26 @@ def test_display(empirical, kind):
     if kind == "samples":
         assert display.axes_.shape == (4, 3)
         shown = display.axes_[1, 1].images[0].get_array()
-        np.testing.assert_array_equal(shown, empirical.samples_[1][0, 2])
+        np.testing.assert_array_equal(shown, empirical.generated_images_[1][0, 2])
     plt.close("all")
 
 
 def test_display_without_samples():
-    analyzer = analyse(WienerDenoiser(), (1, 10)).fit(DISKS, X_test=TEST)
-    with pytest.raises(ValueError, match="set n_samples"):
+    analyzer = analyze(WienerDenoiser(), (1, 10)).fit(DISKS, X_test=TEST)
+    with pytest.raises(ValueError, match="set n_generated"):
         GeneralizationDisplay.from_estimator(analyzer, kind="samples")
     with pytest.raises(TypeError, match="a fitted GeneralizationAnalyzer is needed"):
         GeneralizationDisplay.from_estimator(WienerDenoiser().fit(DISKS))
     with pytest.raises(ValueError, match="kind='bars' must be one of"):
         GeneralizationDisplay.from_estimator(analyzer, kind="bars")
-    analyzer.set_params(n_samples=2).fit(DISKS, X_test=TEST)
+    analyzer.set_params(n_generated=2).fit(DISKS, X_test=TEST)
     with pytest.raises(ValueError, match="sample=2 must be a number from 0 to 1"):
         GeneralizationDisplay.from_estimator(analyzer, kind="samples", sample=2)
 
 
 def test_one_noise_level_is_drawn_against_the_size():
     plt.switch_backend("Agg")
-    analyzer = analyse(EmpiricalDenoiser(), (1, 10), noise_std=0.1)
+    analyzer = analyze(EmpiricalDenoiser(), (1, 10), noise_std=0.1)
     display = GeneralizationDisplay.from_estimator(analyzer.fit(DISKS, X_test=TEST))
     x, y = display.axes_[0].lines[1].get_data()
     np.testing.assert_array_equal(x, [1, 10])
@@ -211,32 +215,36 @@ def test_transition_size():
 
 
 def test_refit_forgets_samples():
-    analyzer = analyse(EmpiricalDenoiser(), (1, 5), n_samples=2).fit(DISKS, X_test=TEST)
-    assert hasattr(analyzer, "samples_")
-    analyzer.set_params(n_samples=0).fit(DISKS, X_test=TEST)
-    assert not hasattr(analyzer, "samples_")
-    assert "sample_similarity" not in analyzer.results_
+    analyzer = analyze(EmpiricalDenoiser(), (1, 5), n_generated=2).fit(
+        DISKS, X_test=TEST
+    )
+    assert hasattr(analyzer, "generated_images_")
+    analyzer.set_params(n_generated=0).fit(DISKS, X_test=TEST)
+    assert not hasattr(analyzer, "generated_images_")
+    assert "generated_similarity" not in analyzer.results_
 
 
 def test_optimal_may_be_fitted():
     optimal = FrozenEstimator(DiskPosteriorDenoiser(random_state=0).fit(TEST))
-    fitted = analyse(EmpiricalDenoiser(), optimal=optimal).fit(DISKS, X_test=TEST)
-    fresh = analyse(EmpiricalDenoiser(), optimal=optimal.estimator)
-    np.testing.assert_array_equal(fitted.bias_, fresh.fit(DISKS, X_test=TEST).bias_)
+    fitted = analyze(EmpiricalDenoiser(), optimal=optimal).fit(DISKS, X_test=TEST)
+    fresh = analyze(EmpiricalDenoiser(), optimal=optimal.estimator)
+    np.testing.assert_array_equal(
+        fitted.squared_bias_, fresh.fit(DISKS, X_test=TEST).squared_bias_
+    )
 
 
 class RecordingWiener(WienerDenoiser):
     fitted_on = None
 
-    def _fit(self, clean, noisy):
-        super()._fit(clean, noisy)
+    def learn(self, clean, noisy=None):
+        super().learn(clean, noisy)
         type(self).fitted_on = np.asarray(clean.data)
 
 
 @pytest.mark.parametrize("test_is_given", [False, True])
 def test_optimal_is_not_fitted_on_test_images(test_is_given):
     """A spectrum that is learned from the test images would be better than the best."""
-    analyzer = analyse(WienerDenoiser(), (100,), optimal=RecordingWiener())
+    analyzer = analyze(WienerDenoiser(), (100,), optimal=RecordingWiener())
     if test_is_given:
         analyzer.fit(TEXTURES[:300], X_test=TEXTURES[300:])
         np.testing.assert_array_equal(RecordingWiener.fitted_on, TEXTURES[:300])
@@ -250,7 +258,7 @@ def test_optimal_is_not_fitted_on_test_images(test_is_given):
 def test_few_training_images_are_seen_with_many_draws_of_noise():
     """The training PSNR of one image is a mean, which hardly depends on the seed."""
     found = [
-        analyse(WienerDenoiser(), (1,), noise_std=[0.1, 0.5], random_state=seed)
+        analyze(WienerDenoiser(), (1,), noise_std=[0.1, 0.5], random_state=seed)
         .fit(TEXTURES[:2], subsets=[[0], [1]], X_test=TEXTURES[300:])
         .train_psnr_[0, 0]
         for seed in range(5)
@@ -265,27 +273,33 @@ def test_integers_and_rows_are_drawn_as_images(as_rows):
     estimator = EmpiricalDenoiser(image_shape=(16, -1) if as_rows else None)
     if as_rows:
         X, X_test = X.reshape(500, -1), X_test.reshape(60, -1)
-    analyzer = analyse(estimator, (1, 5), n_samples=2).fit(X, X_test=X_test)
-    assert analyzer.samples_[0].shape == analyzer.closest_[0].shape == (2, 2, 16, 16)
+    analyzer = analyze(estimator, (1, 5), n_generated=2).fit(X, X_test=X_test)
+    assert (
+        analyzer.generated_images_[0].shape
+        == analyzer.closest_train_images_[0].shape
+        == (2, 2, 16, 16)
+    )
     expected = DISKS[analyzer.subsets_[0, :1]]
-    np.testing.assert_allclose(analyzer.closest_[0][0, :1], expected, atol=0.003)
+    np.testing.assert_allclose(
+        analyzer.closest_train_images_[0][0, :1], expected, atol=0.003
+    )
     display = GeneralizationDisplay.from_estimator(analyzer, kind="samples")
     display.figure_.canvas.draw()
     plt.close("all")
 
 
-def test_who_has_learned_nothing_does_not_generalise():
+def test_who_has_learned_nothing_does_not_generalize():
     untrained = quick_network().set_params(max_steps=1)
     with pytest.warns(
         UserWarning, match=r"sizes \[1, 10\]: the denoisers need more"
     ) as records:
-        analyzer = analyse(untrained, (1, 10), noise_std=0.02).fit(DISKS, X_test=TEST)
+        analyzer = analyze(untrained, (1, 10), noise_std=0.02).fit(DISKS, X_test=TEST)
     assert {record.filename for record in records} == {__file__}
     assert analyzer.regime_.tolist() == ["in transition"] * 2
 
 
 @pytest.mark.parametrize("gain", [0.5, 1.5])
-@pytest.mark.parametrize(("gap", "regime"), [(0, "generalising"), (5, "memorising")])
+@pytest.mark.parametrize(("gap", "regime"), [(0, "generalizing"), (5, "memorizing")])
 def test_who_gains_next_to_nothing_has_learned_nothing(gap, regime, gain):
     """However well two networks agree, and however far apart train and test are."""
     train = np.full((1, 2, 1), 20.0 + gain)

@@ -37,20 +37,20 @@ def quick_network(**parameters):
     return DNNDenoiser(width=4, depth=1, max_steps=30, batch_size=8, **parameters)
 
 
-def analyse(estimator, train_sizes=(1, 10, 100), **parameters):
+def analyze(estimator, train_sizes=(1, 10, 100), **parameters):
     defaults = {"random_state": 0, "duplicates": "remove"}
     return GeneralizationAnalyzer(estimator, train_sizes, **(defaults | parameters))
 
 
 def fit(estimator, *args, **parameters):
-    return analyse(estimator, *args, **parameters).fit(DISKS, X_test=TEST)
+    return analyze(estimator, *args, **parameters).fit(DISKS, X_test=TEST)
 
 
 class CountedWiener(WienerDenoiser):
     """Writes a line for each fit."""
 
-    def _fit(self, clean, noisy):
-        super()._fit(clean, noisy)
+    def learn(self, clean, noisy=None):
+        super().learn(clean, noisy)
         # Workers that were started before know no log.
         if "FIT_LOG" in os.environ:
             with Path(os.environ["FIT_LOG"]).open("a") as file:
@@ -87,7 +87,7 @@ def test_finished_fits_are_kept(tmp_path, n_fits):
     fit(CountedWiener(zero_mean=True), checkpoint_dir=folder)
     assert n_fits() == 6
     other = DISKS + np.float32(1e-3)
-    analyse(CountedWiener(), checkpoint_dir=folder).fit(other, X_test=TEST)
+    analyze(CountedWiener(), checkpoint_dir=folder).fit(other, X_test=TEST)
     assert n_fits() == 6
 
 
@@ -97,12 +97,14 @@ def test_more_may_be_asked_of_kept_fits(tmp_path, n_fits):
     first = fit(CountedWiener(), checkpoint_dir=folder)
     assert n_fits() == 6
     more = fit(
-        CountedWiener(), noise_std=[0.1, 0.2], n_samples=3, checkpoint_dir=folder
+        CountedWiener(), noise_std=[0.1, 0.2], n_generated=3, checkpoint_dir=folder
     )
     assert n_fits() == 0
     np.testing.assert_array_equal(more.test_psnr_[..., :1], first.test_psnr_)
-    samples = fit(CountedWiener(), noise_std=[0.1, 0.2], n_samples=3).samples_
-    np.testing.assert_array_equal(more.samples_, samples)
+    samples = fit(
+        CountedWiener(), noise_std=[0.1, 0.2], n_generated=3
+    ).generated_images_
+    np.testing.assert_array_equal(more.generated_images_, samples)
     assert n_fits() == 6
 
 
@@ -244,7 +246,7 @@ def test_keys_tell_estimators_apart_in_every_process():
 
 NOTEBOOK = """
 import sys
-from test_generalization_runs import BFCNN, DISKS, DNNDenoiser, TEST, analyse
+from test_generalization_runs import BFCNN, DISKS, DNNDenoiser, TEST, analyze
 
 class Maker:
     def __call__(self, n_channels):
@@ -254,7 +256,7 @@ for architecture in (Maker(), lambda n_channels: BFCNN(n_channels, width=4, dept
     network = DNNDenoiser(architecture, max_steps=2, batch_size=2)
     parameters = {"checkpoint_dir": sys.argv[1], "n_jobs": 2}
     first, again = (
-        analyse(network, (1, 2), **parameters).fit(DISKS, X_test=TEST) for _ in range(2)
+        analyze(network, (1, 2), **parameters).fit(DISKS, X_test=TEST) for _ in range(2)
     )
     assert (first.test_psnr_ == again.test_psnr_).all()
 """
@@ -307,10 +309,10 @@ def test_two_at_once_share_a_folder(tmp_path):
 
 def test_workers_give_the_same_numbers():
     """One thread in each of two workers, and one here."""
-    serial = fit(quick_network(), n_samples=3)
-    parallel = fit(quick_network(), n_samples=3, n_jobs=2)
+    serial = fit(quick_network(), n_generated=3)
+    parallel = fit(quick_network(), n_generated=3, n_jobs=2)
     same_measures(serial, parallel)
-    np.testing.assert_array_equal(serial.samples_, parallel.samples_)
+    np.testing.assert_array_equal(serial.generated_images_, parallel.generated_images_)
 
 
 def close_measures(a, b):
@@ -328,7 +330,7 @@ def close_measures(a, b):
 )
 def test_in_one_pass_up_to_rounding(network):
     """Each has its own images, noise and initial weights, and its own losses."""
-    alone, together = fit(network), fit(network, n_together=4)
+    alone, together = fit(network), fit(network, n_networks_per_pass=4)
     close_measures(alone, together)
     for row in zip(alone.estimators_, together.estimators_, strict=True):
         for one, other in zip(*row, strict=True):
@@ -337,7 +339,10 @@ def test_in_one_pass_up_to_rounding(network):
 
 
 def test_one_pass_trains_only_what_is_new(tmp_path):
-    network, options = quick_network(), {"checkpoint_dir": tmp_path, "n_together": 6}
+    network, options = (
+        quick_network(),
+        {"checkpoint_dir": tmp_path, "n_networks_per_pass": 6},
+    )
     first = fit(network, (1, 100), **options)
     kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("fit-*")}
     assert len(kept) == 4
@@ -358,12 +363,12 @@ def test_one_pass_trains_only_what_is_new(tmp_path):
         (make_pipeline(quick_network()), "of type Pipeline"),
         (DNNDenoiser(lambda channels: BFCNN(channels)), "architecture is <function"),
         (quick_network(early_stopping=True), "early_stopping=True"),
-        (quick_network().set_callbacks(ProgressBar()), "callbacks of its own"),
+        (quick_network().set_callbacks(ProgressBar()), "callbacks of their own"),
     ],
 )
 def test_what_cannot_be_trained_in_one_pass(estimator, message):
-    with pytest.raises(ValueError, match=f"n_together=2 takes .*{message}"):
-        fit(estimator, n_together=2)
+    with pytest.raises(ValueError, match=f"trained in one pass.*{message}"):
+        fit(estimator, n_networks_per_pass=2)
 
 
 class Recorder:
@@ -405,7 +410,7 @@ class Recorder:
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_callbacks_follow_the_sweep(tmp_path, n_jobs):
     recorder = Recorder(tmp_path / "log")
-    analyzer = analyse(quick_network(), (1, 10), n_jobs=n_jobs)
+    analyzer = analyze(quick_network(), (1, 10), n_jobs=n_jobs)
     analyzer.set_params(checkpoint_dir=tmp_path).set_callbacks(recorder)
     analyzer.fit(DISKS, X_test=TEST)
     lines = recorder.lines()
@@ -419,7 +424,7 @@ def test_callbacks_follow_the_sweep(tmp_path, n_jobs):
     assert sum(line.startswith("end DNNDenoiser steps") for line in lines) == 4 * 30
 
     # Fits that were kept, and networks that are trained in one pass, have no steps.
-    for parameters in ({}, {"n_together": 3, "checkpoint_dir": None}):
+    for parameters in ({}, {"n_networks_per_pass": 3, "checkpoint_dir": None}):
         recorder.path.unlink()
         analyzer.set_params(**parameters).fit(DISKS, X_test=TEST)
         for event in ("begin", "end"):
@@ -429,7 +434,7 @@ def test_callbacks_follow_the_sweep(tmp_path, n_jobs):
 
 
 def test_progress_bars(capsys):
-    analyzer = analyse(quick_network(), (1, 10), n_jobs=2)
+    analyzer = analyze(quick_network(), (1, 10), n_jobs=2)
     analyzer.set_callbacks(ProgressBar()).fit(DISKS, X_test=TEST)
     shown = capsys.readouterr().out
     assert "GeneralizationAnalyzer - fit" in shown
@@ -471,7 +476,7 @@ def test_callbacks_are_left_off_on_other_hosts(dask_client, tmp_path):
         socket.gethostname = lambda: name
 
     recorder = Recorder(tmp_path / "log", refuses_other_processes=True)
-    analyzer = analyse(quick_network(), (1, 10)).set_callbacks(recorder)
+    analyzer = analyze(quick_network(), (1, 10)).set_callbacks(recorder)
     with joblib.parallel_config(backend="dask"):
         with pytest.raises(ConnectionRefusedError):
             analyzer.fit(DISKS, X_test=TEST)
@@ -489,16 +494,16 @@ def test_callbacks_are_left_off_on_other_hosts(dask_client, tmp_path):
 
 def test_not_more_workers_than_fits(monkeypatch):
     """Each worker then has its share of the threads."""
-    from sklearn_gahb.generalization import _analyzer
+    from sklearn_gahb.generalization import _sweep
 
     asked = []
 
-    class Parallel(_analyzer.Parallel):
+    class Parallel(_sweep.Parallel):
         def __init__(self, n_jobs):
             asked.append(n_jobs)
             super().__init__(n_jobs=1)
 
-    monkeypatch.setattr(_analyzer, "Parallel", Parallel)
+    monkeypatch.setattr(_sweep, "Parallel", Parallel)
     fit(EmpiricalDenoiser(), (1, 5), n_jobs=100)
     fit(EmpiricalDenoiser(), (1, 5))
     assert asked == [4, 1]

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -25,7 +26,7 @@ from sklearn_gahb.generalization._subsets import (
 DISKS = make_disk_images(500, 16, random_state=0)
 
 
-def analyse(estimator, train_sizes=(1, 10, 100), **parameters):
+def analyze(estimator, train_sizes=(1, 10, 100), **parameters):
     defaults = {"random_state": 0, "duplicates": "remove"}
     return GeneralizationAnalyzer(estimator, train_sizes, **(defaults | parameters))
 
@@ -81,16 +82,16 @@ def test_near_duplicates(duplicates):
 def test_near_duplicates_are_not_tested_on():
     images = copied_images()
     noise_std = 0.1
-    memoriser = EmpiricalDenoiser()
-    removed = analyse(memoriser, (1, 40), noise_std=noise_std).fit(images)
+    memorizer = EmpiricalDenoiser()
+    removed = analyze(memorizer, (1, 40), noise_std=noise_std).fit(images)
     assert removed.n_test_duplicates_ > 0
-    warning = analyse(memoriser, (1, 40), noise_std=noise_std, duplicates="warn")
+    warning = analyze(memorizer, (1, 40), noise_std=noise_std, duplicates="warn")
     with pytest.warns(DuplicateWarning, match=r"are nearly .* \d+ test"):
         warning.fit(images)
     assert warning.n_test_duplicates_ > 0
-    # The memoriser knows what it is tested on, but for mean and contrast.
+    # The memorizer knows what it is tested on, but for mean and contrast.
     assert warning.test_psnr_[1].mean() > removed.test_psnr_[1].mean() + 0.5
-    ignoring = analyse(memoriser, (1, 40), noise_std=noise_std, duplicates="ignore")
+    ignoring = analyze(memorizer, (1, 40), noise_std=noise_std, duplicates="ignore")
     ignoring.fit(images)
     assert ignoring.n_test_duplicates_ == 0
     np.testing.assert_array_equal(ignoring.test_psnr_, warning.test_psnr_)
@@ -98,7 +99,7 @@ def test_near_duplicates_are_not_tested_on():
         warning.fit(images, X_test=images[warning.subsets_.ravel()])
     assert records[0].filename == __file__
     with pytest.raises(ValueError, match="All 80 images to test on"):
-        analyse(memoriser, (1, 40)).fit(images, X_test=images[removed.subsets_.ravel()])
+        analyze(memorizer, (1, 40)).fit(images, X_test=images[removed.subsets_.ravel()])
 
 
 def test_similarity_ignores_flat_images():
@@ -108,7 +109,7 @@ def test_similarity_ignores_flat_images():
 
 def test_subsets_may_be_given():
     chosen = [np.arange(100), np.arange(200, 300)]
-    analyzer = analyse(WienerDenoiser(), duplicates="ignore")
+    analyzer = analyze(WienerDenoiser(), duplicates="ignore")
     analyzer.fit(DISKS, subsets=chosen, X_test=DISKS[400:])
     np.testing.assert_array_equal(analyzer.subsets_, chosen)
     alone = WienerDenoiser(noise_std=0.1).fit(DISKS[200:210])
@@ -137,21 +138,21 @@ def test_subsets_may_be_given():
 )
 def test_given_subsets_must_make_sense(subsets, groups, message):
     with pytest.raises(ValueError, match=message):
-        analyse(WienerDenoiser(), (1, 2)).fit(DISKS, subsets=subsets, groups=groups)
+        analyze(WienerDenoiser(), (1, 2)).fit(DISKS, subsets=subsets, groups=groups)
 
 
 def test_labels_and_whole_floats_are_taken():
     sizes = np.logspace(0, 2, 3)
-    found = analyse(WienerDenoiser(), sizes).fit(DISKS, np.zeros(500))
+    found = analyze(WienerDenoiser(), sizes).fit(DISKS, np.zeros(500))
     assert found.train_sizes_.tolist() == [1, 10, 100]
 
 
 def test_tensors_and_integers_are_taken():
     as_integers = (255 * DISKS).astype(np.uint8)
-    numbers = analyse(WienerDenoiser(), (1, 10)).fit(as_integers)
-    tensors = analyse(WienerDenoiser(), (1, 10)).fit(torch.from_numpy(as_integers))
+    numbers = analyze(WienerDenoiser(), (1, 10)).fit(as_integers)
+    tensors = analyze(WienerDenoiser(), (1, 10)).fit(torch.from_numpy(as_integers))
     np.testing.assert_array_equal(numbers.test_psnr_, tensors.test_psnr_)
-    rows = analyse(WienerDenoiser(image_shape=(16, 16)), (1, 10))
+    rows = analyze(WienerDenoiser(image_shape=(16, 16)), (1, 10))
     rows.fit(as_integers.reshape(500, -1))
     np.testing.assert_allclose(numbers.test_psnr_, rows.test_psnr_, rtol=1e-6)
 
@@ -160,49 +161,55 @@ def test_bad_input():
     with pytest.raises(
         ValueError, match=r"600 together. X has 500, and subset 0 lacks 50"
     ):
-        analyse(WienerDenoiser(), (300,)).fit(DISKS)
+        analyze(WienerDenoiser(), (300,)).fit(DISKS)
     with pytest.raises(ValueError, match="none is left to test on"):
-        analyse(WienerDenoiser(), (250,), duplicates="ignore").fit(DISKS)
+        analyze(WienerDenoiser(), (250,), duplicates="ignore").fit(DISKS)
     with pytest.raises(TypeError, match="must have fit and transform"):
-        analyse(FitOnly()).fit(DISKS)
+        analyze(FitOnly()).fit(DISKS)
     with pytest.raises(TypeError, match=r"is a class; pass an instance, WienerD.*\(\)"):
-        analyse(WienerDenoiser).fit(DISKS)
-    with pytest.raises(TypeError, match="FitTransform has no method sample"):
-        analyse(FitTransform(), n_samples=2).fit(DISKS)
+        analyze(WienerDenoiser).fit(DISKS)
     noisy = make_pipeline(GaussianNoise(0.1), WienerDenoiser())
     for estimator in (noisy, make_pipeline(noisy), GridSearchCV(noisy, {})):
         with pytest.raises(ValueError, match="adds noise itself"):
-            analyse(estimator).fit(DISKS)
+            analyze(estimator).fit(DISKS)
     with pytest.raises(TypeError, match="FrozenEstimator, which does not learn"):
-        analyse(FrozenEstimator(WienerDenoiser().fit(DISKS))).fit(DISKS)
+        analyze(FrozenEstimator(WienerDenoiser().fit(DISKS))).fit(DISKS)
     for sizes in ((10, 10), np.array([100, 10], np.uint64), (0, 1), (1.5, 2)):
         with pytest.raises(ValueError, match="must be increasing"):
-            analyse(WienerDenoiser(), sizes).fit(DISKS)
+            analyze(WienerDenoiser(), sizes).fit(DISKS)
     for levels in ([0.1, 0.0], [0.1, np.inf], [0.1, 0.1]):
-        with pytest.raises(ValueError, match="must be positive numbers, each one once"):
-            analyse(WienerDenoiser(), noise_std=levels).fit(DISKS)
+        with pytest.raises(ValueError, match="must be distinct positive numbers"):
+            analyze(WienerDenoiser(), noise_std=levels).fit(DISKS)
     with pytest.raises(ValueError, match=r"X_test has images of shape \(20, 20\)"):
-        analyse(WienerDenoiser()).fit(DISKS, X_test=np.zeros((2, 20, 20)))
+        analyze(WienerDenoiser()).fit(DISKS, X_test=np.zeros((2, 20, 20)))
     with pytest.raises(ValueError, match=r"single image as X_test\[None\]"):
-        analyse(WienerDenoiser()).fit(DISKS, X_test=DISKS[0])
+        analyze(WienerDenoiser()).fit(DISKS, X_test=DISKS[0])
     with pytest.raises(ValueError, match="'n_subsets' parameter"):
-        analyse(WienerDenoiser(), n_subsets=1).fit(DISKS)
+        analyze(WienerDenoiser(), n_subsets=1).fit(DISKS)
     with pytest.raises(ValueError, match=r"groups has shape \(3,\)"):
-        analyse(WienerDenoiser()).fit(DISKS, groups=[1, 2, 3])
+        analyze(WienerDenoiser()).fit(DISKS, groups=[1, 2, 3])
     for none in (None, np.nan):
         with pytest.raises(ValueError, match="for 1 images, the first at index 2;"):
-            analyse(WienerDenoiser()).fit(DISKS, groups=[1, 2, none] + [3] * 497)
+            analyze(WienerDenoiser()).fit(DISKS, groups=[1, 2, none] + [3] * 497)
     with pytest.raises(ValueError, match="groups has 1 different values"):
-        analyse(WienerDenoiser()).fit(DISKS, groups=np.zeros(500))
+        analyze(WienerDenoiser()).fit(DISKS, groups=np.zeros(500))
     with pytest.raises(ValueError, match=r"y holds images; .* as X_test="):
-        analyse(WienerDenoiser()).fit(DISKS, DISKS)
-    with pytest.raises(ValueError, match=r"has shape \(500, 256\) and image_shape is"):
-        analyse(WienerDenoiser()).fit(DISKS.reshape(500, -1))
+        analyze(WienerDenoiser()).fit(DISKS, DISKS)
+    with pytest.raises(ValueError, match=r"has shape \(1, 256\) and image_shape is"):
+        analyze(WienerDenoiser()).fit(DISKS.reshape(500, -1))
     channels_first = torch.zeros(3, 20, 16, 16)
     with pytest.raises(ValueError, match=r"pass X.movedim\(1, -1\)"):
-        analyse(WienerDenoiser()).fit(channels_first)
+        analyze(WienerDenoiser()).fit(channels_first)
     with pytest.raises(ValueError, match="X is a list of 500 images"):
-        analyse(WienerDenoiser()).fit(list(DISKS))
+        analyze(WienerDenoiser()).fit(list(DISKS))
+
+
+def test_any_transformer_of_images_is_taken():
+    analyzer = analyze(Shrink(), (1, 2), n_generated=2).fit(DISKS)
+    assert analyzer.generated_images_[0].shape == (2, 2, 16, 16)
+    means = [[one.mean_ for one in row] for row in analyzer.estimators_]
+    variance = 0.01 * np.square(np.diff(means)[:, 0]) / 2
+    np.testing.assert_allclose(analyzer.variance_[:, 0], variance, rtol=1e-4)
 
 
 class FitOnly:
@@ -213,6 +220,12 @@ class FitOnly:
         return {}
 
 
-class FitTransform(FitOnly):
+class Shrink(TransformerMixin, BaseEstimator):
+    """A denoiser of somebody who has never heard of this package."""
+
+    def fit(self, X, y=None):
+        self.mean_ = X.mean()
+        return self
+
     def transform(self, X):
-        return X
+        return self.mean_ + 0.9 * (X - self.mean_)

@@ -20,8 +20,8 @@ from sklearn_gahb import (
 )
 
 RNG = np.random.RandomState(0)
-GREY = RNG.rand(6, 9, 12)
-COLOUR = RNG.rand(6, 9, 12, 3)
+GRAY = RNG.rand(6, 9, 12)
+COLOR = RNG.rand(6, 9, 12, 3)
 
 tiny_network = DNNDenoiser(width=4, depth=1, max_steps=3, device="cpu", random_state=0)
 DENOISERS = [
@@ -41,27 +41,27 @@ def denoiser(request):
 
 @each_denoiser
 def test_layouts_agree(denoiser):
-    stack = clone(denoiser).fit(GREY).transform(GREY)
-    assert stack.shape == GREY.shape
-    one_channel = clone(denoiser).fit(GREY[..., None]).transform(GREY[..., None])
+    stack = clone(denoiser).fit(GRAY).transform(GRAY)
+    assert stack.shape == GRAY.shape
+    one_channel = clone(denoiser).fit(GRAY[..., None]).transform(GRAY[..., None])
     np.testing.assert_array_equal(one_channel[..., 0], stack)
-    rows = GREY.reshape(6, -1)
+    rows = GRAY.reshape(6, -1)
     by_rows = clone(denoiser).set_params(image_shape=(9, 12)).fit(rows)
     np.testing.assert_array_equal(by_rows.transform(rows), stack.reshape(6, -1))
-    np.testing.assert_array_equal(by_rows.transform(GREY), stack)
-    photos = by_rows.transform(list(GREY))
+    np.testing.assert_array_equal(by_rows.transform(GRAY), stack)
+    photos = by_rows.transform(list(GRAY))
     assert isinstance(photos, list)
     np.testing.assert_allclose(photos, stack, atol=1e-5)
-    tensor = by_rows.transform(torch.tensor(GREY))
+    tensor = by_rows.transform(torch.tensor(GRAY))
     assert isinstance(tensor, torch.Tensor)
     assert not tensor.requires_grad
     np.testing.assert_array_equal(tensor, stack)
 
 
 @each_denoiser
-def test_colour_rows_follow_numpy_reshape(denoiser):
-    stack = clone(denoiser).fit(COLOUR).transform(COLOUR)
-    rows = COLOUR.reshape(6, -1)
+def test_color_rows_follow_numpy_reshape(denoiser):
+    stack = clone(denoiser).fit(COLOR).transform(COLOR)
+    rows = COLOR.reshape(6, -1)
     by_rows = clone(denoiser).set_params(image_shape=(9, 12, 3)).fit(rows)
     np.testing.assert_array_equal(by_rows.transform(rows), stack.reshape(6, -1))
 
@@ -84,7 +84,7 @@ def test_colour_rows_follow_numpy_reshape(denoiser):
 )
 def test_dtypes(denoiser, dtype, expected):
     scale = 255 if dtype.startswith(("u", "i")) and dtype != "int8" else 1
-    X = (scale * GREY).round(3).astype(dtype)
+    X = (scale * GRAY).round(3).astype(dtype)
     before = X.copy()
     assert clone(denoiser).fit(X).transform(X).dtype == expected
     np.testing.assert_array_equal(X, before)
@@ -92,7 +92,7 @@ def test_dtypes(denoiser, dtype, expected):
 
 @each_denoiser
 def test_unsigned_integers_mean_fractions(denoiser):
-    X = (255 * GREY).astype(np.uint8)
+    X = (255 * GRAY).astype(np.uint8)
     denoiser = clone(denoiser).fit(X)
     fractions = X.astype(np.float32) / np.float32(255)
     np.testing.assert_array_equal(denoiser.transform(X), denoiser.transform(fractions))
@@ -100,12 +100,12 @@ def test_unsigned_integers_mean_fractions(denoiser):
 
 @each_denoiser
 def test_read_only_memmap_and_strided_views(denoiser, tmp_path):
-    np.save(tmp_path / "images.npy", GREY)
+    np.save(tmp_path / "images.npy", GRAY)
     X = np.load(tmp_path / "images.npy", mmap_mode="r")
     denoiser = clone(denoiser).fit(X)
-    expected = denoiser.transform(GREY)
+    expected = denoiser.transform(GRAY)
     np.testing.assert_array_equal(denoiser.transform(X), expected)
-    flipped = denoiser.transform(np.ascontiguousarray(GREY[:, ::-1]))
+    flipped = denoiser.transform(np.ascontiguousarray(GRAY[:, ::-1]))
     np.testing.assert_array_equal(denoiser.transform(X[:, ::-1]), flipped)
 
 
@@ -122,7 +122,7 @@ def test_read_only_memmap_and_strided_views(denoiser, tmp_path):
         (np.ones(8), ValueError, "Reshape your data"),
         (np.ones((2, 3, 8, 8)), ValueError, r"np.moveaxis\(X, 1, -1\)"),
         (np.ones((2, 2, 8, 8, 1)), ValueError, "accepted are"),
-        (np.full((2, 8, 8), "grey"), ValueError, "strings"),
+        (np.full((2, 8, 8), "gray"), ValueError, "strings"),
         (csr_array(np.eye(8)), TypeError, "dense data is required"),
         (np.ones((2, 8, 8), complex), ValueError, "Complex data not supported"),
         (torch.ones((2, 8, 8), dtype=torch.complex64), ValueError, "complex tensor"),
@@ -144,7 +144,7 @@ def test_bad_images(denoiser, X, error, message):
     with pytest.raises(error, match=message):
         denoiser.fit(X)
     assert not [name for name in vars(denoiser) if name.endswith("_")]
-    denoiser.fit(GREY)
+    denoiser.fit(GRAY)
     state = {name: id(value) for name, value in vars(denoiser).items()}
     with pytest.raises(error, match=message):
         denoiser.transform(X)
@@ -155,96 +155,96 @@ def test_bad_images(denoiser, X, error, message):
 
 @each_denoiser
 def test_bad_rows_and_channels(denoiser):
-    by_rows = clone(denoiser).set_params(image_shape=(9, 12)).fit(GREY)
+    by_rows = clone(denoiser).set_params(image_shape=(9, 12)).fit(GRAY)
     with pytest.raises(ValueError, match=r"X has 107 features, but .* 108 features"):
-        by_rows.transform(GREY.reshape(6, -1)[:, 1:])
+        by_rows.transform(GRAY.reshape(6, -1)[:, 1:])
     with pytest.raises(
         ValueError,
         match=r"X has 3 channels, but .* expecting 1 as input. .* as a stack",
     ):
-        by_rows.transform(COLOUR)
+        by_rows.transform(COLOR)
     with pytest.raises(ValueError, match="do not make images of image_shape"):
-        clone(denoiser).set_params(image_shape=(7, 7)).fit(GREY.reshape(6, -1))
+        clone(denoiser).set_params(image_shape=(7, 7)).fit(GRAY.reshape(6, -1))
     with pytest.raises(ValueError, match="must be"):
-        clone(denoiser).set_params(image_shape=(108,)).fit(GREY.reshape(6, -1))
+        clone(denoiser).set_params(image_shape=(108,)).fit(GRAY.reshape(6, -1))
     with pytest.raises(ValueError, match="do not make images of image_shape"):
-        clone(denoiser).set_params(image_shape=(9.0, 12)).fit(GREY.reshape(6, -1))
+        clone(denoiser).set_params(image_shape=(9.0, 12)).fit(GRAY.reshape(6, -1))
 
 
 @pytest.mark.parametrize("n", [3, 4])
 def test_narrow_stacks_warn(n):
     X = np.ones((8, 8, n))
-    with pytest.warns(UserWarning, match=rf"8 grey images of 8x{n} pixels"):
+    with pytest.warns(UserWarning, match=rf"8 gray images of 8x{n} pixels"):
         WaveletThresholdDenoiser(noise_std=0.1).fit(X)
 
 
 @pytest.mark.parametrize("method", ["fit", "transform", "fit_transform", "score"])
 def test_warnings_point_at_the_caller(method):
     """Through the decorators of scikit-learn, and from inside a pipeline."""
-    denoiser = WaveletThresholdDenoiser(noise_std=0.1).fit(GREY)
+    denoiser = WaveletThresholdDenoiser(noise_std=0.1).fit(GRAY)
     for estimator in (denoiser, make_pipeline(denoiser)):
-        with pytest.warns(UserWarning, match="8 grey images of 8x3 pixels") as records:
+        with pytest.warns(UserWarning, match="8 gray images of 8x3 pixels") as records:
             getattr(estimator, method)(np.eye(8)[..., None] * np.ones(3))
         assert {record.filename for record in records} == {__file__}
 
 
 def test_warnings_of_workers_point_at_what_warns():
     """They have no caller: below them is what started the thread."""
-    denoiser = WaveletThresholdDenoiser(noise_std=0.1).fit(GREY)
+    denoiser = WaveletThresholdDenoiser(noise_std=0.1).fit(GRAY)
     narrow = np.ones((8, 8, 3))
     with (
-        pytest.warns(UserWarning, match="8 grey images") as records,
+        pytest.warns(UserWarning, match="8 gray images") as records,
         ThreadPoolExecutor(1) as pool,
     ):
         pool.submit(denoiser.transform, narrow).result()
-    assert {Path(record.filename).name for record in records} == {"_images.py"}
+    assert {Path(record.filename).name for record in records} == {"images.py"}
 
 
 @each_denoiser
 def test_one_array_is_clean_and_two_are_degraded_and_clean(denoiser):
-    noisy = GaussianNoise(0.1, random_state=0).transform(GREY)
-    denoiser = clone(denoiser).set_params(random_state=0).fit(noisy, GREY)
-    assert denoiser.score(GREY) == denoiser.score(noisy, GREY)
-    assert denoiser.score(GREY, np.arange(6)) == denoiser.score(GREY)
-    assert denoiser.score(list(GREY)) == pytest.approx(denoiser.score(GREY), abs=1e-4)
+    noisy = GaussianNoise(0.1, random_state=0).transform(GRAY)
+    denoiser = clone(denoiser).set_params(random_state=0).fit(noisy, GRAY)
+    assert denoiser.score(GRAY) == denoiser.score(noisy, GRAY)
+    assert denoiser.score(GRAY, np.arange(6)) == denoiser.score(GRAY)
+    assert denoiser.score(list(GRAY)) == pytest.approx(denoiser.score(GRAY), abs=1e-4)
 
 
 @each_denoiser
 def test_degraded_equal_to_clean_is_an_error(denoiser):
     denoiser = clone(denoiser)
     with pytest.raises(ValueError, match="X equals y"):
-        denoiser.fit(GREY, GREY.astype(np.float32).astype(np.float64) * 0 + GREY)
-    denoiser.fit(GREY)
+        denoiser.fit(GRAY, GRAY.astype(np.float32).astype(np.float64) * 0 + GRAY)
+    denoiser.fit(GRAY)
     with pytest.raises(ValueError, match="X equals y"):
-        denoiser.score(GREY, GREY)
-    noisy = GREY + 0.1
-    noisy[2] = GREY[2]
+        denoiser.score(GRAY, GRAY)
+    noisy = GRAY + 0.1
+    noisy[2] = GRAY[2]
     with pytest.raises(ValueError, match="1 of the 6 images in X equal those in y"):
-        denoiser.score(noisy, GREY)
+        denoiser.score(noisy, GRAY)
     with pytest.raises(ValueError, match=r"y has the shape \(6, 9, 11\)"):
-        denoiser.fit(GREY, GREY[:, :, 1:])
+        denoiser.fit(GRAY, GRAY[:, :, 1:])
     with pytest.raises(ValueError, match=r"pass y.ravel\(\)"):
-        denoiser.fit(GREY, np.zeros((6, 1)))
+        denoiser.fit(GRAY, np.zeros((6, 1)))
 
 
 @each_denoiser
 def test_score_of_one_array_needs_a_level(denoiser):
-    denoiser = clone(denoiser).set_params(noise_std=None).fit(GREY)
+    denoiser = clone(denoiser).set_params(noise_std=None).fit(GRAY)
     with pytest.raises(ValueError, match=r"noise_std.*make_psnr_scorer"):
-        denoiser.score(GREY)
+        denoiser.score(GRAY)
 
 
 @each_denoiser
 @pytest.mark.parametrize("noise_std", [-0.1, "loud", (0.1, 0.2)])
 def test_bad_noise_std(denoiser, noise_std):
     with pytest.raises(ValueError, match="'noise_std' parameter"):
-        clone(denoiser).set_params(noise_std=noise_std).fit(GREY)
+        clone(denoiser).set_params(noise_std=noise_std).fit(GRAY)
 
 
 @each_denoiser
 def test_feature_names_and_set_output(denoiser):
     pd = pytest.importorskip("pandas")
-    frame = pd.DataFrame(GREY.reshape(6, -1)).rename(columns="p{}".format)
+    frame = pd.DataFrame(GRAY.reshape(6, -1)).rename(columns="p{}".format)
     denoiser = clone(denoiser).set_params(image_shape=(9, 12)).fit(frame)
     denoised = denoiser.set_output(transform="pandas").transform(frame)
     assert list(denoised.columns) == list(frame.columns)
@@ -255,12 +255,12 @@ def test_feature_names_and_set_output(denoiser):
 
 @each_denoiser
 def test_score_does_not_depend_on_the_configured_output(denoiser):
-    denoiser = clone(denoiser).set_params(random_state=0).fit(GREY)
-    expected = denoiser.score(GREY)
+    denoiser = clone(denoiser).set_params(random_state=0).fit(GRAY)
+    expected = denoiser.score(GRAY)
     with config_context(transform_output="pandas"):
-        assert denoiser.score(GREY) == expected
-        assert denoiser.score(list(GREY)) == pytest.approx(expected, abs=1e-4)
-        assert np.isfinite(make_psnr_scorer(0.1)(denoiser, GREY))
+        assert denoiser.score(GRAY) == expected
+        assert denoiser.score(list(GRAY)) == pytest.approx(expected, abs=1e-4)
+        assert np.isfinite(make_psnr_scorer(0.1)(denoiser, GRAY))
 
 
 @each_denoiser

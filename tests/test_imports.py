@@ -6,67 +6,152 @@ import sys
 from pathlib import Path
 
 import pytest
+import sklearn
 
 import sklearn_gahb
 
 PACKAGE = Path(sklearn_gahb.__file__).parent
-# The rooms of the house and what each may import.
-FOR_EVERYBODY = {"_images", "_optional", "_units", "_warnings", "_doc_link"}
+FILES = sorted(PACKAGE.rglob("*.py"))
+# Files that every room may import.
+SHARED = {
+    "_fitting",
+    "_optional",
+    "_sklearn_compat",
+    "_tensors",
+    "_warnings",
+    "images",
+}
+# The rooms of the house, and what each may import beside them.
 ALLOWED = {
     "__init__": set(),
-    "_distributed": set(),
-    "_doc_link": set(),
-    "_images": set(),
-    "_optional": set(),
-    "_units": set(),
-    "_warnings": set(),
+    **{name: set() for name in SHARED},
+    "datasets": set(),
     "networks": set(),
-    "training": {"_distributed"},
+    "samplers": set(),
+    "transforms": set(),
+    "training": {"networks"},
+    "posteriors": {"datasets"},
     "noise": set(),
     "metrics": {"noise"},
-    "datasets": set(),
-    "sampling": set(),
     "denoisers": {
-        "_distributed",
-        "networks",
-        "training",
-        "sampling",
         "datasets",
         "metrics",
+        "networks",
         "noise",
+        "posteriors",
+        "samplers",
+        "training",
+        "transforms",
     },
-    "jacobian": {"denoisers", "metrics"},
-    "checkpoints": {"__version__", "denoisers", "datasets", "networks"},
+    "jacobian": {"denoisers"},
+    "sampling": {"denoisers", "samplers"},
+    "evaluation": {"denoisers", "noise"},
+    "generalization": {"__version__", "denoisers", "evaluation", "metrics", "noise"},
+    "checkpoints": {"__version__", "datasets", "denoisers", "networks", "training"},
     "displays": set(),
-    "generalization": {"__version__", "denoisers", "sampling", "metrics", "noise"},
 }
 
 
-def imported_rooms(path):
-    """Top-level modules of the package that a file imports."""
+def room_of(path):
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def parse(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imports(path):
+    """Dotted names within the package that a file imports, as tuples."""
     parts = path.relative_to(PACKAGE).with_suffix("").parts
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.level:
-            base = list(parts[: -node.level])
-            target = base + (node.module.split(".") if node.module else [])
-            names = [target[0]] if target else [alias.name for alias in node.names]
-            yield from names
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            if node.module.split(".")[0] == "sklearn_gahb":
-                yield from node.module.split(".")[1:2]
+    for node in ast.walk(parse(path)):
+        if isinstance(node, ast.ImportFrom):
+            module = node.module.split(".") if node.module else []
+            if node.level:
+                module = [*parts[: -node.level], *module]
+            elif module[0] == "sklearn_gahb":
+                module = module[1:]
+            else:
+                continue
+            yield from ((*module, alias.name) for alias in node.names)
         elif isinstance(node, ast.Import):
             for alias in node.names:
                 if alias.name.split(".")[0] == "sklearn_gahb":
-                    yield from alias.name.split(".")[1:2]
+                    yield tuple(alias.name.split(".")[1:])
 
 
-@pytest.mark.parametrize(
-    "path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE))
+def is_private(name):
+    return name.startswith("_") and not name.startswith("__")
+
+
+def private_definitions(tree):
+    """Underscored names that a file defines: functions, classes and attributes."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.attr
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+
+
+@pytest.fixture(scope="module")
+def rooms_of_private_names():
+    """Rooms that define each underscored name."""
+    rooms = {}
+    for path in FILES:
+        for name in filter(is_private, private_definitions(parse(path))):
+            rooms.setdefault(name, set()).add(room_of(path))
+    # Those that scikit-learn gives to every estimator.
+    return {
+        name: where
+        for name, where in rooms.items()
+        if not hasattr(sklearn.base.BaseEstimator, name)
+        and name not in ("_parameter_constraints", "_n_features_out")
+    }
+
+
+each_file = pytest.mark.parametrize(
+    "path", FILES, ids=lambda path: str(path.relative_to(PACKAGE))
 )
+
+
+@each_file
 def test_imports_point_one_way(path):
-    room = path.relative_to(PACKAGE).with_suffix("").parts[0]
-    allowed = ALLOWED[room] | {room, *FOR_EVERYBODY}
-    assert set(imported_rooms(path)) <= allowed
+    allowed = ALLOWED[room_of(path)] | {room_of(path), *SHARED}
+    assert {name[0] for name in imports(path)} <= allowed
+
+
+@each_file
+def test_no_private_doors_between_rooms(path, rooms_of_private_names):
+    """What another room underscores is neither imported nor touched."""
+    room = room_of(path)
+    opened = [
+        name
+        for name in imports(path)
+        if name[0] != room and any(map(is_private, name[name[0] in SHARED :]))
+    ]
+    touched = {
+        node.attr
+        for node in ast.walk(parse(path))
+        if isinstance(node, ast.Attribute) and is_private(node.attr)
+    }
+    elsewhere = [
+        name for name in touched if room not in rooms_of_private_names.get(name, {room})
+    ]
+    assert (opened, elsewhere) == ([], [])
+
+
+def test_private_modules_of_scikit_learn_are_imported_in_one_file():
+    for path in FILES:
+        for node in ast.walk(parse(path)):
+            if isinstance(node, ast.ImportFrom) and not node.level:
+                names = [*node.module.split("."), *(one.name for one in node.names)]
+                if names[0] == "sklearn" and any(map(is_private, names)):
+                    assert path.name == "_sklearn_compat.py"
+
+
+def test_files_are_short():
+    assert max(len(path.read_text().splitlines()) for path in FILES) <= 450
 
 
 @pytest.mark.parametrize("module", ["torch", "matplotlib", "pywt", "pooch", "PIL"])

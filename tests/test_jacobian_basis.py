@@ -11,6 +11,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import make_pipeline
 
 from sklearn_gahb import (
+    BandletOracle,
     DNNDenoiser,
     GaussianNoise,
     JacobianBasis,
@@ -19,9 +20,14 @@ from sklearn_gahb import (
     psnr,
 )
 from sklearn_gahb.datasets import make_disk_images, make_gaussian_textures
-from sklearn_gahb.jacobian import jacobian_bases, jacobian_operator, sure
+from sklearn_gahb.jacobian import (
+    jacobian_bases,
+    jacobian_operator,
+    posterior_directions,
+    sure,
+    sure_psnr,
+)
 from sklearn_gahb.jacobian._lanczos import block_lanczos
-from sklearn_gahb.jacobian._sure import estimate_mse
 
 CLEAN = make_disk_images(40, 16, random_state=0).astype(np.float64)
 TEXTURES = make_gaussian_textures(100, 32, random_state=0)
@@ -145,11 +151,11 @@ def test_network_basis_against_numpy(network, solver, method):
     rank = np.trace(J)
     if solver == "dense":
         assert basis.asymmetry_ == pytest.approx(exact, rel=1e-4)
-        assert basis.effective_rank_ == pytest.approx(rank, rel=1e-4)
+        assert basis.degrees_of_freedom_ == pytest.approx(rank, rel=1e-4)
     else:
         assert basis.asymmetry_ == pytest.approx(exact, rel=0.3)
         spread = np.sqrt(2 / 8) * np.linalg.norm((J + J.T) / 2)
-        assert abs(basis.effective_rank_ - rank) < 3 * spread
+        assert abs(basis.degrees_of_freedom_ - rank) < 3 * spread
 
 
 def test_two_random_starts_agree(network):
@@ -196,16 +202,18 @@ def test_closed_bases_are_the_dense_ones(denoiser):
     np.testing.assert_allclose(E @ E.T, np.eye(256), atol=1e-10)
     J = jacobian_operator(denoiser, NOISY[0]).dense().numpy()
     np.testing.assert_allclose((E.T * basis.eigenvalues_) @ E, J, atol=1e-10)
-    assert basis.effective_rank_ == pytest.approx(np.trace(J))
+    assert basis.degrees_of_freedom_ == pytest.approx(np.trace(J))
     assert basis.asymmetry_ == 0
     # Shrinkage in the whole basis is the denoiser itself, at the image of fit.
     np.testing.assert_allclose(
-        basis.shrink(NOISY[:1]), denoiser.transform(NOISY[:1]), atol=1e-10
+        basis.affine_denoiser().transform(NOISY[:1]),
+        denoiser.transform(NOISY[:1]),
+        atol=1e-10,
     )
     np.testing.assert_array_equal(basis.denoised_, denoiser.transform(NOISY[:1])[0])
 
 
-def test_closed_bases_of_odd_sizes_and_colour():
+def test_closed_bases_of_odd_sizes_and_color():
     X = np.random.RandomState(0).rand(5, 7, 10, 3)
     denoiser = WienerDenoiser(noise_std=0.1).fit(X)
     basis = JacobianBasis(denoiser, 20).fit(X[:1])
@@ -219,12 +227,13 @@ def test_closed_bases_of_odd_sizes_and_colour():
 def test_padded_or_shifted_wavelets_have_no_closed_basis():
     X = np.random.RandomState(0).rand(2, 10, 12)
     for denoiser in [
-        WaveletThresholdDenoiser("haar", levels=3, noise_std=0.3),
+        WaveletThresholdDenoiser("haar", n_scales=3, noise_std=0.3),
         WaveletThresholdDenoiser("haar", n_shifts=4, noise_std=0.3),
     ]:
         basis = JacobianBasis(denoiser.fit(X)).fit(X[:1])
         assert basis.solver_ == "dense"
-        shrunk = JacobianBasis(denoiser, method="svd").fit(X[:1]).shrink(X[:1])
+        basis = JacobianBasis(denoiser, method="svd").fit(X[:1])
+        shrunk = basis.affine_denoiser().transform(X[:1])
         np.testing.assert_allclose(shrunk, denoiser.transform(X[:1]), atol=1e-10)
 
 
@@ -232,7 +241,7 @@ def test_surviving_wavelets_come_first():
     """Among eigenvalues that are all 1, by the size of the coefficient."""
     denoiser = WaveletThresholdDenoiser("haar", noise_std=0.1).fit(CLEAN)
     basis = JacobianBasis(denoiser).fit(NOISY[:1])
-    n_kept = int(basis.effective_rank_)
+    n_kept = int(basis.degrees_of_freedom_)
     sizes = np.abs(basis.transform(NOISY[:1])[0])
     assert (basis.eigenvalues_[:n_kept] == 1).all()
     assert (np.diff(sizes[:n_kept]) <= 0).all()
@@ -247,7 +256,7 @@ def test_layouts(network):
     assert basis.inverse_transform(coefficients).shape == NOISY.shape
     tensor = torch.from_numpy(NOISY)
     torch.testing.assert_close(basis.transform(tensor), torch.from_numpy(coefficients))
-    assert isinstance(basis.shrink(tensor), torch.Tensor)
+    assert isinstance(basis.affine_denoiser().transform(tensor), torch.Tensor)
     rows = JacobianBasis(network, 5, image_shape=(16, 16), random_state=0)
     rows.fit(NOISY[:1].reshape(1, -1))
     np.testing.assert_array_equal(rows.components_, basis.components_)
@@ -292,16 +301,19 @@ def test_failed_fit_leaves_the_basis_as_it_was(network):
 
 
 def test_score(network):
-    """Score as for the denoiser; in the whole svd basis it equals the denoiser's."""
+    """In the whole svd basis the affine denoiser scores as the denoiser does."""
     basis = JacobianBasis(network, method="svd", solver="dense").fit(NOISY[:1])
     expected = psnr(CLEAN[:1], network.transform(NOISY[:1]))
-    assert basis.score(NOISY[:1], CLEAN[:1]) == pytest.approx(expected, abs=1e-3)
-    assert 5 < basis.set_params(noise_std=0.1, random_state=0).score(CLEAN[:1]) < 60
-    few = JacobianBasis(network, 2, random_state=0).fit(NOISY[:1])
+    affine = basis.affine_denoiser()
+    assert affine.score(NOISY[:1], CLEAN[:1]) == pytest.approx(expected, abs=1e-3)
+    assert affine.noise_std == network.noise_std
+    basis.set_params(noise_std=0.2, random_state=0)
+    assert 5 < basis.affine_denoiser().score(CLEAN[:1]) < 60
+    few = JacobianBasis(network, 2, random_state=0).fit(NOISY[:1]).affine_denoiser()
     assert few.score(NOISY[:1], CLEAN[:1]) < expected
     bare = JacobianBasis(lambda y, _: y / 2, 2, random_state=0).fit(NOISY[:1])
     with pytest.raises(ValueError, match="noise_std=None"):
-        bare.score(CLEAN[:1])
+        bare.affine_denoiser().score(CLEAN[:1])
 
 
 def test_unfitted_denoisers_name_frozen_estimator(network):
@@ -315,11 +327,13 @@ def test_unfitted_denoisers_name_frozen_estimator(network):
 
 
 def test_pickle_and_many(network):
-    bases = jacobian_bases(network, NOISY[:3], 4, random_state=0)
+    bases = jacobian_bases(network, NOISY[:3], n_components=4, random_state=0)
     assert len(bases) == 3
     again = pickle.loads(pickle.dumps(bases[1]))
     np.testing.assert_array_equal(again.transform(NOISY), bases[1].transform(NOISY))
-    photos = jacobian_bases(network, [NOISY[0], NOISY[1, :9]], 4, random_state=0)
+    photos = jacobian_bases(
+        network, [NOISY[0], NOISY[1, :9]], n_components=4, random_state=0
+    )
     np.testing.assert_array_equal(photos[0].eigenvalues_, bases[0].eigenvalues_)
     assert photos[1].components_.shape == (4, 144)
 
@@ -335,7 +349,7 @@ def test_bad_input(network):
     with pytest.raises(NotFittedError):
         basis.transform(NOISY)
     basis.fit(NOISY[:1])
-    with pytest.raises(ValueError, match=r"size \(8, 8\)"):
+    with pytest.raises(ValueError, match=r"images of 8x8x1, but JacobianBasis was"):
         basis.transform(NOISY[:, :8, :8])
     with pytest.raises(ValueError, match=r"\(n_images, 2\) are accepted"):
         basis.inverse_transform(np.zeros((3, 5)))
@@ -349,14 +363,8 @@ def test_sure_of_wiener():
     denoiser = WienerDenoiser(spectrum, noise_std=0.1).fit(X)
     noisy = GaussianNoise(0.1, random_state=0).fit_transform(X)
     squares = (denoiser.transform(noisy) - X) ** 2
-    images = torch.from_numpy(noisy)[:, None]
     exact, probed = (
-        np.array(
-            [
-                estimate_mse(denoiser, image[None], 0.1, n_probes, seed)
-                for seed, image in enumerate(images)
-            ]
-        )
+        sure(denoiser, noisy, 0.1, n_probes=n_probes, average=False, random_state=0)
         for n_probes in (None, 4)
     )
     standard_error = exact.std() / np.sqrt(300)
@@ -369,15 +377,45 @@ def test_sure_of_network_by_dense_trace(network):
     J = jacobian_operator(network, NOISY[0]).dense()
     residual = network.transform(NOISY[:1])[0] - NOISY[0]
     mse = np.mean(residual**2) - 0.01 + 2 * 0.01 * float(J.trace()) / 256
-    assert sure(network, NOISY[0], 0.1, n_probes=None) == pytest.approx(
+    exact = {"noise_std": 0.1, "n_probes": None}
+    assert sure(network, NOISY[0], **exact) == pytest.approx(mse, rel=1e-4)
+    assert sure_psnr(network, NOISY[0], **exact) == pytest.approx(
         -10 * np.log10(mse), abs=1e-3
     )
-    assert sure(network, NOISY[0], 0.1, n_probes=None, data_range=10) == pytest.approx(
+    assert sure_psnr(network, NOISY[0], **exact, data_range=10) == pytest.approx(
         20 - 10 * np.log10(mse), abs=1e-3
     )
 
 
 def test_sure_warns_where_it_fails():
     with pytest.warns(UserWarning, match="of 1 of 1 images is not positive") as records:
-        assert sure(lambda y, _: -y, 0 * NOISY[0], 0.1) == np.inf
+        assert sure_psnr(lambda y, _: -y, 0 * NOISY[0], 0.1) == np.inf
     assert {record.filename for record in records} == {__file__}
+
+
+def test_oracles_are_told_the_clean_images():
+    """By every function of Jacobians."""
+    X = make_disk_images(2, 16, random_state=0).astype(np.float64)
+    noisy = GaussianNoise(0.1, random_state=0).fit_transform(X)
+    oracle = BandletOracle(shrinkage="attenuation", noise_std=0.1).fit(X)
+    bases = jacobian_bases(oracle, noisy, clean=X, n_components=3)
+    expected = JacobianBasis(oracle, 3).fit(noisy[1:], X[1:])
+    np.testing.assert_array_equal(bases[1].eigenvalues_, expected.eigenvalues_)
+    _, std = posterior_directions(oracle, noisy[0], 0.1, n_components=3, clean=X[0])
+    np.testing.assert_allclose(std, 0.1 * bases[0].eigenvalues_ ** 0.5)
+    # Attenuation has no derivative of its own: the risk is that of fixed factors.
+    risks = sure(oracle, noisy, 0.1, clean=X, n_probes=None, average=False)
+    traces = [
+        jacobian_operator(oracle, y, clean=x).trace()
+        for y, x in zip(noisy, X, strict=True)
+    ]
+    residuals = (oracle.transform(noisy, clean=X) - noisy).reshape(2, -1)
+    expected = np.mean(residuals**2, axis=1) - 0.01 + 0.02 * np.array(traces) / 256
+    np.testing.assert_allclose(risks, expected)
+    for missing in (
+        lambda: jacobian_bases(oracle, noisy, n_components=3),
+        lambda: posterior_directions(oracle, noisy[0], 0.1),
+        lambda: sure(oracle, noisy, 0.1),
+    ):
+        with pytest.raises(ValueError, match="needs the clean images"):
+            missing()

@@ -4,10 +4,11 @@ from functools import partial
 import pytest
 import torch
 
+from sklearn_gahb import DNNDenoiser
 from sklearn_gahb.networks import BFCNN, BiasFreeBatchNorm2d, DilatedUNet, UNet
-from sklearn_gahb.networks._layers import calibrate_norms
-from sklearn_gahb.networks._make import make_network
-from sklearn_gahb.networks._stacked import stack_networks, unstack_networks
+from sklearn_gahb.networks.making import make_network
+from sklearn_gahb.networks.norms import calibrate_norms
+from sklearn_gahb.networks.stacking import stack_networks, unstack_networks
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def test_running_sd_tracks_constant_statistics(generator):
 @pytest.mark.parametrize(("name", "depth"), [("unet", 3), ("bf_cnn", 5)])
 @pytest.mark.parametrize("size", [(8, 8), (1, 1), (1, 17), (13, 30)])
 def test_any_size_and_homogeneous(name, depth, size, generator):
-    network = make_network(name, 1, 4, depth, False, seed=0).eval()
+    network = make_network(DNNDenoiser(name, width=4, depth=depth), 1, seed=0).eval()
     y = torch.randn(2, 1, *size, generator=generator)
     with torch.no_grad():
         expected = 10 * network(y)
@@ -80,7 +81,7 @@ def test_any_size_and_homogeneous(name, depth, size, generator):
     assert error <= 1e-5 * torch.linalg.norm(expected)
 
 
-def test_colour():
+def test_color():
     assert UNet(3, width=4)(torch.zeros(1, 3, 8, 8)).shape == (1, 3, 8, 8)
 
 

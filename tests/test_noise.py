@@ -32,11 +32,11 @@ def test_neither_order_nor_batch_nor_layout_nor_precision_matters():
     np.testing.assert_allclose(noise.transform(X.astype("f4")), noisy, atol=1e-6)
 
 
-def test_colour_rows_get_the_noise_of_colour_images():
-    colour = X[:, :10, :].reshape(6, 10, 10, 3)
+def test_color_rows_get_the_noise_of_color_images():
+    color = X[:, :10, :].reshape(6, 10, 10, 3)
     noise = GaussianNoise(0.1, random_state=0)
-    rows = noise.transform(colour.reshape(6, -1))
-    np.testing.assert_array_equal(rows.reshape(colour.shape), noise.transform(colour))
+    rows = noise.transform(color.reshape(6, -1))
+    np.testing.assert_array_equal(rows.reshape(color.shape), noise.transform(color))
 
 
 def test_images_differ_and_seeds_differ():

@@ -135,8 +135,8 @@ def test_parallel_search_gives_the_same():
     )
 
 
-def test_memorisation_shows_in_a_grid_search_and_in_a_learning_curve(patches):
-    """Few photographs are memorised; more make the denoiser generalise."""
+def test_memorization_shows_in_a_grid_search_and_in_a_learning_curve(patches):
+    """Few photographs are memorized; more make the denoiser generalize."""
     train, test = patches
     photos = np.concatenate([train, test])
     n_train = len(train)

@@ -51,7 +51,7 @@ def test_card_is_that_of_the_network(name):
     parameters = denoiser.get_params()
     recipe = json.dumps({key: parameters[key] for key in card["recipe"]})
     assert json.loads(recipe) == card["recipe"]
-    assert {"title", "data", "licence", "command"} < set(card)
+    assert {"title", "data", "license", "command"} < set(card)
 
 
 @pytest.mark.parametrize("name", NAMES)

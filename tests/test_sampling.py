@@ -1,10 +1,13 @@
 """Samplers, against priors whose answer is known in closed form."""
 
+from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
+from sklearn.exceptions import NotFittedError
 
 from sklearn_gahb import (
     DiskPosteriorDenoiser,
@@ -12,16 +15,33 @@ from sklearn_gahb import (
     EmpiricalDenoiser,
     WaveletThresholdDenoiser,
     WienerDenoiser,
-    as_denoise,
+    samplers,
 )
 from sklearn_gahb.datasets import (
     load_photo_patches,
     make_disk_images,
     make_gaussian_textures,
 )
-from sklearn_gahb.networks import BFCNN
-from sklearn_gahb.sampling import density_gap, noise_schedule, sample
+from sklearn_gahb.samplers import (
+    DDIM,
+    Ancestral,
+    CoarseToFine,
+    GradientEstimation,
+    Sampler,
+    ScheduledSampler,
+    noise_schedule,
+    run_sampler,
+)
+from sklearn_gahb.sampling import sample
 
+# All that follow a schedule, new ones too.
+SCHEDULED = [
+    one
+    for one in vars(samplers).values()
+    if isinstance(one, type)
+    and issubclass(one, ScheduledSampler)
+    and one is not ScheduledSampler
+]
 SPECTRUM = torch.linspace(0.1, 1, 16)
 BASIS = torch.linalg.qr(
     torch.randn(16, 16, generator=torch.Generator().manual_seed(0))
@@ -43,6 +63,15 @@ def gaussian(basis, spectrum):
 GAUSSIAN = gaussian(BASIS, SPECTRUM)
 
 
+def draw(denoiser, n, sampler=None, *, side=4, **options):
+    """Samples as a tensor of rows; and the trajectory, if it is asked for."""
+    options = {"mean": 0.0, "random_state": 0} | options
+    drawn = sample(denoiser, n, image_shape=(side, side), sampler=sampler, **options)
+    if isinstance(drawn, tuple):
+        return torch.from_numpy(drawn[0]).flatten(1), drawn[1]
+    return torch.from_numpy(drawn).flatten(1)
+
+
 class Diffusion:
     """A callable with a `forward` of another meaning."""
 
@@ -53,9 +82,9 @@ class Diffusion:
         return y / 2
 
 
-def flow(y, sigma_start, sigma_end):
+def flow(y, sigma_max, sigma_min):
     """Exact map of the probability flow of the Gaussian."""
-    scale = ((SPECTRUM + sigma_end**2) / (SPECTRUM + sigma_start**2)).sqrt()
+    scale = ((SPECTRUM + sigma_min**2) / (SPECTRUM + sigma_max**2)).sqrt()
     return ((y.flatten(1) @ BASIS) * scale) @ BASIS.T
 
 
@@ -63,24 +92,16 @@ def relative_error(a, b):
     return float((a - b).norm() / b.norm())
 
 
-def test_ddpm_has_the_moments_of_the_prior():
+def test_ancestral_sampling_has_the_moments_of_the_prior():
     """40,000 samples; each mode also against the recursion of its variance."""
-    n, sigma_end = 40_000, 0.01
-    y = sample(
-        GAUSSIAN,
-        (n, 1, 4, 4),
-        method="ddpm",
-        n_steps=1000,
-        sigma_start=10.0,
-        sigma_end=sigma_end,
-        batch_size=n,
-        random_state=0,
-    ).flatten(1)
+    n, sigma_min = 40_000, 0.01
+    sampler = Ancestral(1000, sigma_max=10.0, sigma_min=sigma_min)
+    y = draw(GAUSSIAN, n, sampler, batch_size=n)
     mean = y.mean(0)
     covariance = y.T @ y / n - torch.outer(mean, mean)
     assert relative_error(covariance, COVARIANCE) < 0.05
     assert mean.norm() < 0.02 * COVARIANCE.trace().sqrt()
-    sigmas = torch.from_numpy(noise_schedule(1000, 10.0, sigma_end))
+    sigmas = torch.from_numpy(noise_schedule(1000, 10.0, sigma_min))
     expected = torch.full((16,), 100.0, dtype=torch.float64)
     for sigma, target in pairwise(sigmas):
         gain = SPECTRUM / (SPECTRUM + sigma**2)
@@ -91,69 +112,47 @@ def test_ddpm_has_the_moments_of_the_prior():
     torch.testing.assert_close(measured, expected.float(), rtol=0.05, atol=0)
 
 
+def flow_error(sampler):
+    """Relative distance of samples from the exact flow of the Gaussian, from 10."""
+    y, trajectory = draw(GAUSSIAN, 200, sampler, return_trajectory=True)
+    start = torch.from_numpy(trajectory.images[0])
+    return relative_error(y, flow(start, 10.0, 0.01))
+
+
 @pytest.mark.parametrize(
-    ("method", "gamma", "tolerance"),
+    ("make", "tolerance", "order"),
     [
-        ("ddim", 1.0, 0.03),
-        ("gradient_estimation", 2.0, 0.03),
-        ("gradient_estimation", 1.5, 1e-3),
+        (DDIM, 0.03, 1),
+        (GradientEstimation, 0.03, 1),
+        (partial(GradientEstimation, gamma=1.5), 1e-3, 2),
     ],
 )
-def test_flows_converge_to_the_exact_one(method, gamma, tolerance):
-    errors = []
-    for n_steps in (100, 200):
-        y, trajectory = sample(
-            GAUSSIAN,
-            (200, 1, 4, 4),
-            method=method,
-            gamma=gamma,
-            n_steps=n_steps,
-            sigma_start=10.0,
-            return_trajectory=True,
-            random_state=0,
-        )
-        expected = flow(trajectory.images[0], 10.0, 0.01)
-        errors.append(relative_error(y.flatten(1), expected))
-        assert (trajectory.n_evaluations == n_steps).all()
+def test_flows_converge_to_the_exact_one(make, tolerance, order):
+    errors = [flow_error(make(n_steps, sigma_max=10.0)) for n_steps in (100, 200)]
     assert errors[0] < tolerance
-    order = 1 if gamma != 1.5 else 2
     assert errors[0] / errors[1] == pytest.approx(2**order, rel=0.15)
 
 
-def test_gradient_estimation_needs_fewer_steps():
-    errors = {}
-    for n_steps in (5, 10, 20):
-        for method in ("ddim", "gradient_estimation"):
-            y, trajectory = sample(
-                GAUSSIAN,
-                (200, 1, 4, 4),
-                method=method,
-                n_steps=n_steps,
-                sigma_start=10.0,
-                return_trajectory=True,
-                random_state=0,
-            )
-            expected = flow(trajectory.images[0], 10.0, 0.01)
-            errors[n_steps, method] = relative_error(y.flatten(1), expected)
-        assert errors[n_steps, "gradient_estimation"] < errors[n_steps, "ddim"]
+@pytest.mark.parametrize("n_steps", [5, 10, 20])
+def test_gradient_estimation_needs_fewer_steps(n_steps):
+    options = {"n_steps": n_steps, "sigma_max": 10.0}
+    assert flow_error(GradientEstimation(**options)) < flow_error(DDIM(**options))
 
 
-def test_methods_are_one_step_of_their_formulas():
-    """DDPM in the scale x = sqrt(abar) y, as it is published."""
+def test_gradient_estimation_without_memory_is_ddim():
+    y = draw(GAUSSIAN, 3, GradientEstimation(20, gamma=1.0))
+    torch.testing.assert_close(y, draw(GAUSSIAN, 3, DDIM(20)))
+
+
+def test_ancestral_step_is_the_published_one():
+    """DDPM in the scale x = sqrt(abar) y."""
     sigmas = [2.0, 1.5, 1.0]
-    denoise = GAUSSIAN
-    y, trajectory = sample(
-        denoise,
-        (3, 1, 4, 4),
-        method="ddpm",
-        schedule=sigmas,
-        return_trajectory=True,
-        random_state=0,
-    )
-    first, second = trajectory.images[:2]
+    sampler = Ancestral(2, schedule=lambda *ends: sigmas, sigma_max=2.0)
+    y, trajectory = draw(GAUSSIAN, 3, sampler, return_trajectory=True)
+    first, second = torch.from_numpy(trajectory.images[:2])
     abar, abar_next = (1 / (1 + sigma**2) for sigma in sigmas[:2])
     a = abar / abar_next
-    x_hat = denoise(first, sigmas[0])
+    x_hat = GAUSSIAN(first, sigmas[0])
     mean = (1 - abar_next) * a**0.5 / (1 - abar) * (abar**0.5 * first)
     mean += (1 - a) * abar_next**0.5 / (1 - abar) * x_hat
     noise = (abar_next**0.5 * second - mean) / (
@@ -161,9 +160,9 @@ def test_methods_are_one_step_of_their_formulas():
     ) ** 0.5
     expected = np.random.default_rng(
         [np.random.RandomState(0).randint(2**31 - 1), 1]
-    ).standard_normal((3, 1, 4, 4), np.float32)
+    ).standard_normal((3, 4, 4), np.float32)
     np.testing.assert_allclose(noise, expected, atol=1e-5)
-    assert y.shape == (3, 1, 4, 4)
+    assert y.shape == (3, 16)
 
 
 @pytest.mark.parametrize(
@@ -181,53 +180,33 @@ def test_coarse_to_fine_has_the_covariance_of_the_prior(parameters):
         torch.randn(256, 16, generator=torch.Generator().manual_seed(1))
     )[0]
     n = 4000
-    y = sample(
-        gaussian(basis, SPECTRUM),
-        (n, 1, 16, 16),
-        method="coarse_to_fine",
-        sigma_start=10.0,
-        batch_size=n,
-        random_state=0,
-        **parameters,
-    ).flatten(1)
+    sampler = CoarseToFine(sigma_max=10.0, **parameters)
+    y = draw(gaussian(basis, SPECTRUM), n, sampler, side=16, batch_size=n)
     z = y @ basis
     assert relative_error(z.T @ z / n, torch.diag(SPECTRUM)) < 0.08
     outside = y - z @ basis.T
     assert outside.square().mean() < 1e-4
 
 
-@pytest.mark.parametrize("method", ["ddpm", "ddim", "gradient_estimation"])
-def test_empirical_prior_gives_its_images(method):
+@pytest.mark.parametrize(
+    "sampler",
+    [
+        *(one(100, sigma_max=100.0) for one in SCHEDULED),
+        CoarseToFine(sigma_max=100.0),
+    ],
+    ids=lambda sampler: type(sampler).__name__,
+)
+def test_empirical_prior_gives_its_images(sampler):
     """The mean starts amid the images, and the level far above their distances."""
     train = load_photo_patches(16, 20, random_state=0).images / np.float32(255)
-    y = sample(
-        as_denoise(EmpiricalDenoiser().fit(train)),
-        (600, 1, 16, 16),
-        method=method,
-        n_steps=20 if method != "ddpm" else 100,
-        sigma_start=100.0,
-        random_state=0,
-    )[:, 0].numpy()
-    errors = ((y[:, None] - train[None]) ** 2).mean((2, 3))
-    assert np.mean(-10 * np.log10(errors.min(1)) > 35) >= 0.95
-    counts = np.bincount(errors.argmin(1), minlength=20)
-    assert (counts > 0).all()
-    if method == "ddpm":
-        assert ((counts - 30) ** 2 / 30).sum() / 19 < 3
-
-
-def test_coarse_to_fine_of_an_empirical_prior():
-    train = load_photo_patches(16, 20, random_state=0).images / np.float32(255)
-    y = sample(
-        as_denoise(EmpiricalDenoiser().fit(train)),
-        (600, 1, 16, 16),
-        method="coarse_to_fine",
-        sigma_start=100.0,
-        random_state=0,
-    )[:, 0].numpy()
+    denoiser = EmpiricalDenoiser().fit(train)
+    y = sample(denoiser, 600, sampler=sampler, mean=0.0, random_state=0)
     errors = ((y[:, None] - train[None]) ** 2).mean((2, 3))
     assert np.mean(errors.min(1) < 10**-3.5) >= 0.95
-    assert len(set(errors.argmin(1))) == 20
+    counts = np.bincount(errors.argmin(1), minlength=20)
+    assert (counts > 0).all()
+    if isinstance(sampler, Ancestral):
+        assert ((counts - 30) ** 2 / 30).sum() / 19 < 3
 
 
 def test_sample_of_estimators():
@@ -235,50 +214,48 @@ def test_sample_of_estimators():
         50, 8, return_power_spectrum=True, random_state=0
     )
     wiener = WienerDenoiser(spectrum).fit(textures)
-    X = wiener.sample(4000, n_steps=100, random_state=0)
+    X = wiener.sample(4000, sampler=GradientEstimation(100), random_state=0)
     assert X.shape == (4000, 8, 8)
     learned = WienerDenoiser(noise_std=0.1).fit(X).power_spectrum_[..., 0]
     np.testing.assert_allclose(learned, spectrum, rtol=0.15, atol=2e-4)
     np.testing.assert_allclose(X.mean(), wiener.mean_, atol=0.02)
-    np.testing.assert_array_equal(wiener.sample(3, n_steps=100, random_state=0), X[:3])
+    few = wiener.sample(3, sampler=GradientEstimation(100), random_state=0)
+    np.testing.assert_array_equal(few, X[:3])
 
     train = load_photo_patches(16, 20, random_state=0).images
-    memoriser = EmpiricalDenoiser().fit(train)
-    X = memoriser.sample(200, n_steps=30, random_state=0)
+    memorizer = EmpiricalDenoiser().fit(train)
+    X = memorizer.sample(200, sampler=GradientEstimation(30), random_state=0)
     errors = ((X[:, None] - train[None] / 255) ** 2).mean((2, 3))
     assert np.mean(errors.min(1) < 10**-3.5) >= 0.95
     assert len(set(errors.argmin(1))) == 20
 
     rows = EmpiricalDenoiser(image_shape=(16, 16)).fit(train.reshape(20, -1))
     assert rows.sample(2).shape == (2, 256)
-    colour = np.random.RandomState(0).rand(4, 8, 8, 3).astype(np.float32)
+    color = np.random.RandomState(0).rand(4, 8, 8, 3).astype(np.float32)
     network = DNNDenoiser(width=4, depth=1, max_steps=2, random_state=0)
-    network.fit(colour)
-    assert network.sample(2, n_steps=3).shape == (2, 8, 8, 3)
-    assert network.sample(2, size=(12, 10), n_steps=3).shape == (2, 12, 10, 3)
-    network.set_params(patch_size=4).fit([colour[0], colour[1][:5]])
-    assert network.sample(n_steps=3).shape == (1, 4, 4, 3)
-    wavelets = WaveletThresholdDenoiser("haar").fit([colour[0], colour[1][:6]])
-    with pytest.raises(ValueError, match=r"pass size=\(height, width\)"):
+    network.fit(color)
+    few = {"sampler": DDIM(3)}
+    assert network.sample(2, **few).shape == (2, 8, 8, 3)
+    assert network.sample(2, image_shape=(12, 10), **few).shape == (2, 12, 10, 3)
+    assert network.sample(2, image_shape=(12, 10, 3), **few).shape == (2, 12, 10, 3)
+    network.set_params(patch_size=4).fit([color[0], color[1][:5]])
+    assert network.sample(**few).shape == (1, 4, 4, 3)
+    wavelets = WaveletThresholdDenoiser("haar").fit([color[0], color[1][:6]])
+    with pytest.raises(ValueError, match=r"pass image_shape=\(height, width\)"):
         wavelets.sample()
 
 
-@pytest.mark.parametrize("method", ["ddpm", "ddim", "coarse_to_fine"])
-def test_noise_does_not_depend_on_batches_or_numbers(method):
-    together = sample(
-        GAUSSIAN, (7, 1, 4, 4), method=method, sigma_start=3.0, random_state=1
-    )
+@pytest.mark.parametrize(
+    "sampler",
+    [*(one(sigma_max=3.0) for one in SCHEDULED), CoarseToFine(sigma_max=3)],
+    ids=lambda sampler: type(sampler).__name__,
+)
+def test_noise_does_not_depend_on_batches_or_numbers(sampler):
+    together = draw(GAUSSIAN, 7, sampler, random_state=1)
     for n, batch_size in [(7, 2), (7, 1), (3, 3)]:
-        y = sample(
-            GAUSSIAN,
-            (n, 1, 4, 4),
-            method=method,
-            sigma_start=3.0,
-            batch_size=batch_size,
-            random_state=1,
-        )
+        y = draw(GAUSSIAN, n, sampler, batch_size=batch_size, random_state=1)
         torch.testing.assert_close(y, together[:n], atol=1e-5, rtol=0)
-    again = sample(GAUSSIAN, (7, 1, 4, 4), method=method, sigma_start=3.0)
+    again = draw(GAUSSIAN, 7, sampler, random_state=None)
     assert (again - together).abs().max() > 0.1
 
 
@@ -293,14 +270,8 @@ def test_converged_images_are_not_denoised_again():
         return x_hat
 
     mean = torch.tensor([0.0, 100.0]).reshape(2, 1, 1, 1)
-    _, trajectory = sample(
-        denoise,
-        (2, 1, 4, 4),
-        method="coarse_to_fine",
-        mean=mean,
-        beta=1.0,
-        return_trajectory=True,
-        random_state=0,
+    _, trajectory = draw(
+        denoise, 2, CoarseToFine(beta=1.0), mean=mean, return_trajectory=True
     )
     assert trajectory.n_evaluations[1] == 1
     assert trajectory.n_evaluations[0] == len(counts)
@@ -317,18 +288,16 @@ def test_coarse_to_fine_follows_its_formulas():
     told, states = [], []
 
     def denoise(y, noise_std):
-        told.append(noise_std.clone())
+        told.append(noise_std.flatten())
         return shrink_to_zero(y, noise_std)
 
     h, beta = 0.3, 0.4
-    sample(
+    draw(
         denoise,
-        (2, 1, 8, 8),
-        method="coarse_to_fine",
-        step_size=h,
-        beta=beta,
+        2,
+        CoarseToFine(step_size=h, beta=beta),
+        side=8,
         callback=lambda step, y, noise_std: states.append(y),
-        random_state=0,
     )
     seed = np.random.RandomState(0).randint(2**31 - 1)
     for t in range(3):
@@ -344,18 +313,11 @@ def test_coarse_to_fine_follows_its_formulas():
     assert (states[-1] == 0).all()
 
 
-@pytest.mark.parametrize("sigma_end", [0.1, 0.01])
-def test_coarse_to_fine_stops_at_sigma_end(sigma_end):
-    _, trajectory = sample(
-        shrink_to_zero,
-        (20, 1, 16, 16),
-        method="coarse_to_fine",
-        sigma_end=sigma_end,
-        beta=1.0,
-        return_trajectory=True,
-        random_state=0,
-    )
-    expected = np.log(1 / sigma_end) / -np.log(0.95)
+@pytest.mark.parametrize("sigma_min", [0.1, 0.01])
+def test_coarse_to_fine_stops_at_sigma_min(sigma_min):
+    sampler = CoarseToFine(beta=1.0, sigma_min=sigma_min)
+    _, trajectory = draw(shrink_to_zero, 20, sampler, side=16, return_trajectory=True)
+    expected = np.log(1 / sigma_min) / -np.log(0.95)
     np.testing.assert_allclose(trajectory.n_evaluations, expected, atol=5)
     assert (trajectory.noise_std[-2] > 0).all()
 
@@ -367,9 +329,9 @@ def test_sample_begins_with_the_spread_of_the_prior():
 
     def first_level(denoiser):
         called = []
-        original = denoiser._denoise
-        denoiser._denoise = lambda y, level: called.append(level) or original(y, level)
-        denoiser.sample(1, n_steps=2, random_state=0)
+        original = denoiser.denoise
+        denoiser.denoise = lambda y, level: called.append(level) or original(y, level)
+        denoiser.sample(1, sampler=DDIM(2), random_state=0)
         return called[0]
 
     flat = X.reshape(20, -1).astype(np.float64)
@@ -391,27 +353,26 @@ def test_sample_begins_with_the_spread_of_the_prior():
 
 def test_trajectory_and_callback():
     steps = []
-    y, trajectory = sample(
+    y, trajectory = draw(
         GAUSSIAN,
-        (2, 1, 4, 4),
-        n_steps=10,
+        2,
+        GradientEstimation(10),
         keep_every=4,
         return_trajectory=True,
-        callback=lambda step, images, noise_std: steps.append((step, noise_std)),
-        random_state=0,
+        callback=lambda step, y, noise_std: steps.append((step, noise_std)),
     )
     assert [step for step, _ in steps] == list(range(11))
     assert len(trajectory.images) == 4
     levels = noise_schedule(10)[[0, 4, 8, 10]]
     np.testing.assert_allclose([one[0] for one in trajectory.noise_std], levels)
-    torch.testing.assert_close(trajectory.images[-1], y)
+    np.testing.assert_array_equal(trajectory.images[-1].reshape(2, 16), y)
 
 
 def test_bound_on_evaluations_warns():
     with pytest.warns(
         UserWarning, match=r"2 of 2 images .* after 3 evaluations"
     ) as records:
-        sample(GAUSSIAN, (2, 1, 4, 4), method="coarse_to_fine", max_evaluations=3)
+        draw(GAUSSIAN, 2, CoarseToFine(max_evaluations=3))
     assert {record.filename for record in records} == {__file__}
 
 
@@ -433,14 +394,71 @@ def test_schedules(kind):
 
 
 def test_schedule_that_ends_without_noise():
-    y = sample(GAUSSIAN, (3, 1, 4, 4), schedule=[1.0, 0.1, 0.0], method="ddim")
-    assert y.isfinite().all()
+    for make in SCHEDULED:
+        y = draw(GAUSSIAN, 3, make(2, schedule=lambda *ends: [1.0, 0.1, 0.0]))
+        assert y.isfinite().all()
+
+
+@dataclass(frozen=True)
+class Heun(ScheduledSampler):
+    """A sampler that a user writes: the second-order step of Karras et al. (2022)."""
+
+    def steps(self, denoise, y, sigma_max, draw_noise):
+        for sigma, target in pairwise(self.levels(sigma_max)):
+            slope = (y - denoise(y, sigma)) / sigma
+            guess = y + (target - sigma) * slope
+            corrected = (guess - denoise(guess, target)) / target
+            y = y + (target - sigma) * (slope + corrected) / 2
+            yield y, target
+
+
+def test_a_sampler_of_the_user():
+    y, trajectory = draw(GAUSSIAN, 50, Heun(50, sigma_max=10.0), return_trajectory=True)
+    expected = flow(torch.from_numpy(trajectory.images[0]), 10.0, 0.01)
+    assert relative_error(y, expected) < 0.003
+    assert trajectory.n_evaluations.tolist() == [100] * 50
+
+
+def test_samplers_are_values():
+    assert DDIM(20) == DDIM(n_steps=20, sigma_min=0.01) != DDIM(21)
+    assert repr(CoarseToFine(beta=0.1)).startswith("CoarseToFine(sigma_max=None")
+    for wrong, name in [
+        (lambda: DDIM(0), "'n_steps' parameter of DDIM"),
+        (lambda: DDIM(schedule="linear"), "'schedule' parameter of DDIM"),
+        (lambda: GradientEstimation(gamma=-1), "'gamma' parameter"),
+        (lambda: CoarseToFine(step_size=2), "'step_size' parameter"),
+        (lambda: Ancestral(sigma_max=1, sigma_min=2), "sigma_min=2 must be below"),
+    ]:
+        with pytest.raises(ValueError, match=name):
+            wrong()
+    with pytest.raises(TypeError, match="abstract"):
+        Sampler()
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        (lambda y: y, "it yielded <class 'torch.Tensor'>"),
+        (lambda y: (y, 0.1, y), "it yielded <class 'tuple'>"),
+        (lambda y: (y[:1], 0.1), r"with y of shape \(1, 1, 4, 4\)"),
+        (lambda y: (y * np.nan, 0.1), r"finite images y of shape \(2, 1, 4, 4\)"),
+    ],
+)
+def test_what_a_sampler_yields_is_checked(state, message):
+    @dataclass(frozen=True, kw_only=True)
+    class Wrong(Sampler):
+        def steps(self, denoise, y, sigma_max, draw_noise):
+            yield state(y)
+
+    with pytest.raises(ValueError, match=rf"Wrong\.steps must yield .*{message}"):
+        draw(GAUSSIAN, 2, Wrong())
 
 
 def test_bad_input():
-    shape = (2, 1, 4, 4)
+    with pytest.raises(ValueError, match=r"must return .* shape \(2, 1, 4, 4\)"):
+        draw(lambda y, _: y[..., :2], 2)
     with pytest.raises(ValueError, match=r"of its input, \(2, 1, 4, 4\); at step 1"):
-        sample(lambda y, _: y[..., :2], shape)
+        run_sampler(lambda y, _: y[..., :2], DDIM(), 0.0, (2, 1, 4, 4))
 
     calls = []
 
@@ -449,77 +467,43 @@ def test_bad_input():
         return y * (np.nan if len(calls) == 3 else 0.5)
 
     with pytest.raises(ValueError, match="NaN or infinity at step 3"):
-        sample(breaks, shape)
-    with pytest.raises(ValueError, match=r"decrease strictly .* at position 1"):
-        sample(GAUSSIAN, shape, schedule=[1.0, 0.5, 0.5])
-    with pytest.raises(ValueError, match="at least two noise levels"):
-        sample(GAUSSIAN, shape, schedule=[1.0])
-    with pytest.raises(ValueError, match=r"sigma_end=2.0 must be below sigma_start=1"):
-        sample(GAUSSIAN, shape, sigma_end=2.0)
-    with pytest.raises(ValueError, match=r"sigma_end=2.0 must be below sigma_start=1"):
-        sample(GAUSSIAN, shape, sigma_end=2.0, method="coarse_to_fine")
+        draw(breaks, 2)
+    for levels, message in [
+        ([1.0, 0.5, 0.5], r"decrease strictly .* at position 1"),
+        ([1.0], "at least two noise levels"),
+        ([2.0, 1.0], "from sigma_max=1 on"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            draw(GAUSSIAN, 2, DDIM(schedule=lambda *ends, levels=levels: levels))
+    for sampler in (DDIM(sigma_min=2.0), CoarseToFine(sigma_min=2.0)):
+        with pytest.raises(ValueError, match=r"begins at noise 1.0, .* sigma_min=2.0"):
+            draw(GAUSSIAN, 2, sampler)
     with pytest.raises(ValueError, match="beyond the levels of kind='ddpm'"):
-        sample(GAUSSIAN, shape, sigma_start=1e4, schedule="ddpm")
+        draw(GAUSSIAN, 2, DDIM(sigma_max=1e4, schedule="ddpm"))
     with pytest.raises(ValueError, match="at least one image"):
-        sample(GAUSSIAN, (0, 1, 4, 4))
-    with pytest.raises(TypeError, match=r"is an estimator; pass .*as_denoise"):
-        sample(EmpiricalDenoiser(), shape)
-    with pytest.raises(TypeError, match=r"a BFCNN, must take two arguments"):
-        sample(BFCNN(width=2, depth=2), shape)
-    assert sample(Diffusion(), shape).shape == shape
+        run_sampler(GAUSSIAN, DDIM(), 0.0, (0, 1, 4, 4))
+    with pytest.raises(NotFittedError):
+        sample(EmpiricalDenoiser(), 2)
+    with pytest.raises(TypeError, match=r"function of two arguments"):
+        draw(lambda y: y, 2)
+    assert draw(Diffusion(), 2).shape == (2, 16)
     textures = make_gaussian_textures(5, 6, random_state=0)
-    with pytest.raises(ValueError, match=r"y has 3 channels, .* expecting 1"):
-        sample(as_denoise(WienerDenoiser().fit(textures)), (1, 3, 6, 6))
+    with pytest.raises(ValueError, match=r"image_shape has 3 channels, .* expecting 1"):
+        sample(WienerDenoiser().fit(textures), image_shape=(6, 6, 3))
     network = DNNDenoiser(width=4, depth=1, max_steps=1, train_noise_std=0.005)
     with pytest.raises(ValueError, match=r"begins at noise 0\.005"):
         network.fit(textures).sample()
-    in_place = sample(lambda y, _: y.mul_(0.5), shape, method="ddim", random_state=0)
-    expected = sample(lambda y, _: 0.5 * y, shape, method="ddim", random_state=0)
-    torch.testing.assert_close(in_place, expected)
+    in_place = draw(lambda y, _: y.mul_(0.5), 2, DDIM())
+    torch.testing.assert_close(in_place, draw(lambda y, _: 0.5 * y, 2, DDIM()))
     with pytest.raises(ValueError, match=r"mean has shape \(5, 3, 1, 1\)"):
-        sample(GAUSSIAN, shape, mean=torch.zeros(5, 3, 1, 1))
+        draw(GAUSSIAN, 2, mean=torch.zeros(5, 3, 1, 1))
+    memorizer = EmpiricalDenoiser().fit(np.ones((2, 4, 5)))
     with pytest.raises(ValueError, match="was fitted on images of 4x5"):
-        EmpiricalDenoiser().fit(np.ones((2, 4, 5))).sample(size=(9, 9))
-    with pytest.raises(ValueError, match=r"size=8 must be \(height, width\)"):
-        EmpiricalDenoiser().fit(np.ones((2, 4, 5))).sample(size=8)
-    with pytest.raises(ValueError, match="'method' parameter"):
-        sample(GAUSSIAN, shape, method="langevin")
-
-
-def test_density_gap_of_gaussians():
-    """KL(N(0, s^2) || N(0, t^2)) = (s^2 / t^2 - 1 - log(s^2 / t^2)) / 2."""
-    s, t = 1.0, 1.7
-    sigma = np.geomspace(1e-4, 1e4, 300)
-    gain = t**2 / (t**2 + sigma**2)
-    mse = s**2 * (1 - gain) ** 2 + sigma**2 * gain**2
-    optimal = s**2 * sigma**2 / (s**2 + sigma**2)
-    expected = (s**2 / t**2 - 1 - np.log(s**2 / t**2)) / 2
-    result = density_gap(mse, optimal, sigma)
-    assert result.gap == pytest.approx(expected, rel=1e-3)
-    assert np.isnan(result.std_err)
-    coarse = density_gap(mse[::20], optimal[::20], sigma[::20])
-    error = abs(coarse.gap - expected)
-    assert coarse.quadrature_err / 3 < error < 3 * coarse.quadrature_err
-    backwards = density_gap(mse[::-1], optimal[::-1], sigma[::-1])
-    assert backwards.gap == pytest.approx(result.gap)
-    per_value = density_gap(mse / 5, optimal / 5, sigma, n_values=5)
-    assert per_value.gap == pytest.approx(result.gap)
-
-
-def test_density_gap_has_the_error_of_its_mean():
-    rng = np.random.RandomState(0)
-    sigma = np.geomspace(0.1, 10, 20)
-    errors = 1 + 0.1 * rng.randn(20, 50)
-    optimal = 0.9 + 0.1 * rng.randn(20, 50)
-    result = density_gap(errors, optimal, sigma)
-    gaps = [density_gap(errors[:, i], optimal[:, i], sigma).gap for i in range(50)]
-    assert result.gap == pytest.approx(np.mean(gaps))
-    assert result.std_err == pytest.approx(np.std(gaps, ddof=1) / 50**0.5)
-    mixed = density_gap(errors, optimal.mean(1), sigma)
-    assert mixed.gap == pytest.approx(result.gap)
-    assert mixed.std_err > 0
-    for bad in ([1.0, 2.0], [1.0, 1.0, 2.0], [-1.0, 1.0, 2.0]):
-        with pytest.raises(ValueError, match="noise_std"):
-            density_gap(np.ones(len(bad)), np.ones(len(bad)), bad)
-    with pytest.raises(ValueError, match="mse_optimal has shape"):
-        density_gap(np.ones(20), np.ones(19), sigma)
+        memorizer.sample(image_shape=(9, 9))
+    with pytest.raises(ValueError, match=r"image_shape.*Got 8 instead"):
+        memorizer.sample(image_shape=8)
+    for wrong in ("langevin", DDIM):
+        with pytest.raises(
+            TypeError, match=r"must be an object of sklearn_gahb\.sampl"
+        ):
+            draw(GAUSSIAN, 2, wrong)

@@ -4,28 +4,40 @@ import numpy as np
 import pytest
 import torch
 
-from sklearn_gahb import training
-from sklearn_gahb._images import as_images
+from sklearn_gahb import DNNDenoiser
+from sklearn_gahb.datasets import make_disk_images
+from sklearn_gahb.images import check_images
 from sklearn_gahb.networks import BFCNN
+from sklearn_gahb.training import (
+    Recipe,
+    TrainingLog,
+    TrainingRun,
+    image_batches,
+    train,
+    train_side_by_side,
+    with_fresh_noise,
+)
+from sklearn_gahb.training._batches import draw_noise_std, shuffled
+from sklearn_gahb.training._optimization import make_scheduler, pays_to_compile
 
 RNG = np.random.RandomState
 CPU = torch.device("cpu")
 
 
 def draw(X, n=1, indices=None, **options):
-    images = [as_images(one) for one in (X if isinstance(X, tuple) else (X,))]
-    options = {"batch_size": 8, "rng": RNG(0), "device": CPU, **options}
+    images = [check_images(one) for one in (X if isinstance(X, tuple) else (X,))]
     if indices is None:
         indices = np.arange(len(images[0]))
-    return list(islice(training.image_batches(images, indices, **options), n))
+    own = Recipe(batch_size=8, **options)
+    return list(islice(image_batches(images, indices, own, rng=RNG(0), device=CPU), n))
 
 
 def test_each_image_is_drawn_once_before_any_is_drawn_again():
-    batches = training.shuffled(np.arange(10, 17), 3, RNG(0))
+    batches = shuffled(np.arange(10, 17), 3, RNG(0))
     drawn = np.concatenate(list(islice(batches, 7)))
     for start in (0, 7, 14):
         assert sorted(drawn[start : start + 7]) == list(range(10, 17))
-    (one,) = islice(training.shuffled(np.array([4]), 5, RNG(0)), 1)
+    (one,) = islice(shuffled(np.array([4]), 5, RNG(0)), 1)
     assert one.tolist() == [4] * 5
 
 
@@ -68,7 +80,8 @@ def test_augmentation_draws_all_symmetries(size, n_symmetries):
 )
 def test_noise_levels_have_the_moments(distribution, mean, square):
     generator = torch.Generator().manual_seed(0)
-    sigma = training.draw_noise_std(100_000, (0.1, 0.5), distribution, generator)
+    own = Recipe(train_noise_std=(0.1, 0.5), noise_distribution=distribution)
+    sigma = draw_noise_std(100_000, own, generator)
     assert sigma.shape == (100_000, 1, 1, 1)
     assert 0.1 <= sigma.min() < sigma.max() <= 0.5
     assert sigma.mean().item() == pytest.approx(mean, rel=0.01)
@@ -79,7 +92,7 @@ def test_noise_levels_have_the_moments(distribution, mean, square):
 def test_noise_is_the_difference_at_the_level():
     generator = torch.Generator().manual_seed(0)
     batches = iter([[torch.ones(4, 1, 100, 100)]])
-    pairs = training.with_fresh_noise(batches, (0.2, 0.2), "uniform", generator)
+    pairs = with_fresh_noise(batches, Recipe(train_noise_std=0.2), generator)
     noisy, noise = next(pairs)
     torch.testing.assert_close(noisy - noise, torch.ones_like(noisy))
     assert noise.std().item() == pytest.approx(0.2, rel=0.02)
@@ -103,21 +116,18 @@ def pairs(seed=0):
         yield noise + 2 * torch.randn(noise.shape, generator=generator), noise
 
 
-OPTIONS = {
-    "learning_rate": 0.05,
-    "schedule": "one_cycle",
-    "precision": torch.float32,
-    "compile": False,
-}
+def recipe(**parameters):
+    defaults = {"learning_rate": 0.05, "precision": "float32", "compile": False}
+    return Recipe(**(defaults | parameters))
 
 
 @pytest.mark.parametrize("schedule", ["one_cycle", "halving", "constant"])
 def test_training_reaches_the_least_squares(schedule):
-    network, log = Slope(), training.TrainingLog()
-    options = {**OPTIONS, "schedule": schedule, "learning_rate": 0.01}
-    looks = list(training.train(network, pairs(), log, n_steps=500, **options))
-    assert looks[0] == (0, 5)
-    assert looks[-1] == (495, 500)
+    network, log = Slope(), TrainingLog()
+    own = recipe(schedule=schedule, learning_rate=0.01, max_steps=500)
+    evaluations = list(train(network, pairs(), log, own))
+    assert evaluations[0] == (0, 5)
+    assert evaluations[-1] == (495, 500)
     assert len(log.losses) == 500
     assert network.slope.item() == pytest.approx(1 / 5, abs=0.03)
 
@@ -125,7 +135,8 @@ def test_training_reaches_the_least_squares(schedule):
 def learning_rates(schedule, n_steps):
     parameter = torch.nn.Parameter(torch.zeros(1))
     optimizer = torch.optim.Adam([parameter], lr=0.1)
-    scheduler = training.make_scheduler(optimizer, schedule, 0.1, n_steps)
+    own = Recipe(schedule=schedule, learning_rate=0.1, max_steps=n_steps)
+    scheduler = make_scheduler(optimizer, own)
     rates = []
     for _ in range(n_steps):
         rates.append(optimizer.param_groups[0]["lr"])
@@ -152,18 +163,11 @@ def test_schedules():
 
 
 def test_validation_keeps_the_best_and_stops():
-    network, log = Slope(), training.TrainingLog()
+    network, log = Slope(), TrainingLog()
     noisy, noise = next(pairs(1))
-    looks = training.train(
-        network,
-        pairs(),
-        log,
-        n_steps=400,
-        validation_pairs=[(noisy, noise)],
-        patience=3,
-        **OPTIONS,
-    )
-    assert len(list(looks)) == len(log.validation_losses) < 100
+    own = recipe(max_steps=400, n_iter_no_change=3)
+    evaluations = train(network, pairs(), log, own, validation_pairs=[(noisy, noise)])
+    assert len(list(evaluations)) == len(log.validation_losses) < 100
     best = int(np.argmin(log.validation_losses))
     assert len(log.validation_losses) == best + 4
     slope = log.best_state["slope"]
@@ -178,29 +182,68 @@ def test_loss_that_is_not_finite():
         while True:
             yield torch.full((1, 1, 2, 2), torch.nan), torch.zeros(1, 1, 2, 2)
 
-    looks = training.train(
-        Slope(), broken(), training.TrainingLog(), n_steps=20, n_looks=5, **OPTIONS
+    evaluations = train(
+        Slope(), broken(), TrainingLog(), recipe(max_steps=20), n_evaluations=5
     )
     with pytest.raises(
         ValueError, match=r"not finite at step 7.*learning_rate than 0.05"
     ):
-        list(looks)
+        list(evaluations)
 
 
 def test_bfloat16_and_float32_agree():
     losses = {}
-    for precision in (torch.float32, torch.bfloat16):
+    for precision in ("float32", "bfloat16"):
         torch_generator = torch.Generator().manual_seed(0)
         network = BFCNN(width=8, depth=3)
         for parameter in network.parameters():
             parameter.data.normal_(0, 0.1, generator=torch_generator)
-        log = training.TrainingLog()
-        options = {**OPTIONS, "precision": precision, "learning_rate": 0.003}
-        list(training.train(network, pairs(), log, n_steps=50, **options))
+        log = TrainingLog()
+        own = recipe(precision=precision, learning_rate=0.003, max_steps=50)
+        list(train(network, pairs(), log, own))
         losses[precision] = torch.stack(log.losses)
     torch.testing.assert_close(*losses.values(), rtol=0.02, atol=0)
 
 
 def test_compilation_pays_for_long_training_only():
     network, y = BFCNN(width=16, depth=5), torch.zeros(1, 1, 32, 32)
-    assert not training.pays_to_compile(network, y, 100)
+    assert not pays_to_compile(network, y, 100)
+
+
+def test_recipes_and_denoisers_have_the_same_defaults():
+    defaults = DNNDenoiser().get_params()
+    assert {name: defaults[name] for name in vars(Recipe())} == vars(Recipe())
+
+
+@pytest.mark.parametrize("parameter", ["width", "max_steps", "schedule", "precision"])
+def test_recipes_check_themselves(parameter):
+    with pytest.raises(ValueError, match=f"'{parameter}' parameter of Recipe"):
+        Recipe(**{parameter: -1})
+
+
+def test_a_run_is_what_the_denoiser_trains():
+    X = make_disk_images(20, 16, random_state=0)
+    parameters = {"width": 4, "depth": 1, "max_steps": 7, "early_stopping": True}
+    run = TrainingRun(Recipe(**parameters), check_images(X), random_state=3)
+    assert not run.can_be_finished()
+    assert [stop for _, stop in run] == list(range(1, 8))
+    network = run.finish()
+    fitted = DNNDenoiser(**parameters, random_state=3).fit(X)
+    np.testing.assert_array_equal(run.losses(), fitted.loss_curve_)
+    np.testing.assert_array_equal(run.train_indices, fitted.train_indices_)
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, fitted.network_.state_dict()[name])
+
+
+def test_networks_side_by_side_have_names_and_do_not_stop_early():
+    images = check_images(make_disk_images(5, 16, random_state=0))
+    for parameters, message in [
+        ({"early_stopping": True}, "early_stopping=True"),
+        ({"architecture": BFCNN(width=4, depth=3)}, "its architecture is BFCNN"),
+    ]:
+        own = Recipe(width=4, depth=1, max_steps=1, **parameters)
+        with pytest.raises(ValueError, match=message):
+            train_side_by_side([TrainingRun(own, images) for _ in range(2)])
+    recipes = [Recipe(width=4, depth=1, max_steps=n) for n in (1, 2)]
+    with pytest.raises(ValueError, match="their recipes are equal"):
+        train_side_by_side([TrainingRun(one, images) for one in recipes])

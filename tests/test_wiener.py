@@ -6,10 +6,11 @@ from sklearn_gahb import (
     GaussianNoise,
     WaveletThresholdDenoiser,
     WienerDenoiser,
-    as_denoise,
+    as_denoiser,
 )
 from sklearn_gahb.datasets import make_c_alpha_backgrounds, make_gaussian_textures
-from sklearn_gahb.metrics import mse, psnr_curve
+from sklearn_gahb.evaluation import psnr_curve
+from sklearn_gahb.metrics import mse
 
 TEXTURES, SPECTRUM = make_gaussian_textures(
     400, 32, exponent=2.0, return_power_spectrum=True, random_state=0
@@ -58,14 +59,14 @@ def test_spectrum_is_learned_and_white_noise_has_the_level():
 
 def test_zero_mean_is_linear():
     y = torch.from_numpy(TEXTURES[:3, None].astype(np.float64))
-    denoise = as_denoise(WienerDenoiser(zero_mean=True).fit(TEXTURES))
+    denoise = as_denoiser(WienerDenoiser(zero_mean=True).fit(TEXTURES))
     torch.testing.assert_close(denoise(-10 * y, 0.1), -10 * denoise(y, 0.1))
-    affine = as_denoise(WienerDenoiser().fit(TEXTURES))
+    affine = as_denoiser(WienerDenoiser().fit(TEXTURES))
     assert (affine(-10 * y, 0.1) + 10 * affine(y, 0.1)).abs().max() > 1e-3
 
 
 def test_levels_per_image_go_through_the_callable():
-    denoise = as_denoise(WienerDenoiser(noise_std=0.1).fit(TEXTURES))
+    denoise = as_denoiser(WienerDenoiser(noise_std=0.1).fit(TEXTURES))
     y = torch.from_numpy(TEXTURES[:2, None])
     both = denoise(y, torch.tensor([0.05, 0.5]))
     torch.testing.assert_close(both[:1], denoise(y[:1], 0.05))
@@ -73,7 +74,7 @@ def test_levels_per_image_go_through_the_callable():
     torch.testing.assert_close(denoise(y), denoise(y, 0.1))
 
 
-def test_colour_has_a_spectrum_a_channel():
+def test_color_has_a_spectrum_a_channel():
     X = np.stack([TEXTURES, 0.1 * TEXTURES, TEXTURES[::-1]], axis=-1)
     spectrum = WienerDenoiser().fit(X).power_spectrum_
     assert spectrum.shape == (32, 32, 3)
@@ -135,11 +136,11 @@ def test_low_pass_is_the_best_disk_of_frequencies(sigma):
 
 def test_low_pass_of_levels_and_channels():
     X = np.stack([TEXTURES, 3 * TEXTURES], axis=-1)
-    denoise = as_denoise(WienerDenoiser(shrinkage="low_pass").fit(X))
+    denoise = as_denoiser(WienerDenoiser(shrinkage="low_pass").fit(X))
     y = torch.from_numpy(X[:2]).movedim(-1, 1)
     both = denoise(y, torch.tensor([0.02, 0.5]))
     for channel in (0, 1):
-        alone = as_denoise(WienerDenoiser(shrinkage="low_pass").fit(X[..., channel]))
+        alone = as_denoiser(WienerDenoiser(shrinkage="low_pass").fit(X[..., channel]))
         for i, level in enumerate([0.02, 0.5]):
             torch.testing.assert_close(
                 both[i, channel], alone(y[i : i + 1, [channel]], level)[0, 0]

@@ -6,10 +6,10 @@ the published ones are read by the restricted unpickler of torch.
 
 from ._own import load, save
 from ._pretrained import load_pretrained, pretrained_card
-from ._published import fetch_pretrained, load_published
+from ._published import fetch_published, load_published
 
 __all__ = [
-    "fetch_pretrained",
+    "fetch_published",
     "load",
     "load_pretrained",
     "load_published",

@@ -11,10 +11,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from .. import __version__
-from ..denoisers import DNNDenoiser
-from ..denoisers._as_denoise import find_denoiser
-from ..networks import NoiseFromImage
-from ._restore import check_is_file, restore
+from .._sklearn_compat import StrOptions, validate_params
+from ..denoisers import DNNDenoiser, as_denoiser
+from ..networks import NoiseFromImage, PaddedNetwork
+from ._restore import restore
 
 HEADER = "sklearn_gahb"
 FORMAT = 1
@@ -32,6 +32,7 @@ ATTRIBUTES = {
 }
 
 
+@validate_params(dtype=[StrOptions({"float32", "float16"})])
 def save(denoiser, path, *, dtype="float32"):
     """Write a fitted network denoiser to a file.
 
@@ -77,9 +78,7 @@ def save(denoiser, path, *, dtype="float32"):
     >>> bool((again.transform(X) == denoiser.transform(X)).all())
     True
     """
-    fitted = find_denoiser(denoiser)
-    if dtype not in ("float32", "float16"):
-        raise ValueError(f"dtype={dtype!r} must be 'float32' or 'float16'.")
+    fitted = as_denoiser(denoiser)
     if not isinstance(fitted, DNNDenoiser):
         raise TypeError(
             f"denoiser={fitted!r} has no network; DNNDenoiser is accepted. Write "
@@ -96,13 +95,11 @@ def save(denoiser, path, *, dtype="float32"):
             tensors[name] = torch.from_numpy(np.ascontiguousarray(value))
         else:
             values[name] = value.tolist() if hasattr(value, "tolist") else value
+    parameters = fitted.get_params(deep=False)
     header = {
         "format": FORMAT,
         "version": __version__,
-        "parameters": {
-            name: _as_json(name, value)
-            for name, value in fitted.get_params(deep=False).items()
-        },
+        "parameters": {name: _as_json(name, parameters[name]) for name in parameters},
         "attributes": values,
     }
     path = Path(path)
@@ -134,9 +131,11 @@ def _rounded(name, tensor, dtype):
 
 
 def _as_json(name, value):
-    if name == "architecture" and isinstance(value, NoiseFromImage):
+    if name == "architecture" and isinstance(value, NoiseFromImage | PaddedNetwork):
         inner = _as_json(name, value.network)["pass"]
-        return {"pass": f"sklearn_gahb.networks.NoiseFromImage({inner})"}
+        multiple = f", {value.multiple}" if isinstance(value, PaddedNetwork) else ""
+        wrapper = f"sklearn_gahb.networks.{type(value).__name__}"
+        return {"pass": f"{wrapper}({inner}{multiple})"}
     if name == "architecture" and not isinstance(value, str):
         named = value if hasattr(value, "__qualname__") else type(value)
         return {"pass": f"{named.__module__}.{named.__qualname__}"}
@@ -157,9 +156,11 @@ def load(path, architecture=None):
     path : str or path-like
         The file.
     architecture : callable or torch.nn.Module, default=None
-        That of the denoiser, if it is none of those that have a name; within a
+        That of the denoiser, if it is none of those that have a name. Wrap it as
+        :meth:`DNNDenoiser.from_module` did: in a
+        :class:`~sklearn_gahb.networks.PaddedNetwork` if images were padded, then in a
         :class:`~sklearn_gahb.networks.NoiseFromImage` if it predicts the image. Its
-        code is not in the file.
+        code is not in the file; an error without it says what to pass.
 
     Returns
     -------
@@ -200,10 +201,8 @@ def load(path, architecture=None):
             )
         parameters["architecture"] = architecture
     state = {
-        name.removeprefix("network."): (
-            tensor.float() if tensor.is_floating_point() else tensor
-        )
-        for name, tensor in tensors.items()
+        name.removeprefix("network."): x.float() if x.is_floating_point() else x
+        for name, x in tensors.items()
         if name.startswith("network.")
     }
     denoiser = restore(path, state, header["attributes"]["n_channels_in_"], parameters)
@@ -220,7 +219,8 @@ def load(path, architecture=None):
 
 
 def _read_safetensors(path):
-    check_is_file(path)
+    # An OSError where there is no file that can be read.
+    open(path, "rb").close()
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}

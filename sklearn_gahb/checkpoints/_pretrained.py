@@ -3,22 +3,21 @@
 import json
 from importlib.resources import files
 
-from sklearn.utils._param_validation import StrOptions, validate_params
-
+from .._sklearn_compat import StrOptions, validate_params
 from ._own import load
 
 NAMES = ("photos-grey", "disks", "c-alpha-2", "c-alpha-4")
 FOLDER = files(__package__) / "pretrained"
 
 
-@validate_params({"name": [StrOptions(set(NAMES))]}, prefer_skip_nested_validation=True)
+@validate_params(name=[StrOptions(set(NAMES))])
 def load_pretrained(name="photos-grey"):
     r"""Load a network that ships with the package.
 
     All are blind UNets of [1]_ for images in [0, 1] with white Gaussian noise, narrower
     and trained for fewer steps than there. Nothing is downloaded.
 
-    - "photos-grey": grey photographs, noise of standard deviation 0 to 1;
+    - "photos-grey": gray photographs, noise of standard deviation 0 to 1;
     - "disks": those of :func:`~sklearn_gahb.datasets.make_disk_images`, 32x32, noise
       of 0 to 1;
     - "c-alpha-2", "c-alpha-4": those of
@@ -45,7 +44,7 @@ def load_pretrained(name="photos-grey"):
     See Also
     --------
     pretrained_card : How the network was trained, and how good it is.
-    fetch_pretrained : Download networks that others published.
+    fetch_published : Download networks that others published.
 
     Notes
     -----
@@ -68,7 +67,7 @@ def load_pretrained(name="photos-grey"):
     return load(FOLDER / f"{name}.safetensors")
 
 
-@validate_params({"name": [StrOptions(set(NAMES))]}, prefer_skip_nested_validation=True)
+@validate_params(name=[StrOptions(set(NAMES))])
 def pretrained_card(name="photos-grey"):
     """Say how a network that ships with the package was trained, and how good it is.
 
@@ -82,7 +81,7 @@ def pretrained_card(name="photos-grey"):
     card : dict
         With the training images ("data"), the parameters of
         :class:`~sklearn_gahb.DNNDenoiser` ("recipe"), steps, minutes and hardware
-        ("training"), mean PSNR in dB on images it has not seen ("psnr"), "licence", and
+        ("training"), mean PSNR in dB on images it has not seen ("psnr"), "license", and
         the "command" of the repository that made it.
 
     See Also
@@ -93,6 +92,6 @@ def pretrained_card(name="photos-grey"):
     --------
     >>> from sklearn_gahb.checkpoints import pretrained_card
     >>> pretrained_card("photos-grey")["title"]
-    'Grey photographs'
+    'Gray photographs'
     """
     return json.loads((FOLDER / f"{name}.json").read_text())

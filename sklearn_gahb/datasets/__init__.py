@@ -1,10 +1,8 @@
 """What is denoised: synthetic image classes, photographs, and published test sets."""
 
-from ._c_alpha import (
-    make_c_alpha_backgrounds,
-    make_c_alpha_images,
-)
+from ._c_alpha import make_c_alpha_backgrounds, make_c_alpha_images
 from ._disks import (
+    DiskPrior,
     disk_coverage,
     disk_tangents,
     make_disk_images,
@@ -12,19 +10,17 @@ from ._disks import (
 )
 from ._folder import load_image_folder
 from ._photos import load_photo_patches
-from ._registry import get_data_home
+from ._registry import fetch_files, get_data_home
 from ._remote import fetch_bsd68, fetch_bsd400, fetch_set12
-from ._synthetic import (
-    make_gaussian_textures,
-    make_ray_images,
-    make_sine_images,
-)
+from ._synthetic import make_gaussian_textures, make_ray_images, make_sine_images
 
 __all__ = [
+    "DiskPrior",
     "disk_coverage",
     "disk_tangents",
     "fetch_bsd68",
     "fetch_bsd400",
+    "fetch_files",
     "fetch_set12",
     "get_data_home",
     "load_image_folder",

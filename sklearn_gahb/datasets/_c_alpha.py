@@ -1,13 +1,17 @@
 """Piecewise regular images with edges along regular contours."""
 
-from numbers import Integral, Real
-
 import numpy as np
 from scipy import fft
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
-from ._generators import image_batches, radial_wavenumber
+from .._sklearn_compat import POSITIVE, StrOptions, at_least, validate_params
+from ._common import radial_wavenumber, sample_batches
+
+CONSTRAINTS = {
+    "image_size": [at_least(2)],
+    "alpha": [POSITIVE],
+    "convention": [StrOptions({"hoelder", "released"})],
+}
 
 
 def filter_exponents(alpha, beta, convention):
@@ -57,21 +61,24 @@ def filter_noise(noise, exponent, n_dimensions):
     )
 
 
-def rescale(images, low, high):
-    """Map the intensities of every image linearly to an interval.
+def rescale(images, is_bright, end):
+    """Map the intensities of every image linearly to [end, 1] or to [0, end].
 
     Parameters
     ----------
     images : ndarray of shape (n_samples, height, width)
         The images.
-    low, high : ndarray of shape (n_samples,)
-        Smallest and largest intensity of every image afterwards.
+    is_bright : ndarray of bool of shape (n_samples,)
+        For which images the range reaches up to 1.
+    end : ndarray of shape (n_samples,)
+        The other end of the range.
 
     Returns
     -------
     rescaled : ndarray of shape (n_samples, height, width)
         The images with the new range.
     """
+    low, high = np.where(is_bright, end, 0.0), np.where(is_bright, 1.0, end)
     smallest = images.min(axis=(1, 2), keepdims=True)
     extent = np.ptp(images, axis=(1, 2), keepdims=True)
     low, high = low[:, None, None], high[:, None, None]
@@ -92,7 +99,7 @@ def region_below(contour, image_size):
     -------
     mask : ndarray of shape (n_samples, image_size, image_size)
         The 0/1 mask averaged over 2x2 pixels: the pixel, its upper and its left
-        neighbour and the one between them, mirrored at the border.
+        neighbor and the one between them, mirrored at the border.
     """
     rows = np.arange(image_size)
     below = (rows[:, None] >= contour[:, None, :]).astype(np.float32)
@@ -101,17 +108,7 @@ def region_below(contour, image_size):
     return (below + below[:, :, previous]) / 2
 
 
-@validate_params(
-    {
-        "n_samples": [Interval(Integral, 1, None, closed="left")],
-        "image_size": [Interval(Integral, 2, None, closed="left")],
-        "alpha": [Interval(Real, 0, None, closed="neither")],
-        "beta": [Interval(Real, 0, None, closed="neither"), None],
-        "convention": [StrOptions({"hoelder", "released"})],
-        "random_state": ["random_state"],
-    },
-    prefer_skip_nested_validation=True,
-)
+@validate_params(**CONSTRAINTS, beta=[POSITIVE, None])
 def make_c_alpha_images(
     n_samples=100,
     image_size=80,
@@ -205,7 +202,7 @@ def make_c_alpha_images(
     rng = check_random_state(random_state)
     n_pixels = image_size**2
     X = np.empty((n_samples, image_size, image_size), dtype=np.float32)
-    for batch in image_batches(n_samples, image_size):
+    for batch in sample_batches(n_samples, image_size):
         # One row an image: contour, lower and upper background, coin, p, q.
         n_images = batch.stop - batch.start
         draws = rng.uniform(size=(n_images, image_size + 2 * n_pixels + 3))
@@ -220,39 +217,19 @@ def make_c_alpha_images(
             2,
         ).reshape(n_images, 2, image_size, image_size)
         lower_is_bright = ranges[:, 0] < 0.5
-        bright_low, dark_high = ranges[:, 1], ranges[:, 2]
-        lower = rescale(
-            backgrounds[:, 0],
-            np.where(lower_is_bright, bright_low, 0.0),
-            np.where(lower_is_bright, 1.0, dark_high),
-        )
-        upper = rescale(
-            backgrounds[:, 1],
-            np.where(lower_is_bright, 0.0, bright_low),
-            np.where(lower_is_bright, dark_high, 1.0),
+        p, q = ranges[:, 1], ranges[:, 2]
+        lower, upper = (
+            rescale(backgrounds[:, i], is_bright, np.where(is_bright, p, q))
+            for i, is_bright in enumerate((lower_is_bright, ~lower_is_bright))
         )
         mask = region_below(contour, image_size)
         X[batch] = mask * lower + (1 - mask) * upper
     return X
 
 
-@validate_params(
-    {
-        "n_samples": [Interval(Integral, 1, None, closed="left")],
-        "image_size": [Interval(Integral, 2, None, closed="left")],
-        "alpha": [Interval(Real, 0, None, closed="neither")],
-        "convention": [StrOptions({"hoelder", "released"})],
-        "random_state": ["random_state"],
-    },
-    prefer_skip_nested_validation=True,
-)
+@validate_params(**CONSTRAINTS)
 def make_c_alpha_backgrounds(
-    n_samples=100,
-    image_size=80,
-    alpha=2.0,
-    *,
-    convention="hoelder",
-    random_state=None,
+    n_samples=100, image_size=80, alpha=2.0, *, convention="hoelder", random_state=None
 ):
     r"""Draw uniformly regular images: the backgrounds of C^alpha images.
 
@@ -305,14 +282,10 @@ def make_c_alpha_backgrounds(
     _, exponent = filter_exponents(alpha, alpha, convention)
     rng = check_random_state(random_state)
     X = np.empty((n_samples, image_size, image_size), dtype=np.float32)
-    for batch in image_batches(n_samples, image_size):
+    for batch in sample_batches(n_samples, image_size):
         # One row an image: noise, coin, end of the range.
         draws = rng.uniform(size=(batch.stop - batch.start, image_size**2 + 2))
         noise = draws[:, :-2].reshape(-1, image_size, image_size)
         is_bright, end = draws[:, -2] < 0.5, draws[:, -1]
-        X[batch] = rescale(
-            filter_noise(2 * noise - 1, exponent, 2),
-            np.where(is_bright, end, 0.0),
-            np.where(is_bright, 1.0, end),
-        )
+        X[batch] = rescale(filter_noise(2 * noise - 1, exponent, 2), is_bright, end)
     return X

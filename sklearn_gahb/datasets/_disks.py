@@ -1,16 +1,79 @@
 """Disks: a smooth manifold of five dimensions."""
 
-from numbers import Integral
+from dataclasses import dataclass
 
 import numpy as np
-from sklearn.utils import check_array, check_consistent_length, check_random_state
-from sklearn.utils._param_validation import Interval, validate_params
+from sklearn.utils import check_array, check_random_state, gen_batches
+from sklearn.utils.validation import check_consistent_length
 
-from ._generators import check_range, image_batches
+from .._sklearn_compat import at_least, validate_params
+from ._common import check_range, sample_batches
 
 # Half the width of the edge of a disk, in pixels. Disks of at least twice this radius
 # are flat in the middle, and their area is exact.
 EDGE_HALF_WIDTH = 1.0
+
+
+@dataclass(frozen=True)
+class DiskPrior:
+    """Distribution of the disks of :func:`make_disk_images`, as a map from a cube.
+
+    Centers and radii are those of points that are uniform on the unit cube.
+
+    Parameters
+    ----------
+    image_size : int
+        Height and width of the images, in pixels.
+    smallest, largest : float
+        Radii in pixels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_gahb.datasets import DiskPrior
+    >>> DiskPrior(32, 4.0, 12.0).circles(np.array([[0.5, 0.5, 0.5]]))
+    array([[15.5, 15.5,  8. ]])
+    """
+
+    image_size: int
+    smallest: float
+    largest: float
+
+    @classmethod
+    def of(cls, image_size, radius_range=None, smallest=2 * EDGE_HALF_WIDTH):
+        """Prior of a range of radii that is checked; None means the usual one."""
+        if radius_range is None:
+            radius_range = max(2 * EDGE_HALF_WIDTH, image_size / 8), 3 * image_size / 8
+        largest = image_size / 2 - EDGE_HALF_WIDTH
+        return cls(
+            image_size, *check_range("radius_range", radius_range, smallest, largest)
+        )
+
+    def circles(self, u):
+        """Center row, center column and radius (n, 3) of points (n, 3) of the cube."""
+        radius = self.smallest + (self.largest - self.smallest) * u[:, 2:]
+        margin = radius + EDGE_HALF_WIDTH
+        center = margin - 0.5 + (self.image_size - 2 * margin) * u[:, :2]
+        return np.concatenate([center, radius], axis=1)
+
+    def derivative(self, u):
+        """Derivative (3, 3) of the circle in one point (3,) of the cube."""
+        by_radius = self.largest - self.smallest
+        radius = self.smallest + by_radius * u[2]
+        free = self.image_size - 2 * (radius + EDGE_HALF_WIDTH)
+        derivative = np.diag([free, free, by_radius])
+        derivative[:2, 2] = by_radius * (1 - 2 * u[:2])
+        return derivative
+
+    def coverages(self, u):
+        """Coverages (n, image_size**2) of the disks at points (n, 3) of the cube."""
+        coverages = np.empty((len(u), self.image_size**2), u.dtype)
+        # Chunks that stay in the cache.
+        for chunk in gen_batches(len(u), max(1, 2**17 // self.image_size**2)):
+            circles = self.circles(u[chunk])
+            images = coverage_of_circles(*circles.T, self.image_size)
+            coverages[chunk] = images.reshape(len(circles), -1)
+        return coverages
 
 
 def _edge_position(row, column, radius, image_size):
@@ -56,32 +119,24 @@ def _check_disks(parameters, n_parameters, input_name):
     return parameters
 
 
-@validate_params(
-    {
-        "row": ["array-like"],
-        "column": ["array-like"],
-        "radius": ["array-like"],
-        "image_size": [Interval(Integral, 1, None, closed="left")],
-    },
-    prefer_skip_nested_validation=True,
-)
+@validate_params(row=["array-like"], column=["array-like"], radius=["array-like"])
 def disk_coverage(row, column, radius, image_size):
     r"""Compute the fraction of every pixel that a disk covers.
 
-    With :math:`\rho` the distance of the middle of a pixel to the centre, r the radius
+    With :math:`\rho` the distance of the middle of a pixel to the center, r the radius
     and h = 1 pixel, half the width of the edge, the coverage is
     :math:`S(t) = t^3 (10 - 15 t + 6 t^2)` of
 
     .. math:: t = \frac{1}{2} + \frac{r^2 - \rho^2}{4 h r}
 
-    clipped to [0, 1]. It is twice continuously differentiable in centre and radius,
+    clipped to [0, 1]. It is twice continuously differentiable in center and radius,
     and its integral over the plane is exactly :math:`\pi r^2` for r >= 2 h. It is 0
     from :math:`\rho = r + h` on.
 
     Parameters
     ----------
     row, column : array-like of shape (n_samples,)
-        Centres. The middle of the pixel with index (i, j) has the coordinates (i, j),
+        Centers. The middle of the pixel with index (i, j) has the coordinates (i, j),
         and the image covers [-0.5, image_size - 0.5] in both.
     radius : array-like of shape (n_samples,)
         Radii in pixels, positive.
@@ -116,13 +171,7 @@ def disk_coverage(row, column, radius, image_size):
     return coverage_of_circles(*circles.T, image_size)
 
 
-@validate_params(
-    {
-        "parameters": ["array-like"],
-        "image_size": [Interval(Integral, 1, None, closed="left")],
-    },
-    prefer_skip_nested_validation=True,
-)
+@validate_params(parameters=["array-like"])
 def render_disks(parameters, image_size):
     """Render disks with given parameters.
 
@@ -132,7 +181,7 @@ def render_disks(parameters, image_size):
     Parameters
     ----------
     parameters : array-like of shape (n_samples, 5)
-        Centre row, centre column and radius in pixels, intensity of the foreground,
+        Center row, center column and radius in pixels, intensity of the foreground,
         intensity of the background.
     image_size : int
         Height and width of the images, in pixels.
@@ -167,13 +216,7 @@ def render_disks(parameters, image_size):
     return X
 
 
-@validate_params(
-    {
-        "parameters": ["array-like"],
-        "image_size": [Interval(Integral, 1, None, closed="left")],
-    },
-    prefer_skip_nested_validation=True,
-)
+@validate_params(parameters=["array-like"])
 def disk_tangents(parameters, image_size):
     """Differentiate images of disks with respect to their parameters.
 
@@ -184,7 +227,7 @@ def disk_tangents(parameters, image_size):
     Parameters
     ----------
     parameters : array-like of shape (n_samples, 5)
-        Centre row, centre column and radius in pixels, intensity of the foreground,
+        Center row, center column and radius in pixels, intensity of the foreground,
         intensity of the background.
     image_size : int
         Height and width of the images, in pixels.
@@ -232,16 +275,7 @@ def disk_tangents(parameters, image_size):
     )
 
 
-@validate_params(
-    {
-        "n_samples": [Interval(Integral, 1, None, closed="left")],
-        "image_size": [Interval(Integral, 8, None, closed="left")],
-        "radius_range": [tuple, list, np.ndarray, None],
-        "return_parameters": ["boolean"],
-        "random_state": ["random_state"],
-    },
-    prefer_skip_nested_validation=True,
-)
+@validate_params(image_size=[at_least(8)], return_parameters=["boolean"])
 def make_disk_images(
     n_samples=100,
     image_size=32,
@@ -257,7 +291,7 @@ def make_disk_images(
     noise the optimal mean squared error in d pixels is :math:`5 \sigma^2 / d`; deep
     denoisers stay above it [1]_.
 
-    The radius is uniform on `radius_range`. Given the radius, the centre is uniform on
+    The radius is uniform on `radius_range`. Given the radius, the center is uniform on
     the square of all positions where the disk and its edge lie within the image:
     both coordinates in [radius + 0.5, image_size - 1.5 - radius], in pixels. The
     intensities of foreground and background are uniform on [0, 1]. All five are
@@ -284,7 +318,7 @@ def make_disk_images(
     X : ndarray of shape (n_samples, image_size, image_size), dtype=float32
         The images, in [0, 1].
     parameters : ndarray of shape (n_samples, 5)
-        Centre row, centre column, radius, foreground, background, as
+        Center row, center column, radius, foreground, background, as
         :func:`render_disks` takes them. Only if `return_parameters` is True.
 
     Raises
@@ -311,17 +345,11 @@ def make_disk_images(
     >>> X.shape, parameters.shape
     ((10, 32, 32), (10, 5))
     """
-    smallest, largest = 2 * EDGE_HALF_WIDTH, image_size / 2 - EDGE_HALF_WIDTH
-    if radius_range is None:
-        radius_range = max(smallest, image_size / 8), 3 * image_size / 8
-    low, high = check_range("radius_range", radius_range, smallest, largest)
-    rng = check_random_state(random_state)
-    parameters = rng.uniform(size=(n_samples, 5))
-    parameters[:, 2] = low + (high - low) * parameters[:, 2]
-    margin = parameters[:, [2]] + EDGE_HALF_WIDTH
-    parameters[:, :2] = margin - 0.5 + (image_size - 2 * margin) * parameters[:, :2]
+    prior = DiskPrior.of(image_size, radius_range)
+    parameters = check_random_state(random_state).uniform(size=(n_samples, 5))
+    parameters[:, :3] = prior.circles(parameters[:, :3])
 
     X = np.empty((n_samples, image_size, image_size), dtype=np.float32)
-    for batch in image_batches(n_samples, image_size):
+    for batch in sample_batches(n_samples, image_size):
         X[batch] = render_disks(parameters[batch].astype(np.float32), image_size)
     return (X, parameters) if return_parameters else X

@@ -2,16 +2,16 @@
 
 import operator
 import os
-import struct
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from numbers import Integral
 from pathlib import Path
 
 import numpy as np
 from sklearn.utils import Bunch
-from sklearn.utils._param_validation import StrOptions, validate_params
 
 from .._optional import import_optional
+from .._sklearn_compat import StrOptions, validate_params
 from .._warnings import warn
 
 EXTENSIONS = (
@@ -58,16 +58,6 @@ def read_image(path, color):
     """
     pillow = import_optional("PIL.Image", "images")
     ops = import_optional("PIL.ImageOps", "images")
-    # What Pillow raises on damaged files.
-    damages = (
-        OSError,
-        SyntaxError,
-        ValueError,
-        EOFError,
-        IndexError,
-        struct.error,
-        pillow.DecompressionBombError,
-    )
     try:
         with pillow.open(path) as file:
             image = ops.exif_transpose(file)
@@ -83,7 +73,8 @@ def read_image(path, color):
         if image.mode in ("P", "PA"):
             image = image.convert("RGBA")
         return image.convert("RGB" if color else "L")
-    except damages as error:
+    # Pillow raises many kinds of errors on damaged files.
+    except Exception as error:
         raise OSError(f"The image file {path} cannot be read: {error}.") from error
 
 
@@ -111,8 +102,8 @@ def resize_image(image, size):
     return image.resize((width, height), resampling.LANCZOS)
 
 
-def crop_centre(image, size):
-    """Cut out the centre of an image.
+def crop_center(image, size):
+    """Cut out the center of an image.
 
     Parameters
     ----------
@@ -130,6 +121,7 @@ def crop_centre(image, size):
     return image[top : top + size[0], left : left + size[1]]
 
 
+@dataclass(frozen=True, repr=False)
 class ImageFiles(Sequence):
     """Image files that are read each time they are accessed.
 
@@ -145,21 +137,20 @@ class ImageFiles(Sequence):
     resize : int, tuple of int or None
         Size for :func:`resize_image`.
     crop : tuple of int or None
-        Size for :func:`crop_centre`, after resizing.
+        Size for :func:`crop_center`, after resizing.
     """
 
-    def __init__(self, filenames, color, resize, crop):
-        self.filenames = filenames
-        self.color = color
-        self.resize = resize
-        self.crop = crop
+    filenames: list
+    color: bool
+    resize: int | tuple | None
+    crop: tuple | None
 
     def __len__(self):
         return len(self.filenames)
 
     def __getitem__(self, index):
         if isinstance(index, slice):
-            return ImageFiles(self.filenames[index], self.color, self.resize, self.crop)
+            return replace(self, filenames=self.filenames[index])
         filename = self.filenames[operator.index(index)]
         image = read_image(filename, self.color)
         if self.resize is not None:
@@ -167,12 +158,13 @@ class ImageFiles(Sequence):
         image = np.array(image)
         if self.crop is None:
             return image
-        if image.shape[0] < self.crop[0] or image.shape[1] < self.crop[1]:
+        height, width = image.shape[:2]
+        if height < self.crop[0] or width < self.crop[1]:
             raise ValueError(
-                f"The image file {filename} has {image.shape[0]}x{image.shape[1]} "
-                f"pixels, less than crop={self.crop}."
+                f"The image file {filename} has {height}x{width} pixels, less than "
+                f"crop={self.crop}."
             )
-        return crop_centre(image, self.crop)
+        return crop_center(image, self.crop)
 
     def __repr__(self):
         return f"<{len(self)} image files>"
@@ -189,12 +181,12 @@ def _check_size(name, size):
 
 
 def _list_files(folder, extensions, recursive):
-    for extension in extensions:
-        if not isinstance(extension, str) or not extension.startswith("."):
-            raise ValueError(
-                "extensions must be strings that start with a dot, such as '.png'. "
-                f"Got {extension!r} instead."
-            )
+    wrong = [one for one in extensions if not str(one).startswith(".")]
+    if wrong:
+        raise ValueError(
+            "extensions must be strings that start with a dot, such as '.png'. "
+            f"Got {wrong[0]!r} instead."
+        )
     if not folder.is_dir():
         problem = "is a file" if folder.exists() else "does not exist"
         raise NotADirectoryError(f"path must be a folder, and {folder} {problem}.")
@@ -215,28 +207,33 @@ def _list_files(folder, extensions, recursive):
     return filenames
 
 
-def _find_unreadable(images):
-    """Errors of the images that cannot be loaded, by index."""
-    errors = {}
-    for index in range(len(images)):
+def _without_unreadable(images, folder):
+    """Images that can be loaded, with a warning for each that cannot."""
+    readable, errors = [], []
+    for index, filename in enumerate(images.filenames):
         try:
             images[index]
+            readable.append(filename)
         except (OSError, ValueError) as error:
-            errors[index] = error
-    return errors
+            errors.append(error)
+    if not readable:
+        raise ValueError(
+            f"None of the {len(images)} image files in {folder} can be loaded. The "
+            f"first error is: {errors[0]}"
+        )
+    for error in errors:
+        warn(f"{error} It is left out.")
+    return replace(images, filenames=readable)
 
 
 @validate_params(
-    {
-        "path": [str, os.PathLike],
-        "color": ["boolean"],
-        "resize": [Integral, tuple, list, None],
-        "crop": [Integral, tuple, list, None],
-        "extensions": [tuple, list, None],
-        "recursive": ["boolean"],
-        "on_error": [StrOptions({"raise", "skip"})],
-    },
-    prefer_skip_nested_validation=True,
+    path=[str, os.PathLike],
+    color=["boolean"],
+    resize=[Integral, tuple, list, None],
+    crop=[Integral, tuple, list, None],
+    extensions=[tuple, list, None],
+    recursive=["boolean"],
+    on_error=[StrOptions({"raise", "skip"})],
 )
 def load_image_folder(
     path,
@@ -260,13 +257,13 @@ def load_image_folder(
         The folder.
     color : bool, default=False
         Whether to return red, green and blue, or the luma of ITU-R BT.601,
-        0.299 red + 0.587 green + 0.114 blue. Grey files become three equal channels.
+        0.299 red + 0.587 green + 0.114 blue. Gray files become three equal channels.
         Transparency is ignored.
     resize : int or tuple of int, default=None
         Length of the shorter side, the other one in proportion; or height and width.
         With an antialiasing Lanczos filter. None keeps the size.
     crop : int or tuple of int, default=None
-        Height and width of a centred crop, taken after resizing; an int is both. None
+        Height and width of a centered crop, taken after resizing; an int is both. None
         keeps all.
     extensions : list of str, default=None
         Extensions of image files, in upper or lower case. Others are left out, and so
@@ -331,24 +328,12 @@ def load_image_folder(
     if isinstance(crop, int):
         crop = crop, crop
     folder = Path(path).expanduser()
-    filenames = _list_files(
-        folder, EXTENSIONS if extensions is None else extensions, recursive
-    )
+    extensions = EXTENSIONS if extensions is None else extensions
+    filenames = _list_files(folder, extensions, recursive)
     images = ImageFiles(filenames, color, resize, crop)
     if on_error == "skip":
-        errors = _find_unreadable(images)
-        if len(errors) == len(images):
-            raise ValueError(
-                f"None of the {len(images)} image files in {folder} can be loaded. "
-                f"The first error is: {errors[0]}"
-            )
-        for error in errors.values():
-            warn(f"{error} It is left out.")
-        filenames = [
-            filename for index, filename in enumerate(filenames) if index not in errors
-        ]
-        images = ImageFiles(filenames, color, resize, crop)
+        images = _without_unreadable(images, folder)
     descr = _DESCR.format(
-        path=folder, n_images=len(images), channels="colour" if color else "grey"
+        path=folder, n_images=len(images), channels="color" if color else "gray"
     )
-    return Bunch(images=images, filenames=filenames, DESCR=descr)
+    return Bunch(images=images, filenames=images.filenames, DESCR=descr)

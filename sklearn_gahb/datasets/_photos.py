@@ -1,18 +1,17 @@
 """Patches of the photographs that scikit-learn and PyWavelets carry."""
 
-from numbers import Integral
 from pathlib import Path
 
 import numpy as np
 import pywt.data
 from sklearn.datasets import load_sample_images
 from sklearn.utils import Bunch, check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
 from .._optional import import_optional
+from .._sklearn_compat import COUNT, StrOptions, validate_params
 
 COLOR_PHOTOS = ("china", "flower")
-GREY_PHOTOS = ("aero", "ascent", "camera")
+GRAY_PHOTOS = ("aero", "ascent", "camera")
 
 _DESCR = """\
 Photographs that come with scikit-learn and PyWavelets
@@ -28,9 +27,9 @@ china    427 x 640  3         sklearn.datasets.load_sample_images
 flower   427 x 640  3         sklearn.datasets.load_sample_images
 =======  =========  ========  ===================================
 
-Intensities are unsigned 8-bit integers. In grey, china and flower are the luma of
+Intensities are unsigned 8-bit integers. In gray, china and flower are the luma of
 ITU-R BT.601, 0.299 red + 0.587 green + 0.114 blue. Both are JPEG files, so they hold
-slight artefacts of compression. Their authors and licenses (Creative Commons
+slight artifacts of compression. Their authors and licenses (Creative Commons
 Attribution 2.0) are named in sklearn.datasets.load_sample_images().DESCR.
 """
 
@@ -41,7 +40,7 @@ def read_photos(color):
     Parameters
     ----------
     color : bool
-        Whether to read the colour photographs only, in colour, instead of all in grey.
+        Whether to read the color photographs only, in color, instead of all in gray.
 
     Returns
     -------
@@ -50,14 +49,12 @@ def read_photos(color):
     """
     pillow = import_optional("PIL.Image", "images")
     samples = load_sample_images()
-    photos = {}
-    if not color:
-        photos |= {name: getattr(pywt.data, name)().copy() for name in GREY_PHOTOS}
-    for filename, photo in zip(samples.filenames, samples.images, strict=True):
-        if not color:
-            photo = pillow.fromarray(photo).convert("L")
-        photos[Path(filename).stem] = np.array(photo)
-    return photos
+    names = [Path(filename).stem for filename in samples.filenames]
+    if color:
+        return dict(zip(names, map(np.array, samples.images), strict=True))
+    gray = [np.array(pillow.fromarray(x).convert("L")) for x in samples.images]
+    photos = {name: getattr(pywt.data, name)().copy() for name in GRAY_PHOTOS}
+    return photos | dict(zip(names, gray, strict=True))
 
 
 def random_positions(photos, patch_size, n_patches, rng):
@@ -103,12 +100,11 @@ def grid_positions(photos, patch_size):
     positions : ndarray of shape (n_patches, 3)
         Index of the photograph, first row and first column of every patch.
     """
-    positions = []
+    grids = []
     for index, photo in enumerate(photos):
-        rows, columns = (np.array(photo.shape[:2]) // patch_size) * patch_size
-        grid = np.mgrid[index : index + 1, 0:rows:patch_size, 0:columns:patch_size]
-        positions.append(grid.reshape(3, -1).T)
-    return np.concatenate(positions)
+        grid = np.indices((1, *np.array(photo.shape[:2]) // patch_size))
+        grids.append(grid.reshape(3, -1).T * patch_size + [index, 0, 0])
+    return np.concatenate(grids)
 
 
 def extract_patches(photos, positions, patch_size):
@@ -129,34 +125,25 @@ def extract_patches(photos, positions, patch_size):
             (n_patches, patch_size, patch_size, n_channels)
         The patches, in the order of `positions`.
     """
-    shape = (len(positions), patch_size, patch_size, *photos[0].shape[2:])
-    patches = np.empty(shape, dtype=photos[0].dtype)
-    for index, photo in enumerate(photos):
-        here = positions[:, 0] == index
-        windows = np.lib.stride_tricks.sliding_window_view(
-            photo, (patch_size, patch_size), axis=(0, 1)
-        )
-        found = windows[positions[here, 1], positions[here, 2]]
-        # Windows put their axes last: (n, channels, height, width) in colour.
-        patches[here] = np.moveaxis(found, 1, -1) if photo.ndim == 3 else found
-    return patches
+    return np.stack(
+        [
+            photos[index][row : row + patch_size, column : column + patch_size]
+            for index, row, column in positions.tolist()
+        ]
+    )
 
 
 def _select_photos(photos, subset, test_photos):
-    known = (*GREY_PHOTOS, *COLOR_PHOTOS)
+    known = (*GRAY_PHOTOS, *COLOR_PHOTOS)
     unknown = [name for name in test_photos if name not in known]
     if unknown:
         raise ValueError(
             f"test_photos must be names among {', '.join(known)}. Got {unknown[0]!r} "
             "instead."
         )
-    if subset == "all":
-        return photos
-    is_test = subset == "test"
+    wanted = {"train": (False,), "test": (True,), "all": (False, True)}[subset]
     selected = {
-        name: photo
-        for name, photo in photos.items()
-        if (name in test_photos) == is_test
+        name: photo for name, photo in photos.items() if (name in test_photos) in wanted
     }
     if not selected:
         raise ValueError(
@@ -167,15 +154,11 @@ def _select_photos(photos, subset, test_photos):
 
 
 @validate_params(
-    {
-        "patch_size": [Interval(Integral, 1, None, closed="left")],
-        "n_patches": [Interval(Integral, 1, None, closed="left"), None],
-        "subset": [StrOptions({"train", "test", "all"})],
-        "test_photos": [list, tuple],
-        "color": ["boolean"],
-        "random_state": ["random_state"],
-    },
-    prefer_skip_nested_validation=True,
+    patch_size=[COUNT],
+    n_patches=[COUNT, None],
+    subset=[StrOptions({"train", "test", "all"})],
+    test_photos=[list, tuple],
+    color=["boolean"],
 )
 def load_photo_patches(
     patch_size=32,
@@ -193,7 +176,7 @@ def load_photo_patches(
     never come from the same photograph.
 
     =================   ==============================
-    Photographs         5 in grey, 2 of them in colour
+    Photographs         5 in gray, 2 of them in color
     Sizes               512 x 512 and 427 x 640
     Intensities         0 to 255, unsigned 8-bit
     =================   ==============================
@@ -211,8 +194,8 @@ def load_photo_patches(
     test_photos : list of str, default=("camera", "flower")
         Names of the photographs kept for testing.
     color : bool, default=False
-        Whether to return colour patches. They come from "china" and "flower" only. If
-        False, these two are converted to grey by the luma of ITU-R BT.601,
+        Whether to return color patches. They come from "china" and "flower" only. If
+        False, these two are converted to gray by the luma of ITU-R BT.601,
         0.299 red + 0.587 green + 0.114 blue, as Pillow computes it.
     random_state : int, RandomState instance or None, default=None
         Determines the random positions. With the same int, fewer patches are the first
@@ -264,11 +247,10 @@ def load_photo_patches(
                 f"patch_size must be at most {min(photo.shape[:2])}, the height or "
                 f"width of the photograph {name!r}. Got {patch_size} instead."
             )
-    stack = list(photos.values())
+    stack, rng = list(photos.values()), check_random_state(random_state)
     if n_patches is None:
         positions = grid_positions(stack, patch_size)
     else:
-        rng = check_random_state(random_state)
         positions = random_positions(stack, patch_size, n_patches, rng)
     return Bunch(
         images=extract_patches(stack, positions, patch_size),

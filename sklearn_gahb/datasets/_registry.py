@@ -4,16 +4,15 @@ import os
 from importlib import resources
 from pathlib import Path
 
-from sklearn.utils._param_validation import validate_params
-
 from .._optional import import_optional
+from .._sklearn_compat import validate_params
 
 ENVIRONMENT_VARIABLE = "SKLEARN_GAHB_DATA"
+REGISTRY = resources.files(__package__).joinpath("_registry.txt")
+FOLDER = [str, os.PathLike, None]
 
 
-@validate_params(
-    {"data_home": [str, os.PathLike, None]}, prefer_skip_nested_validation=True
-)
+@validate_params(data_home=FOLDER)
 def get_data_home(data_home=None):
     """Return the folder where downloaded files are kept.
 
@@ -63,23 +62,23 @@ def make_registry(data_home=None):
         Knows the URL and the SHA256 checksum of every file, and downloads files.
     """
     pooch = import_optional("pooch", "images")
-    registry = pooch.create(
-        path=get_data_home(data_home), base_url="", retry_if_failed=2
-    )
-    with resources.files(__package__).joinpath("_registry.txt").open() as lines:
+    registry = pooch.create(get_data_home(data_home), base_url="", retry_if_failed=2)
+    with REGISTRY.open() as lines:
         registry.load_registry(lines)
     return registry
 
 
-def fetch_files(names, registry, download_if_missing=True):
-    """Find files of the registry, download those that are missing.
+@validate_params(data_home=FOLDER)
+def fetch_files(names, *, data_home=None, download_if_missing=True):
+    """Find files of the registry, and download those that are missing.
 
     Parameters
     ----------
-    names : list of str
-        Names of files in the registry, such as "set12/01.png".
-    registry : pooch.Pooch
-        The registry that :func:`make_registry` makes.
+    names : list of str or str
+        Names of files in the registry, such as "set12/01.png"; or the name of a folder,
+        such as "set12", for all its files.
+    data_home : str or path-like, default=None
+        Folder for downloaded files, see :func:`get_data_home`.
     download_if_missing : bool, default=True
         Whether missing files are downloaded.
 
@@ -93,14 +92,19 @@ def fetch_files(names, registry, download_if_missing=True):
     OSError
         If a file has a wrong checksum, or is missing and is not or cannot be
         downloaded.
+
+    Examples
+    --------
+    >>> from sklearn_gahb.datasets import fetch_files
+    >>> paths = fetch_files(["set12/01.png"])  # doctest: +SKIP
     """
-    paths = [registry.abspath / name for name in names]
-    missing = []
-    for name, path in zip(names, paths, strict=True):
-        if path.exists():
-            _check_file(path, registry.registry[name], registry.get_url(name))
-        else:
-            missing.append(name)
+    registry = make_registry(data_home)
+    if isinstance(names, str):
+        names = [one for one in registry.registry_files if one.startswith(f"{names}/")]
+    paths = {name: registry.abspath / name for name in names}
+    missing = [name for name, path in paths.items() if not path.exists()]
+    for name in (one for one in names if one not in missing):
+        _check_file(paths[name], registry.registry[name], registry.get_url(name))
     for n_fetched, name in enumerate(missing):
         if not download_if_missing:
             raise OSError(_describe_missing(registry, missing))
@@ -112,7 +116,7 @@ def fetch_files(names, registry, download_if_missing=True):
                 f"{_describe_missing(registry, missing[n_fetched:])} The download "
                 f"failed: {error}"
             ) from error
-    return paths
+    return list(paths.values())
 
 
 def _check_file(path, expected, url):
@@ -126,17 +130,15 @@ def _check_file(path, expected, url):
 
 
 def _describe_missing(registry, missing):
-    first = missing[0]
-    path = registry.abspath / first
-    others = ""
-    if len(missing) > 1:
-        listing = resources.files(__package__).joinpath("_registry.txt")
-        others = (
-            f" The same holds for {len(missing) - 1} more files, the last of which is "
-            f"{missing[-1]}; {listing} lists their URLs."
-        )
-    return (
+    first, path = missing[0], registry.abspath / missing[0]
+    message = (
         f"The file {path} is missing. Download {registry.get_url(first)} and save it "
         f"as {path}, or as {first} in another folder whose name you pass as data_home "
-        f"or in the environment variable {ENVIRONMENT_VARIABLE}.{others}"
+        f"or in the environment variable {ENVIRONMENT_VARIABLE}."
     )
+    if len(missing) > 1:
+        message += (
+            f" The same holds for {len(missing) - 1} more files, the last of which is "
+            f"{missing[-1]}; {REGISTRY} lists their URLs."
+        )
+    return message

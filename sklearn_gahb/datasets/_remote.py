@@ -1,19 +1,17 @@
 """Published image sets, downloaded once and checked against their checksums."""
 
-import os
-
 import numpy as np
 from sklearn.utils import Bunch
-from sklearn.utils._param_validation import validate_params
 
 from .._optional import import_optional
-from ._registry import fetch_files, make_registry
+from .._sklearn_compat import validate_params
+from ._registry import FOLDER, fetch_files
 
 _BSD400_DESCR = """\
 BSD400
 ------
 
-400 grey photographs of 180x180 pixels, cut from the Berkeley segmentation dataset [1].
+400 gray photographs of 180x180 pixels, cut from the Berkeley segmentation dataset [1].
 The training set of many learned denoisers since [2].
 
 [1] D. Martin, C. Fowlkes, D. Tal, J. Malik, "A database of human segmented natural
@@ -28,8 +26,8 @@ _BSD68_DESCR = """\
 BSD68
 -----
 
-68 grey photographs of the Berkeley segmentation dataset [1], of 321x481 or 481x321
-pixels: the usual test set of grey denoising, chosen in [2].
+68 gray photographs of the Berkeley segmentation dataset [1], of 321x481 or 481x321
+pixels: the usual test set of gray denoising, chosen in [2].
 
 [1] D. Martin, C. Fowlkes, D. Tal, J. Malik, "A database of human segmented natural
     images and its application to evaluating segmentation algorithms and measuring
@@ -42,7 +40,7 @@ _SET12_DESCR = """\
 Set12
 -----
 
-12 grey images that denoisers have long been tested on, 7 of 256x256 and 5 of 512x512
+12 gray images that denoisers have long been tested on, 7 of 256x256 and 5 of 512x512
 pixels, in the order of [1]: cameraman, house, peppers, starfish, monarch, airplane,
 parrot, lena, barbara, boat, man, couple.
 
@@ -54,32 +52,23 @@ parrot, lena, barbara, boat, man, couple.
 
 def _fetch_images(folder, descr, data_home, download_if_missing):
     pillow = import_optional("PIL.Image", "images")
-    registry = make_registry(data_home)
-    names = [name for name in registry.registry_files if name.startswith(f"{folder}/")]
-    paths = fetch_files(names, registry, download_if_missing)
-    images = []
-    for path in paths:
-        with pillow.open(path) as image:
-            images.append(np.array(image))
-    return Bunch(images=images, filenames=[str(path) for path in paths], DESCR=descr)
+    paths = fetch_files(
+        folder, data_home=data_home, download_if_missing=download_if_missing
+    )
+    images = [np.array(pillow.open(path)) for path in paths]
+    return Bunch(images=images, filenames=list(map(str, paths)), DESCR=descr)
 
 
-@validate_params(
-    {
-        "data_home": [str, os.PathLike, None],
-        "download_if_missing": ["boolean"],
-    },
-    prefer_skip_nested_validation=True,
-)
+@validate_params(data_home=FOLDER)
 def fetch_bsd400(*, data_home=None, download_if_missing=True):
-    """Load BSD400, grey photographs that denoisers are trained on.
+    """Load BSD400, gray photographs that denoisers are trained on.
 
     Download it if necessary (8 MB).
 
     =================   ======================
     Photographs                            400
     Size                             180 x 180
-    Intensities         0 to 255, grey, 8 bits
+    Intensities         0 to 255, gray, 8 bits
     =================   ======================
 
     Parameters
@@ -124,22 +113,16 @@ def fetch_bsd400(*, data_home=None, download_if_missing=True):
     return _fetch_images("bsd400", _BSD400_DESCR, data_home, download_if_missing)
 
 
-@validate_params(
-    {
-        "data_home": [str, os.PathLike, None],
-        "download_if_missing": ["boolean"],
-    },
-    prefer_skip_nested_validation=True,
-)
+@validate_params(data_home=FOLDER)
 def fetch_bsd68(*, data_home=None, download_if_missing=True):
-    """Load BSD68, the usual test set of grey denoising.
+    """Load BSD68, the usual test set of gray denoising.
 
     Download it if necessary (6 MB).
 
     =================   ======================
     Photographs                             68
     Sizes                 321 x 481, 481 x 321
-    Intensities         0 to 255, grey, 8 bits
+    Intensities         0 to 255, gray, 8 bits
     =================   ======================
 
     Parameters
@@ -185,22 +168,16 @@ def fetch_bsd68(*, data_home=None, download_if_missing=True):
     return _fetch_images("set68", _BSD68_DESCR, data_home, download_if_missing)
 
 
-@validate_params(
-    {
-        "data_home": [str, os.PathLike, None],
-        "download_if_missing": ["boolean"],
-    },
-    prefer_skip_nested_validation=True,
-)
+@validate_params(data_home=FOLDER)
 def fetch_set12(*, data_home=None, download_if_missing=True):
-    """Load Set12, the classical test images of grey denoising.
+    """Load Set12, the classical test images of gray denoising.
 
     Download it if necessary (1 MB).
 
     =================   ======================
     Photographs                             12
     Sizes                 256 x 256, 512 x 512
-    Intensities         0 to 255, grey, 8 bits
+    Intensities         0 to 255, gray, 8 bits
     =================   ======================
 
     Parameters

@@ -1,32 +1,28 @@
 """Images whose distribution is simple enough to know the best possible denoiser."""
 
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 from scipy import fft
 from sklearn.utils import check_array, check_random_state
-from sklearn.utils._param_validation import Interval, validate_params
 
-from ._disks import render_disks
-from ._generators import (
-    axis_wavenumber,
-    check_range,
-    image_batches,
-    radial_wavenumber,
+from .._sklearn_compat import (
+    NOT_NEGATIVE,
+    POSITIVE,
+    Interval,
+    at_least,
+    validate_params,
 )
+from ._common import axis_wavenumber, check_range, radial_wavenumber, sample_batches
+from ._disks import render_disks
 
 
 @validate_params(
-    {
-        "n_samples": [Interval(Integral, 1, None, closed="left")],
-        "image_size": [Interval(Integral, 2, None, closed="left")],
-        "exponent": [Interval(Real, 0, None, closed="left")],
-        "mean": [Interval(Real, None, None, closed="neither")],
-        "std": [Interval(Real, 0, None, closed="neither")],
-        "return_power_spectrum": ["boolean"],
-        "random_state": ["random_state"],
-    },
-    prefer_skip_nested_validation=True,
+    image_size=[at_least(2)],
+    exponent=[NOT_NEGATIVE],
+    mean=[Interval(Real, None, None, closed="neither")],
+    std=[POSITIVE],
+    return_power_spectrum=["boolean"],
 )
 def make_gaussian_textures(
     n_samples=100,
@@ -108,21 +104,13 @@ def make_gaussian_textures(
 
     shape = (image_size, image_size)
     X = np.empty((n_samples, *shape), dtype=np.float32)
-    for batch in image_batches(n_samples, image_size):
+    for batch in sample_batches(n_samples, image_size):
         noise = rng.standard_normal((batch.stop - batch.start, *shape))
         X[batch] = mean + fft.irfft2(amplitude * fft.rfft2(noise), s=shape)
     return (X, power_spectrum) if return_power_spectrum else X
 
 
-@validate_params(
-    {
-        "n_samples": [Interval(Integral, 1, None, closed="left")],
-        "image_size": [Interval(Integral, 3, None, closed="left")],
-        "amplitude_range": [tuple, list, np.ndarray],
-        "random_state": ["random_state"],
-    },
-    prefer_skip_nested_validation=True,
-)
+@validate_params(image_size=[at_least(3)])
 def make_sine_images(
     n_samples=100, image_size=32, *, amplitude_range=(0.0, 1.0), random_state=None
 ):
@@ -187,16 +175,7 @@ def make_sine_images(
     return np.repeat(rows[:, None], image_size, axis=1)
 
 
-@validate_params(
-    {
-        "n_samples": [Interval(Integral, 1, None, closed="left")],
-        "image_size": [Interval(Integral, 8, None, closed="left")],
-        "image": ["array-like", None],
-        "scale_range": [tuple, list, np.ndarray],
-        "random_state": ["random_state"],
-    },
-    prefer_skip_nested_validation=True,
-)
+@validate_params(image_size=[at_least(8)], image=["array-like", None])
 def make_ray_images(
     n_samples=100,
     image_size=32,
@@ -261,9 +240,9 @@ def make_ray_images(
     """
     scale_range = check_range("scale_range", scale_range, 0.0, 1.0)
     if image is None:
-        centre = (image_size - 1) / 2
-        image = render_disks([[centre, centre, image_size / 4, 1.0, 0.25]], image_size)
-        image = image[0]
+        center = (image_size - 1) / 2
+        disk = [center, center, image_size / 4, 1.0, 0.25]
+        image = render_disks([disk], image_size)[0]
     image = check_array(image, ensure_2d=False, allow_nd=True, input_name="image")
     if image.ndim != 2:
         raise ValueError(

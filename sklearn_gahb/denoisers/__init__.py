@@ -1,21 +1,35 @@
-"""The estimators: one a file, with fit, transform and score in common."""
+"""The estimators, one a file, and the protocol that all of them follow."""
 
-from ._as_denoise import as_denoise
-from ._bandlet import BandletOracle
+from ._as_denoiser import as_denoiser
+from ._bandlet import BandletDenoiser
+from ._bandlet_oracle import BandletOracle
 from ._bm3d import BM3DDenoiser
+from ._chain import DenoiserChain
 from ._disk import DiskPosteriorDenoiser
 from ._dnn import DNNDenoiser
 from ._empirical import EmpiricalDenoiser
+from ._function import FunctionDenoiser
+from ._transformer import TransformerDenoiser
 from ._wavelet import WaveletThresholdDenoiser
 from ._wiener import WienerDenoiser
+from .base import BaseDenoiser
+from .linearization import Linearization
+from .prior import Prior
 
 __all__ = [
     "BM3DDenoiser",
+    "BandletDenoiser",
     "BandletOracle",
+    "BaseDenoiser",
     "DNNDenoiser",
+    "DenoiserChain",
     "DiskPosteriorDenoiser",
     "EmpiricalDenoiser",
+    "FunctionDenoiser",
+    "Linearization",
+    "Prior",
+    "TransformerDenoiser",
     "WaveletThresholdDenoiser",
     "WienerDenoiser",
-    "as_denoise",
+    "as_denoiser",
 ]

@@ -1,14 +1,14 @@
 """Block matching and 3-D filtering, by the package of its authors."""
 
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 from joblib import Parallel, delayed
-from sklearn.utils._param_validation import Interval, StrOptions
 
 from .._optional import import_optional
-from ._base import BaseDenoiser, refuse_gradients
-from ._thresholding import crop, noise_levels
+from .._sklearn_compat import StrOptions
+from .base import BaseDenoiser
+from .checks import to_numpy
 
 # The package crashes on sides below 9.
 SMALLEST_SIDE = 16
@@ -24,7 +24,7 @@ class BM3DDenoiser(BaseDenoiser):
     below 16 pixels are extended by mirror images.
 
     The package ``bm3d`` is not part of this one: install it with ``pip install
-    "sklearn-gahb[bm3d]"``. It has a licence of Tampere University that allows
+    "sklearn-gahb[bm3d]"``. It has a license of Tampere University that allows
     non-commercial use only.
 
     Parameters
@@ -81,11 +81,9 @@ class BM3DDenoiser(BaseDenoiser):
     """
 
     _parameter_constraints: dict = {
+        **BaseDenoiser._parameter_constraints,
         "profile": [StrOptions({"np", "vn", "high"})],
-        "noise_std": [Interval(Real, 0, None, closed="left"), None],
         "n_jobs": [Integral, None],
-        "image_shape": [tuple, list, None],
-        "random_state": ["random_state"],
     }
 
     def __init__(
@@ -103,26 +101,18 @@ class BM3DDenoiser(BaseDenoiser):
         self.image_shape = image_shape
         self.random_state = random_state
 
-    def _fit(self, clean, noisy):
+    def learn(self, clean, noisy=None):
+        """Check that the package is there; see :meth:`BaseDenoiser.learn`."""
         import_optional("bm3d", "bm3d")
 
-    def _denoise(self, y, noise_std):
-        refuse_gradients(y, self)
-        images = y.detach().cpu().numpy()
-        sigmas = np.broadcast_to(
-            noise_levels(images, noise_std), (len(images), 1, 1, 1)
-        ).ravel()
+    def denoise(self, y, noise_std=None):
+        """Call the package, image by image; see :meth:`BaseDenoiser.denoise`."""
+        sigmas = self.noise_levels(y, noise_std).flatten().tolist()
         denoised = Parallel(n_jobs=self.n_jobs)(
-            delayed(denoise_image)(image, float(sigma), self.profile)
-            for image, sigma in zip(images, sigmas, strict=True)
+            delayed(denoise_image)(image, sigma, self.profile)
+            for image, sigma in zip(to_numpy(y, self), sigmas, strict=True)
         )
         return y.new_tensor(np.stack(denoised))
-
-    def _linearize(self, y, noise_std):
-        raise ValueError(
-            "BM3DDenoiser has no Jacobian: which blocks it matches is not "
-            "differentiable, and the package bm3d does not tell."
-        )
 
 
 def denoise_image(image, sigma, profile):
@@ -133,18 +123,18 @@ def denoise_image(image, sigma, profile):
     channels, height, width = image.shape
     padding = [(0, max(0, SMALLEST_SIDE - side)) for side in (height, width)]
     padded = np.pad(image.astype(np.float64), [(0, 0), *padding], mode="symmetric")
-    colours = np.moveaxis(padded, 0, -1)
-    if channels == 3 and not has_constant_opponent_colour(colours, sigma):
-        denoised = np.moveaxis(bm3d.bm3d_rgb(colours, sigma, profile), -1, 0)
+    colors = np.moveaxis(padded, 0, -1)
+    if channels == 3 and not has_constant_opponent_color(colors, sigma):
+        denoised = np.moveaxis(bm3d.bm3d_rgb(colors, sigma, profile), -1, 0)
     else:
         denoised = np.stack([bm3d.bm3d(one, sigma, profile) for one in padded])
-    return crop(denoised[None], (height, width))[0]
+    return denoised[:, :height, :width]
 
 
-def has_constant_opponent_colour(image, sigma):
+def has_constant_opponent_color(image, sigma):
     """Whether luminance or a chrominance of an image (height, width, 3) is constant.
 
-    Chrominance of grey images is; `bm3d_rgb` divides by the range of each.
+    Chrominance of gray images is; `bm3d_rgb` divides by the range of each.
     """
     bm3d = import_optional("bm3d", "bm3d")
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -1,20 +1,17 @@
 """The best possible denoiser of disks."""
 
-from numbers import Integral, Real
-
 import numpy as np
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
-from .._images import to_tensor
+from .._sklearn_compat import at_least
 from .._warnings import warn
-from ..datasets._disks import EDGE_HALF_WIDTH
-from ..datasets._generators import check_range
-from ._base import BaseDenoiser, check_one_size, check_size, refuse_gradients
-from ._disk_posterior import DiskPrior, sample_disk_posterior
-from ._linearize import Linearization
-from ._thresholding import noise_levels
+from ..datasets import DiskPrior
+from ..posteriors.disks import sample_disk_posterior
+from .base import BaseDenoiser
+from .checks import check_one_size, check_size, to_numpy
+from .linearization import Linearization
+from .prior import Prior
 
 # Fewer effective draws come with a warning.
 ENOUGH = 100
@@ -29,7 +26,7 @@ class DiskPosteriorDenoiser(BaseDenoiser):
               = \frac{\int x(g, a)\, e^{-\|y - x(g, a)\|^2 / 2 \sigma^2}\, dg\, da}
                      {\int e^{-\|y - x(g, a)\|^2 / 2 \sigma^2}\, dg\, da}
 
-    over the prior of the geometry g (centre and radius) and of the intensities a of
+    over the prior of the geometry g (center and radius) and of the intensities a of
     foreground and background. No denoiser has a lower mean squared error on such
     images; it tends to :math:`5 \sigma^2 / d` in d pixels for vanishing noise. The
     integral over the intensities is done by quadrature, that over the geometry by
@@ -99,11 +96,9 @@ class DiskPosteriorDenoiser(BaseDenoiser):
     """
 
     _parameter_constraints: dict = {
+        **BaseDenoiser._parameter_constraints,
         "radius_range": [tuple, list, np.ndarray, None],
-        "n_draws": [Interval(Integral, 100, None, closed="left")],
-        "noise_std": [Interval(Real, 0, None, closed="left"), None],
-        "image_shape": [tuple, list, None],
-        "random_state": ["random_state"],
+        "n_draws": [at_least(100)],
     }
 
     def __init__(
@@ -121,19 +116,17 @@ class DiskPosteriorDenoiser(BaseDenoiser):
         self.image_shape = image_shape
         self.random_state = random_state
 
-    def _fit(self, clean, noisy):
+    def learn(self, clean, noisy=None):
+        """Note the size of the images; see :meth:`BaseDenoiser.learn`."""
         height, width = check_one_size(self, clean)
         if height != width or height < 8 or clean.n_channels != 1:
             raise ValueError(
-                "Images of disks are grey and square, of at least 8x8 pixels; X has "
+                "Images of disks are gray and square, of at least 8x8 pixels; X has "
                 f"images of {height}x{width} pixels and {clean.n_channels} channels."
             )
-        radius_range = self.radius_range
-        if radius_range is None:
-            radius_range = max(2, height / 8), 3 * height / 8
-        self.radius_range_ = check_range(
-            "radius_range", radius_range, EDGE_HALF_WIDTH, height / 2 - EDGE_HALF_WIDTH
-        )
+        # Half of what make_disk_images accepts: then the middle is not flat.
+        prior = DiskPrior.of(height, self.radius_range, smallest=1.0)
+        self.radius_range_ = prior.smallest, prior.largest
         self.image_size_ = height
 
     def effective_sample_size(self, X):
@@ -153,19 +146,14 @@ class DiskPosteriorDenoiser(BaseDenoiser):
         check_is_fitted(self)
         self._validate_params()
         images = self._check_images(X, reset=False)
-        sizes = []
-        for number, batch in images.batches():
-            y = to_tensor(images.stacks[number][batch])
-            posteriors = self._posteriors(y, self.noise_std)
-            sizes += [posterior.effective_sample_size for posterior in posteriors]
-        return np.array(sizes)
+        posteriors = (p for y in images.tensors() for p in self._posteriors(y, None))
+        return np.array([posterior.effective_sample_size for posterior in posteriors])
 
-    def _denoise(self, y, noise_std):
-        refuse_gradients(y, self)
-        means, sizes = [], []
-        for posterior in self._posteriors(y, noise_std):
-            means.append(posterior.mean())
-            sizes.append(posterior.effective_sample_size)
+    def denoise(self, y, noise_std=None):
+        """Mean of the draws, weighted; see :meth:`BaseDenoiser.denoise`."""
+        posteriors = self._posteriors(y, noise_std)
+        found = [(one.mean(), one.effective_sample_size) for one in posteriors]
+        means, sizes = zip(*found, strict=True)
         n_few = sum(size < ENOUGH for size in sizes)
         if n_few:
             warn(
@@ -175,12 +163,10 @@ class DiskPosteriorDenoiser(BaseDenoiser):
             )
         return y.new_tensor(np.array(means)).reshape(y.shape)
 
-    def _linearize(self, y, noise_std):
+    def linearize(self, y, noise_std=None):
+        """Linearize in closed form; see :meth:`BaseDenoiser.linearize`."""
         (posterior,) = self._posteriors(y, noise_std)
-        sigma = max(
-            noise_levels(y.detach().cpu().numpy(), noise_std).item(), SMALLEST_NOISE
-        )
-        factors = y.new_tensor(posterior.covariance_factors() / sigma)
+        factors = y.new_tensor(posterior.covariance_factors() / posterior.sigma)
 
         def multiply(v):
             # The posterior covariance over sigma^2, which is symmetric.
@@ -189,18 +175,18 @@ class DiskPosteriorDenoiser(BaseDenoiser):
         x_hat = y.new_tensor(posterior.mean()).reshape(y.shape)
         return Linearization(x_hat, multiply, multiply)
 
-    def _prior(self, size):
+    def prior(self, size=None):
+        """Middle gray, and ten times the spread; see :meth:`BaseDenoiser.prior`."""
         # Intensities are uniform on [0, 1].
-        return 0.5, 10 * self.image_size_ / 12**0.5
+        sigma_max = 10 * self.image_size_ / 12**0.5
+        return Prior(super().prior(size).size, mean=0.5, sigma_max=sigma_max)
 
     def _posteriors(self, y, noise_std):
         """Yield the posterior of each image of a tensor (n, 1, h, w)."""
         check_size(self, y, (self.image_size_,) * 2)
         prior = DiskPrior(self.image_size_, *self.radius_range_)
-        images = y.detach().cpu().numpy().astype(np.float64)
-        sigmas = np.broadcast_to(
-            noise_levels(images, noise_std), (len(images), 1, 1, 1)
-        ).ravel()
+        images = to_numpy(y, self).astype(np.float64)
+        sigmas = self.noise_levels(y.double(), noise_std).flatten().tolist()
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         for image, sigma in zip(images, sigmas, strict=True):
             yield sample_disk_posterior(

@@ -1,21 +1,19 @@
-"""The perfect memoriser: the optimum where the density is the training set."""
+"""The perfect memorizer: the optimum where the density is the training set."""
 
 import math
-from numbers import Real
 
 import torch
 from sklearn.utils import gen_batches
-from sklearn.utils._param_validation import Interval
 
-from .._images import to_tensor
-from ..noise import median_noise_std
-from ._base import BaseDenoiser, check_one_size, check_size
-from ._linearize import Linearization
+from .._tensors import to_tensor
+from ..posteriors import finite
+from .base import BaseDenoiser
+from .checks import check_one_size, check_size
+from .linearization import Linearization
+from .prior import Prior
 
 # Values in float64 that are held at a time, of training images and of weights: 32 MiB.
 BLOCK = 2**22
-# Of the noise: any two distances that differ at all differ by more.
-SMALLEST_VARIANCE = 1e-30
 
 
 class EmpiricalDenoiser(BaseDenoiser):
@@ -25,8 +23,8 @@ class EmpiricalDenoiser(BaseDenoiser):
               w_i \propto \exp\left( -\frac{\|y - x_i\|^2}{2 \sigma^2} \right)
 
     The density of clean images is taken to be the training set itself, all images being
-    equally likely. This is the minimiser of the training loss of any denoiser, and what
-    networks approach that memorise [1]_: diffusion by it returns training images. It
+    equally likely. This is the minimizer of the training loss of any denoiser, and what
+    networks approach that memorize [1]_: diffusion by it returns training images. It
     uses the noise level that it is told, and at vanishing noise returns the closest
     training image.
 
@@ -56,7 +54,7 @@ class EmpiricalDenoiser(BaseDenoiser):
 
     See Also
     --------
-    DNNDenoiser : Memorises a small training set, and generalises from a large one.
+    DNNDenoiser : Memorizes a small training set, and generalizes from a large one.
 
     Notes
     -----
@@ -80,133 +78,78 @@ class EmpiricalDenoiser(BaseDenoiser):
     True
     """
 
-    _parameter_constraints: dict = {
-        "noise_std": [Interval(Real, 0, None, closed="left"), None],
-        "image_shape": [tuple, list, None],
-        "random_state": ["random_state"],
-    }
-
     def __init__(self, noise_std=None, *, image_shape=None, random_state=None):
         self.noise_std = noise_std
         self.image_shape = image_shape
         self.random_state = random_state
 
-    def _fit(self, clean, noisy):
+    def learn(self, clean, noisy=None):
+        """Keep the training images; see :meth:`BaseDenoiser.learn`."""
         check_one_size(self, clean)
         self.train_images_ = clean.as_one_stack()
 
-    def _denoise(self, y, noise_std):
-        check_size(self, y, self.train_images_.shape[1:3])
-        rows, centre = self._centred_rows(y)
-        variance = _variance(y, noise_std).expand(len(rows), 1)
+    def denoise(self, y, noise_std=None):
+        """Mean of the training images, weighted; see :meth:`BaseDenoiser.denoise`."""
+        rows, center, variance = self._prepare(y, noise_std)
         mean = torch.empty_like(rows)
         for batch in gen_batches(len(rows), max(1, BLOCK // self._n_at_once())):
-            blocks = (block.to(rows) - centre for block in self._blocks())
-            mean[batch] = posterior_mean(rows[batch], blocks, variance[batch])
-        return (mean + centre).reshape(y.shape).to(y.dtype)
+            blocks = (x - center for _, x in self._blocks(rows))
+            mean[batch] = finite.posterior_mean(rows[batch], blocks, variance[batch])
+        return (mean + center).reshape(y.shape).to(y.dtype)
 
-    def _linearize(self, y, noise_std):
-        check_size(self, y, self.train_images_.shape[1:3])
-        rows, centre = self._centred_rows(y.detach())
-        variance = _variance(y, noise_std)
-        logits = torch.cat(
-            [
-                log_likelihood(rows, x.to(rows) - centre, variance)[0]
-                for x in self._blocks()
-            ]
-        )
-        weights = logits.softmax(dim=0)
+    def linearize(self, y, noise_std=None):
+        """Linearize in closed form; see :meth:`BaseDenoiser.linearize`."""
+        rows, center, variance = self._prepare(y.detach(), noise_std)
+        blocks = (x - center for _, x in self._blocks(rows))
+        weights = finite.posterior_weights(rows, blocks, variance)
+        # Most have no weight at all.
         (active,) = torch.nonzero(weights, as_tuple=True)
-        x_hat = sum(weights[part] @ x for part, x in self._blocks_of(active, rows))
+        x_hat = sum(weights[part] @ x for part, x in self._blocks(rows, active))
 
         def multiply(v):
-            # Cov[x | y] v / sigma^2, the derivative of the softmax.
-            product = 0
-            for part, x in self._blocks_of(active, rows):
-                deviations = x - x_hat
-                coefficients = v.double().flatten(1) @ deviations.T
-                product = product + (weights[part] * coefficients) @ deviations
-            return (
-                (product / variance.clamp(min=SMALLEST_VARIANCE))
-                .reshape(v.shape)
-                .to(v.dtype)
+            v_rows, blocks = v.double().flatten(1), self._blocks(rows, active)
+            product = finite.posterior_covariance_product(
+                v_rows, blocks, weights, x_hat, variance
             )
+            return product.reshape(v.shape).to(v.dtype)
 
         return Linearization(x_hat.reshape(y.shape).to(y.dtype), multiply, multiply)
 
-    def _prior(self, size):
+    def prior(self, size=None):
+        """Mean, and ten times the spread; see :meth:`BaseDenoiser.prior`."""
+        size = super().prior(size).size
         check_size(self, torch.empty(1, 1, *size), self.train_images_.shape[1:3])
         n, total, squares = len(self.train_images_), 0.0, 0.0
-        for x in self._blocks():
+        for _, x in self._blocks(torch.empty(0, dtype=torch.float64)):
             total, squares = total + x.sum(0), squares + x.square().sum()
         mean = total / n
         spread = float((squares / n - mean.square().sum()).clamp(min=0).sqrt())
         mean = mean.reshape(1, self.n_channels_in_, *size).float()
-        return mean.to("cpu"), max(10 * spread, 1.0)
+        return Prior(size, mean, max(10 * spread, 1.0))
 
-    def _centred_rows(self, y):
-        """Images as rows minus a training image, and that: no cancellation later."""
+    def _prepare(self, y, noise_std):
+        """Images as rows minus a training image, that image, and the variances.
+
+        The difference avoids cancellation later.
+        """
+        check_size(self, y, self.train_images_.shape[1:3])
         rows = y.double().flatten(1)
-        centre = to_tensor(self.train_images_[:1]).to(rows).flatten(1)
-        return rows - centre, centre
+        center = to_tensor(self.train_images_[:1]).to(rows).flatten(1)
+        sigma = self.noise_levels(y.double(), noise_std)
+        return rows - center, center, sigma.reshape(-1, 1) ** 2
 
-    def _blocks(self):
-        """Training images as rows (n, d), of the order of `BLOCK` values at a time."""
-        for batch in self._batches(len(self.train_images_)):
-            yield to_tensor(self.train_images_[batch]).double().flatten(1)
+    def _blocks(self, like, indices=None):
+        """Pairs (places, training images as rows (m, d)), some of them at a time.
 
-    def _blocks_of(self, indices, like):
-        """Pairs (indices, training images at these as rows)."""
-        for batch in self._batches(len(indices)):
-            part = indices[batch]
-            chosen = self.train_images_[part.cpu().numpy()]
-            yield part, to_tensor(chosen).to(like).flatten(1)
-
-    def _batches(self, n):
-        return gen_batches(n, self._n_at_once())
+        All images, or those at `indices`; in the dtype and on the device of `like`.
+        """
+        images = self.train_images_
+        if indices is None:
+            indices = torch.arange(len(images))
+        for batch in gen_batches(len(indices), self._n_at_once()):
+            x = to_tensor(images[indices[batch].cpu().numpy()])
+            yield indices[batch], x.to(like).flatten(1)
 
     def _n_at_once(self):
         size = math.prod(self.train_images_.shape[1:])
         return max(1, min(2**12, BLOCK // size))
-
-
-def posterior_mean(y, blocks, variance):
-    """Mean of points x weighted by exp(-|y - x|^2 / (2 variance)).
-
-    Parameters
-    ----------
-    y : Tensor of shape (n, d)
-    blocks : iterable of Tensor of shape (m, d)
-        The points.
-    variance : Tensor of shape (n, 1) or (1, 1)
-
-    Returns
-    -------
-    mean : Tensor of shape (n, d)
-    """
-    largest = torch.full_like(y[:, :1], -torch.inf)
-    total, mean = torch.zeros_like(largest), torch.zeros_like(y)
-    for x in blocks:
-        logits = log_likelihood(y, x, variance)
-        previous = largest
-        largest = torch.maximum(previous, logits.amax(dim=1, keepdim=True))
-        weights = (logits - largest).exp_()
-        rescale = (previous - largest).exp()
-        total = rescale * total + weights.sum(dim=1, keepdim=True)
-        mean = torch.addmm(rescale * mean, weights, x)
-    return mean / total
-
-
-def log_likelihood(y, x, variance):
-    """-|y - x|^2 / (2 variance) of rows y (n, d) and x (m, d), of shape (n, m)."""
-    x_sizes, y_sizes = x.square().sum(1), y.square().sum(1, keepdim=True)
-    distances = (y_sizes + x_sizes - 2 * (y @ x.T)).clamp_(min=0)
-    # Without noise the closest point takes all the weight.
-    return distances / (-2 * variance.clamp(min=SMALLEST_VARIANCE))
-
-
-def _variance(y, noise_std):
-    if noise_std is None:
-        noise_std = median_noise_std(y.detach().cpu().numpy())
-    sigma = torch.as_tensor(noise_std, dtype=torch.float64, device=y.device)
-    return sigma.reshape(-1, 1) ** 2

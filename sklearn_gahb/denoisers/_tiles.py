@@ -11,9 +11,11 @@ def denoise_in_tiles(denoise, y, *, margin, side=TILE_SIDE):
     """Denoise large images (n, c, h, w) in tiles with margins that are thrown away.
 
     Tiles give what the whole image would if `margin` is at least the distance over
-    which pixels depend on each other, and both numbers are multiples of the pooling.
+    which pixels depend on each other, and a multiple of the pooling: tiles then begin
+    at multiples of it, for `side` is rounded down to a multiple of the margin.
     """
     height, width = y.shape[2:]
+    side = max(side // margin, 1) * margin if margin else side
     if height * width <= (side + 2 * margin) ** 2:
         return denoise(y)
     x_hat = torch.empty_like(y)

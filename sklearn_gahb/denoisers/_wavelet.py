@@ -1,27 +1,18 @@
 """Thresholding of wavelet coefficients."""
 
-from numbers import Integral, Real
+import math
+from functools import partial
 
 import pywt
 import torch
-from sklearn.utils._param_validation import Interval, StrOptions
 
-from ._base import BaseDenoiser, refuse_gradients
-from ._linearize import Linearization
-from ._thresholding import (
-    check_n_shifts,
-    check_wavelet,
-    crop,
-    fold_mirror,
-    multiply_bands,
-    noise_levels,
-    pad_by_mirror,
-    pad_by_zeros,
-    threshold_wavelets,
-    transformed_axes,
-    wavelet_eigenbasis,
-    wavelet_slopes,
-)
+from .._sklearn_compat import COUNT, NOT_NEGATIVE, StrOptions
+from ..transforms.cycle_spinning import CycleSpinning, check_n_shifts
+from ..transforms.shrinkage import band_threshold, shrink, shrinkage_slope
+from ..transforms.wavelets import WaveletBasis, check_wavelet
+from .base import BaseDenoiser
+from .checks import to_numpy
+from .linearization import linearize_on_average
 
 
 class WaveletThresholdDenoiser(BaseDenoiser):
@@ -29,28 +20,28 @@ class WaveletThresholdDenoiser(BaseDenoiser):
 
     .. math:: \hat x = \sum_k \rho_T(\langle y, \psi_k \rangle)\, \psi_k
 
-    with periodised wavelets; the coarse band is kept. The shrinkage of a coefficient c
+    with periodized wavelets; the coarse band is kept. The shrinkage of a coefficient c
     at threshold T is
 
     - ``"hard"``: c if :math:`|c| > T`, and 0 otherwise;
     - ``"soft"``: :math:`\mathrm{sign}(c) \max(|c| - T, 0)`;
     - ``"garrote"``: :math:`\max(c - T^2 / c, 0)` for c > 0, odd in c.
 
-    Sides that are no multiples of ``2**levels`` are extended by mirror images and
+    Sides that are no multiples of ``2**n_scales`` are extended by mirror images and
     cropped; a side of one pixel is not transformed. Each channel is denoised by itself.
 
     Parameters
     ----------
     wavelet : str or pywt.Wavelet, default="sym4"
         An orthogonal wavelet of PyWavelets, see :func:`pywt.wavelist`.
-    levels : int, default=None
+    n_scales : int, default=None
         Number of scales, at most the logarithm to base 2 of the shorter side, rounded
         up. None takes as many as leave at least 8 coefficients a side, and at least 1.
     threshold : float or {"universal", "bayes", "sure"}, default=3.0
         A number alpha means :math:`T = \alpha \sigma`. "universal" is
         :math:`\sigma \sqrt{2 \log d}` with d pixels [1]_. "bayes" is
         :math:`\sigma^2 / \sqrt{\max(E\,c^2 - \sigma^2, 0)}` in each band [2]_. "sure"
-        minimises Stein's unbiased risk estimate of soft thresholding in each band [3]_,
+        minimizes Stein's unbiased risk estimate of soft thresholding in each band [3]_,
         and needs ``shrinkage="soft"``.
     shrinkage : {"hard", "soft", "garrote"}, default="hard"
         What is done with coefficients at the threshold, see above.
@@ -108,24 +99,19 @@ class WaveletThresholdDenoiser(BaseDenoiser):
     """
 
     _parameter_constraints: dict = {
+        **BaseDenoiser._parameter_constraints,
         "wavelet": [str, pywt.Wavelet],
-        "levels": [Interval(Integral, 1, None, closed="left"), None],
-        "threshold": [
-            Interval(Real, 0, None, closed="left"),
-            StrOptions({"universal", "bayes", "sure"}),
-        ],
+        "n_scales": [COUNT, None],
+        "threshold": [NOT_NEGATIVE, StrOptions({"universal", "bayes", "sure"})],
         "shrinkage": [StrOptions({"hard", "soft", "garrote"})],
-        "n_shifts": [Interval(Integral, 1, None, closed="left")],
-        "noise_std": [Interval(Real, 0, None, closed="left"), None],
-        "image_shape": [tuple, list, None],
-        "random_state": ["random_state"],
+        "n_shifts": [COUNT],
     }
 
     def __init__(
         self,
         wavelet="sym4",
         *,
-        levels=None,
+        n_scales=None,
         threshold=3.0,
         shrinkage="hard",
         n_shifts=1,
@@ -134,7 +120,7 @@ class WaveletThresholdDenoiser(BaseDenoiser):
         random_state=None,
     ):
         self.wavelet = wavelet
-        self.levels = levels
+        self.n_scales = n_scales
         self.threshold = threshold
         self.shrinkage = shrinkage
         self.n_shifts = n_shifts
@@ -142,64 +128,56 @@ class WaveletThresholdDenoiser(BaseDenoiser):
         self.image_shape = image_shape
         self.random_state = random_state
 
-    def _fit(self, clean, noisy):
-        _check_thresholding(self.threshold, self.shrinkage, self.n_shifts)
+    def learn(self, clean, noisy=None):
+        """Choose the wavelet; see :meth:`BaseDenoiser.learn`."""
+        check_thresholding(self.threshold, self.shrinkage, self.n_shifts)
         self.wavelet_ = check_wavelet(self.wavelet)
 
-    def _denoise(self, y, noise_std):
-        _check_thresholding(self.threshold, self.shrinkage, self.n_shifts)
-        refuse_gradients(y, self)
-        images = y.cpu().numpy()
-        denoised = threshold_wavelets(
-            images,
-            noise_levels(images, noise_std),
-            wavelet=self.wavelet_,
-            levels=self.levels,
+    def denoise(self, y, noise_std=None):
+        """Threshold the coefficients; see :meth:`BaseDenoiser.denoise`."""
+        spin, basis, threshold_of = self._prepare(y, noise_std)
+
+        def shrink_images(images):
+            coarse, bands = basis.analyze(images)
+            bands = [shrink(c, threshold_of(c), self.shrinkage) for c in bands]
+            return basis.synthesize(coarse, bands)
+
+        return torch.from_numpy(spin.average(shrink_images, to_numpy(y, self))).to(y)
+
+    def linearize(self, y, noise_std=None):
+        """Linearize in closed form; see :meth:`BaseDenoiser.linearize`."""
+        y = y.detach()
+        image = to_numpy(y, self)
+        spin, basis, threshold_of = self._prepare(y, noise_std)
+        slopes = []
+        for translated in spin.translate(image):
+            _, bands = basis.analyze(*translated)
+            slopes.append(
+                [shrinkage_slope(c, threshold_of(c), self.shrinkage) for c in bands]
+            )
+        return linearize_on_average(
+            spin,
+            [partial(basis.multiply, factors=one) for one in slopes],
+            self.denoise(y, noise_std),
+            partial(basis.eigenbasis, image, slopes[0]),
+        )
+
+    def _prepare(self, y, noise_std):
+        """Translations, wavelets, and thresholds of a band, for a tensor."""
+        check_thresholding(self.threshold, self.shrinkage, self.n_shifts)
+        spin = CycleSpinning.of(y.shape[2:], self.n_scales, self.n_shifts)
+        basis = WaveletBasis(self.wavelet_, spin.n_scales, spin.axes)
+        threshold_of = partial(
+            band_threshold,
+            sigma=self.noise_levels(y, noise_std).cpu().numpy(),
             threshold=self.threshold,
-            shrinkage=self.shrinkage,
-            n_shifts=self.n_shifts,
+            n_pixels=math.prod(spin.size),
         )
-        return torch.from_numpy(denoised).to(y.device)
-
-    def _linearize(self, y, noise_std):
-        image = y.detach().cpu().numpy()
-        size = image.shape[2:]
-        axes, levels = transformed_axes(size, self.levels)
-        slopes = wavelet_slopes(
-            image,
-            noise_levels(image, noise_std),
-            wavelet=self.wavelet_,
-            levels=self.levels,
-            threshold=self.threshold,
-            shrinkage=self.shrinkage,
-            n_shifts=self.n_shifts,
-        )
-
-        def multiply(v):
-            padded = pad_by_mirror(v.cpu().numpy(), 2**levels, axes)
-            product = multiply_bands(padded, slopes, self.wavelet_, levels, axes)
-            return torch.from_numpy(crop(product, size)).to(v.device)
-
-        def multiply_transposed(u):
-            padded = pad_by_zeros(u.cpu().numpy(), 2**levels, axes)
-            product = multiply_bands(padded, slopes, self.wavelet_, levels, axes)
-            return torch.from_numpy(fold_mirror(product, size)).to(u.device)
-
-        def eigenbasis(n):
-            (only,) = slopes.values()
-            values, atoms = wavelet_eigenbasis(image, only, self.wavelet_, axes, n)
-            return torch.from_numpy(values), torch.from_numpy(atoms)
-
-        orthonormal = len(slopes) == 1 and all(
-            size[axis - 2] % 2**levels == 0 for axis in axes
-        )
-        x_hat = self._denoise(y.detach(), noise_std)
-        return Linearization(
-            x_hat, multiply, multiply_transposed, eigenbasis if orthonormal else None
-        )
+        return spin, basis, threshold_of
 
 
-def _check_thresholding(threshold, shrinkage, n_shifts):
+def check_thresholding(threshold, shrinkage, n_shifts):
+    """Raise a ValueError unless parameters go together."""
     if threshold == "sure" and shrinkage != "soft":
         raise ValueError(
             "threshold='sure' estimates the risk of soft thresholding and needs "

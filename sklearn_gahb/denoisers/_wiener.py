@@ -1,16 +1,16 @@
 """Wiener filter in the Fourier domain."""
 
-import math
-from numbers import Real
+from functools import partial
 
 import numpy as np
 import torch
-from sklearn.utils._param_validation import Interval, StrOptions
 
-from .._images import to_tensor
-from ..noise import median_noise_std
-from ._base import BaseDenoiser, check_one_size, check_size
-from ._linearize import Linearization
+from .._sklearn_compat import StrOptions
+from ..transforms import fourier
+from .base import BaseDenoiser
+from .checks import check_one_size, check_size
+from .linearization import Linearization
+from .prior import Prior
 
 
 class WienerDenoiser(BaseDenoiser):
@@ -84,12 +84,10 @@ class WienerDenoiser(BaseDenoiser):
     """
 
     _parameter_constraints: dict = {
+        **BaseDenoiser._parameter_constraints,
         "power_spectrum": ["array-like", None],
         "shrinkage": [StrOptions({"wiener", "low_pass"})],
         "zero_mean": ["boolean"],
-        "noise_std": [Interval(Real, 0, None, closed="left"), None],
-        "image_shape": [tuple, list, None],
-        "random_state": ["random_state"],
     }
 
     def __init__(
@@ -109,180 +107,52 @@ class WienerDenoiser(BaseDenoiser):
         self.image_shape = image_shape
         self.random_state = random_state
 
-    def _fit(self, clean, noisy):
+    def learn(self, clean, noisy=None):
+        """Estimate mean and power spectrum; see :meth:`BaseDenoiser.learn`."""
         size = check_one_size(self, clean)
         channels = clean.n_channels
-        mean = np.zeros(channels) if self.zero_mean else mean_intensity(clean)
-        if self.power_spectrum is None:
-            spectrum = estimate_power_spectrum(clean, mean)
-            if not self.zero_mean:
-                correct_zero_frequency(spectrum, len(clean))
-        else:
-            spectrum = _check_power_spectrum(self.power_spectrum, (*size, channels))
-        self.mean_ = mean
-        self.power_spectrum_ = spectrum
+        self.mean_ = np.zeros(channels)
+        if not self.zero_mean:
+            self.mean_ = fourier.mean_intensity(clean)
+        if self.power_spectrum is not None:
+            shape = (*size, channels)
+            self.power_spectrum_ = check_power_spectrum(self.power_spectrum, shape)
+            return
+        self.power_spectrum_ = fourier.estimate_power_spectrum(clean, self.mean_)
+        if not self.zero_mean:
+            fourier.correct_zero_frequency(self.power_spectrum_, len(clean))
 
-    def _denoise(self, y, noise_std):
-        gain = self._gain(y, noise_std)
-        mean = torch.as_tensor(self.mean_, dtype=y.dtype, device=y.device)
-        mean = mean.view(1, -1, 1, 1)
-        return mean + filter_frequencies(y - mean, gain)
+    def denoise(self, y, noise_std=None):
+        """Filter the images; see :meth:`BaseDenoiser.denoise`."""
+        mean = y.new_tensor(self.mean_).view(1, -1, 1, 1)
+        return mean + fourier.filter_frequencies(y - mean, self._gain(y, noise_std))
 
-    def _linearize(self, y, noise_std):
+    def linearize(self, y, noise_std=None):
+        """Linearize in closed form; see :meth:`BaseDenoiser.linearize`."""
         y = y.detach()
         gain = self._gain(y, noise_std)
-
-        def multiply(v):
-            return filter_frequencies(v, gain)
-
         # Real filters with the periodic transform are symmetric.
-        return Linearization(
-            self._denoise(y, noise_std),
-            multiply,
-            multiply,
-            lambda n: fourier_eigenbasis(gain[0], n),
-        )
+        multiply = partial(fourier.filter_frequencies, gain=gain)
+        eigenbasis = partial(fourier.fourier_eigenbasis, gain[0])
+        return Linearization(self.denoise(y, noise_std), multiply, multiply, eigenbasis)
 
-    def _prior(self, size):
+    def prior(self, size=None):
+        """Mean, and ten times the spread; see :meth:`BaseDenoiser.prior`."""
         mean = torch.tensor(self.mean_, dtype=torch.float32).view(1, -1, 1, 1)
-        return mean, 10 * float(np.sqrt(self.power_spectrum_.sum())) or 1.0
+        sigma_max = 10 * float(np.sqrt(self.power_spectrum_.sum())) or 1.0
+        return Prior(super().prior(size).size, mean, sigma_max)
 
     def _gain(self, y, noise_std):
-        """Gains of the frequencies, of shape (n or 1, channels, height, width)."""
+        """Gains of the frequencies, of shape (n, channels, height, width)."""
         check_size(self, y, self.power_spectrum_.shape[:2])
-        if noise_std is None:
-            noise_std = median_noise_std(y.detach().cpu().numpy())
-        variance = torch.as_tensor(noise_std, dtype=y.dtype, device=y.device) ** 2
-        spectrum = torch.as_tensor(
-            self.power_spectrum_, dtype=y.dtype, device=y.device
-        ).permute(2, 0, 1)
-        gain = low_pass_gain if self.shrinkage == "low_pass" else wiener_gain
-        return gain(spectrum, variance.reshape(-1, 1, 1, 1))
+        spectrum = y.new_tensor(self.power_spectrum_).permute(2, 0, 1)
+        is_wiener = self.shrinkage == "wiener"
+        gain_of = fourier.wiener_gain if is_wiener else fourier.low_pass_gain
+        return gain_of(spectrum, self.noise_levels(y, noise_std) ** 2)
 
 
-def filter_frequencies(y, gain):
-    """Multiply the Fourier coefficients of images (n, c, h, w); real parts."""
-    return torch.fft.ifft2(gain * torch.fft.fft2(y)).real
-
-
-def fourier_eigenbasis(gain, n):
-    """Gains in descending order, and the real sine waves of the first `n`.
-
-    Parameters
-    ----------
-    gain : Tensor of shape (channels, height, width)
-        The real part of the filtered images sees the mean of the gains of a frequency
-        and its opposite.
-    n : int
-
-    Returns
-    -------
-    gains : Tensor of shape (channels * height * width,)
-        Low frequencies first where they are equal.
-    waves : Tensor of shape (n, channels, height, width)
-        Orthonormal cosines, and sines where a frequency differs from its opposite.
-    """
-    channels, height, width = gain.shape
-    rows = torch.arange(height, device=gain.device)
-    columns = torch.arange(width, device=gain.device)
-    opposite = gain[:, -rows % height][:, :, -columns % width]
-    gain = (gain + opposite) / 2
-    radius = radial_frequency(height, width, gain.device).expand_as(gain)
-    by_radius = radius.flatten().argsort(stable=True)
-    order = by_radius[gain.flatten()[by_radius].argsort(descending=True, stable=True)]
-
-    channel, row, column = torch.unravel_index(order[:n], gain.shape)
-    opposite_row, opposite_column = -row % height, -column % width
-    position = row * width + column
-    opposite_position = opposite_row * width + opposite_column
-    # Of two opposite frequencies the first stands for the cosine, the other for the
-    # sine of the first. Whole numbers, so that the phases of large images are exact.
-    is_sine = position > opposite_position
-    turns = (row[:, None, None] * rows[:, None] % height).to(gain.dtype) / height + (
-        column[:, None, None] * columns % width
-    ).to(gain.dtype) / width
-    phase = 2 * math.pi * turns
-    wave = torch.where(is_sine[:, None, None], phase.sin(), phase.cos())
-    norm = 2 ** (0.5 * (position != opposite_position).to(gain.dtype))
-    waves = gain.new_zeros(len(row), channels, height, width)
-    scale = norm / math.sqrt(height * width)
-    waves[torch.arange(len(row)), channel] = scale[:, None, None] * wave
-    return gain.flatten()[order], waves
-
-
-def wiener_gain(power_spectrum, noise_variance):
-    """S / (S + sigma^2), and 1 where both vanish."""
-    total = power_spectrum + noise_variance
-    return torch.where(total > 0, power_spectrum / total, 1.0)
-
-
-def low_pass_gain(power_spectrum, noise_variance):
-    """1 up to the radial frequency that minimises the mean squared error, 0 beyond.
-
-    Parameters
-    ----------
-    power_spectrum : Tensor of shape (channels, height, width)
-    noise_variance : Tensor of shape (n, 1, 1, 1)
-
-    Returns
-    -------
-    gain : Tensor of shape (n, channels, height, width)
-    """
-    channels, height, width = power_spectrum.shape
-    spectrum, noise_variance = power_spectrum.double(), noise_variance.double()
-    radius = radial_frequency(height, width, power_spectrum.device).flatten()
-    # Rings of equal radius, from the inside.
-    _, ring = radius.unique(return_inverse=True)
-    n_rings = int(ring.max()) + 1
-    power = spectrum.new_zeros(channels, n_rings)
-    power.index_add_(1, ring, spectrum.flatten(1))
-    # What keeping a ring adds to the error: its noise, minus its signal.
-    cost = noise_variance[:, :, 0] * torch.bincount(ring, minlength=n_rings) - power
-    cost = torch.cat([torch.zeros_like(cost[..., :1]), cost.cumsum(dim=-1)], dim=-1)
-    # The last of equal ones: without noise everything is kept.
-    n_kept = n_rings - cost.flip(-1).argmin(dim=-1, keepdim=True)
-    return (ring < n_kept).to(power_spectrum).unflatten(-1, (height, width))
-
-
-def radial_frequency(height, width, device):
-    """Squared radial frequencies of a transform, in cycles a pixel, (height, width)."""
-    rows = torch.fft.fftfreq(height, dtype=torch.float64, device=device)
-    columns = torch.fft.fftfreq(width, dtype=torch.float64, device=device)
-    return rows[:, None] ** 2 + columns**2
-
-
-def mean_intensity(images):
-    """Mean over images and pixels, of shape (channels,)."""
-    totals = sum(
-        to_tensor(images.stacks[number][batch]).double().mean((2, 3)).sum(0)
-        for number, batch in images.batches()
-    )
-    return totals.cpu().numpy() / len(images)
-
-
-def estimate_power_spectrum(images, mean):
-    """Mean of |fft2(x - mean)|^2 / (height * width), of shape (h, w, channels)."""
-    totals = 0.0
-    for number, batch in images.batches():
-        x = to_tensor(images.stacks[number][batch]).double()
-        x = x - torch.as_tensor(mean, device=x.device).view(1, -1, 1, 1)
-        totals = totals + torch.fft.fft2(x, norm="ortho").abs().square().sum(0)
-    return totals.permute(1, 2, 0).cpu().numpy() / len(images)
-
-
-def correct_zero_frequency(power_spectrum, n_images):
-    """Undo, in place, what subtracting the mean of the same images took from S(0).
-
-    That is the factor (n - 1) / n. Nothing is left of a single image: it takes the
-    largest power.
-    """
-    if n_images > 1:
-        power_spectrum[0, 0] *= n_images / (n_images - 1)
-    else:
-        power_spectrum[0, 0] = power_spectrum.max(axis=(0, 1))
-
-
-def _check_power_spectrum(power_spectrum, shape):
+def check_power_spectrum(power_spectrum, shape):
+    """Power spectrum as an array (height, width, channels); or a ValueError."""
     spectrum = np.asarray(power_spectrum, dtype=np.float64)
     if spectrum.ndim == 2:
         spectrum = np.repeat(spectrum[..., None], shape[-1], axis=-1)

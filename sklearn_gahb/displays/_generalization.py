@@ -1,12 +1,14 @@
-"""Memorising and generalising, in pictures."""
+"""Memorizing and generalizing, in pictures."""
+
+from dataclasses import dataclass, fields
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from .._optional import import_optional
-from ._grids import draw_grid
+from ._grids import draw_grid, new_figure
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class GeneralizationDisplay:
     """Draw what a `GeneralizationAnalyzer` found.
 
@@ -14,7 +16,7 @@ class GeneralizationDisplay:
 
     - "agreement": PSNR on training and on test images, and between the outputs of
       different subsets, against the size, a panel a noise level;
-    - "psnr": output PSNR against input PSNR, on training and on test images, a colour a
+    - "psnr": output PSNR against input PSNR, on training and on test images, a color a
       size, for an analyzer of several noise levels;
     - "similarity": histograms over samples of the similarity to the closest training
       image, and between samples of two subsets, a panel a size; as a line that of
@@ -35,7 +37,7 @@ class GeneralizationDisplay:
         PSNR in dB.
     agreement : ndarray of shape (n_sizes, n_levels)
         PSNR in dB between outputs of different subsets.
-    sample_similarity : ndarray of shape (n_sizes, n_samples), default=None
+    generated_similarity : ndarray of shape (n_sizes, n_samples), default=None
         Similarities between samples of two subsets.
     train_similarity : ndarray of shape (n_sizes, n_subsets, n_samples), default=None
         Similarities of samples to the closest training image.
@@ -79,28 +81,15 @@ class GeneralizationDisplay:
     2
     """
 
-    def __init__(
-        self,
-        *,
-        train_sizes,
-        noise_std,
-        train_psnr,
-        test_psnr,
-        agreement,
-        sample_similarity=None,
-        train_similarity=None,
-        subset_similarity=None,
-        grid=None,
-    ):
-        self.train_sizes = train_sizes
-        self.noise_std = noise_std
-        self.train_psnr = train_psnr
-        self.test_psnr = test_psnr
-        self.agreement = agreement
-        self.sample_similarity = sample_similarity
-        self.train_similarity = train_similarity
-        self.subset_similarity = subset_similarity
-        self.grid = grid
+    train_sizes: np.ndarray
+    noise_std: np.ndarray
+    train_psnr: np.ndarray
+    test_psnr: np.ndarray
+    agreement: np.ndarray
+    generated_similarity: np.ndarray | None = None
+    train_similarity: np.ndarray | None = None
+    subset_similarity: list | None = None
+    grid: np.ndarray | None = None
 
     @classmethod
     def from_estimator(cls, analyzer, *, kind="agreement", sample=0, figure=None):
@@ -111,7 +100,7 @@ class GeneralizationDisplay:
         analyzer : GeneralizationAnalyzer
             Fitted.
         kind : {"agreement", "psnr", "similarity", "samples"}, default="agreement"
-            The figure. The last two need `n_samples` of the analyzer.
+            The figure. The last two need `n_generated` of the analyzer.
         sample : int, default=0
             Which sample the figure "samples" shows.
         figure : matplotlib Figure or SubFigure, default=None
@@ -135,19 +124,12 @@ class GeneralizationDisplay:
                 f"analyzer is a {type(analyzer).__name__}; a fitted "
                 "GeneralizationAnalyzer is needed."
             )
-        has_samples = hasattr(analyzer, "samples_")
-        display = cls(
-            train_sizes=analyzer.train_sizes_,
-            noise_std=analyzer.noise_std_,
-            train_psnr=analyzer.train_psnr_,
-            test_psnr=analyzer.test_psnr_,
-            agreement=analyzer.agreement_,
-            sample_similarity=analyzer.sample_similarity_ if has_samples else None,
-            train_similarity=analyzer.train_similarity_ if has_samples else None,
-            subset_similarity=analyzer.subset_similarity_ if has_samples else None,
-            grid=_samples_and_neighbours(analyzer, sample) if has_samples else None,
-        )
-        return display.plot(kind=kind, figure=figure)
+        measured = {
+            one.name: getattr(analyzer, f"{one.name}_", None) for one in fields(cls)
+        }
+        if measured["generated_similarity"] is not None:
+            measured["grid"] = _samples_and_neighbors(analyzer, sample)
+        return cls(**measured).plot(kind=kind, figure=figure)
 
     def plot(self, *, kind="agreement", figure=None):
         """Draw the figure.
@@ -179,23 +161,15 @@ class GeneralizationDisplay:
         }
         if kind not in draw:
             raise ValueError(f"kind={kind!r} must be one of {list(draw)}.")
-        needs_samples = kind in ("similarity", "samples")
-        if needs_samples and self.grid is None and self.sample_similarity is None:
+        if kind in ("similarity", "samples") and self.grid is None:
             raise ValueError(
-                f"kind={kind!r} needs samples: set n_samples of the analyzer."
+                f"kind={kind!r} needs samples: set n_generated of the analyzer."
             )
-        plt = import_optional("matplotlib.pyplot", "plot")
-        sizes = {
-            "agreement": (1.2 + 2.6 * len(self.noise_std), 3.2),
-            "psnr": (5, 4),
-            "similarity": (2.2 * len(self.train_sizes), 2.4),
-        }
-        if figure is None and kind in sizes:
-            figure = plt.figure(figsize=sizes[kind], layout="constrained")
         self.figure_, self.axes_ = draw[kind](figure)
         return self
 
     def _plot_agreement(self, figure):
+        figure = figure or new_figure(1.2 + 2.6 * len(self.noise_std), 3.2)
         axes = figure.subplots(1, len(self.noise_std), sharey=True, squeeze=False)[0]
         for level, (ax, noise_std) in enumerate(zip(axes, self.noise_std, strict=True)):
             for label, values in [
@@ -212,6 +186,7 @@ class GeneralizationDisplay:
         return figure, axes
 
     def _plot_psnr(self, figure):
+        figure = figure or new_figure(5, 4)
         ax = figure.subplots()
         order = np.argsort(-self.noise_std)
         x = -20 * np.log10(self.noise_std[order])
@@ -232,53 +207,42 @@ class GeneralizationDisplay:
         return figure, np.array([ax])
 
     def _plot_similarity(self, figure):
-        axes = figure.subplots(
-            1, len(self.train_sizes), sharex=True, sharey=True, squeeze=False
-        )[0]
+        n_sizes = len(self.train_sizes)
+        figure = figure or new_figure(2.2 * n_sizes, 2.4)
+        (axes,) = figure.subplots(1, n_sizes, sharex=True, sharey=True, squeeze=False)
         edges = np.linspace(-0.25, 1, 26)
         for i, (ax, size) in enumerate(zip(axes, self.train_sizes, strict=True)):
             for label, values, histtype in [
                 ("to training set", self.train_similarity[i].ravel(), "bar"),
-                ("between subsets", self.sample_similarity[i], "bar"),
+                ("between subsets", self.generated_similarity[i], "bar"),
                 ("images of S1 to set S2", self.subset_similarity[i], "step"),
             ]:
+                style = {"histtype": histtype, "alpha": 0.6, "label": label}
                 weights = np.full(len(values), 1 / len(values))
-                ax.hist(
-                    values.clip(edges[0], 1),
-                    edges,
-                    weights=weights,
-                    histtype=histtype,
-                    alpha=0.6,
-                    label=label,
-                )
+                ax.hist(values.clip(edges[0], 1), edges, weights=weights, **style)
             ax.set(title=f"N = {size}", xlabel="similarity")
         axes[0].set_ylabel("share")
         axes[0].legend(fontsize="x-small", loc="center")
         return figure, axes
 
     def _plot_samples(self, figure):
-        images = self.grid
         titles = [f"N = {size}" for size in self.train_sizes]
-        figure, axes = draw_grid(images, titles, (0, 1), figure)
+        figure, axes = draw_grid(self.grid, titles, (0, 1), figure)
         names = ["closest\nin S1", "sample 1", "sample 2", "closest\nin S2"]
         for ax, name in zip(axes[:, 0], names, strict=True):
             ax.set_ylabel(name, fontsize="small")
         return figure, axes
 
 
-def _samples_and_neighbours(analyzer, sample):
-    n_samples = len(analyzer.samples_[0][0])
+def _samples_and_neighbors(analyzer, sample):
+    n_samples = len(analyzer.generated_images_[0][0])
     if not 0 <= sample < n_samples:
         raise ValueError(
             f"sample={sample!r} must be a number from 0 to {n_samples - 1}."
         )
+    pairs = zip(analyzer.closest_train_images_, analyzer.generated_images_, strict=True)
     columns = [
-        [
-            analyzer.closest_[i][0, sample],
-            samples[0, sample],
-            samples[1, sample],
-            analyzer.closest_[i][1, sample],
-        ]
-        for i, samples in enumerate(analyzer.samples_)
+        np.stack([near[0, sample], *drawn[:2, sample], near[1, sample]])
+        for near, drawn in pairs
     ]
-    return np.stack([np.stack(column) for column in columns], axis=1)
+    return np.stack(columns, axis=1)

@@ -3,7 +3,13 @@
 from .._optional import import_optional
 
 
-def grey_or_rgb(image):
+def new_figure(width, height):
+    """Make a figure of a size in inches."""
+    plt = import_optional("matplotlib.pyplot", "plot")
+    return plt.figure(figsize=(width, height), layout="constrained")
+
+
+def gray_or_rgb(image):
     """Image (h, w) or (h, w, c) as (h, w) or (h, w, 3); the mean of 2 or 4 channels."""
     if image.ndim == 3 and image.shape[-1] != 3:
         return image.mean(axis=-1)
@@ -28,17 +34,13 @@ def draw_grid(images, titles, limits, figure=None):
     figure : matplotlib Figure or SubFigure
     axes : ndarray of shape (n_rows, n_columns) of matplotlib Axes
     """
-    plt = import_optional("matplotlib.pyplot", "plot")
     n_rows, n_columns = images.shape[:2]
-    if figure is None:
-        figure = plt.figure(
-            figsize=(1.5 * n_columns, 1.5 * n_rows + 0.3), layout="constrained"
-        )
+    figure = figure or new_figure(1.5 * n_columns, 1.5 * n_rows + 0.3)
     axes = figure.subplots(n_rows, n_columns, squeeze=False)
     low, high = limits
     for row, row_images in zip(axes, images, strict=True):
         for ax, image in zip(row, row_images, strict=True):
-            shown = grey_or_rgb(image)
+            shown = gray_or_rgb(image)
             if shown.ndim == 3:
                 shown = ((shown - low) / (high - low)).clip(0, 1)
             ax.imshow(shown, cmap="gray", vmin=low, vmax=high)

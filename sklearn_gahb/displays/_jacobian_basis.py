@@ -1,18 +1,19 @@
 """The basis of a denoiser at an image."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from .._images import to_array
-from .._optional import import_optional
-from ._grids import grey_or_rgb
+from .._tensors import to_array
+from ._grids import draw_grid, gray_or_rgb, new_figure
 
 # Vectors of the basis in a row of the figure.
 N_COLUMNS = 8
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class JacobianBasisDisplay:
     """Draw the basis in which a denoiser shrinks an image.
 
@@ -65,15 +66,12 @@ class JacobianBasisDisplay:
     16
     """
 
-    def __init__(
-        self, *, noisy, denoised, eigenvalues, coefficients, components, clean=None
-    ):
-        self.noisy = noisy
-        self.denoised = denoised
-        self.eigenvalues = eigenvalues
-        self.coefficients = coefficients
-        self.components = components
-        self.clean = clean
+    noisy: np.ndarray
+    denoised: np.ndarray
+    eigenvalues: np.ndarray
+    coefficients: np.ndarray
+    components: np.ndarray
+    clean: np.ndarray | None = None
 
     @classmethod
     def from_estimator(cls, basis, clean=None, *, ks=None, figure=None):
@@ -151,7 +149,6 @@ class JacobianBasisDisplay:
         ValueError
             If an entry of `ks` is no component.
         """
-        plt = import_optional("matplotlib.pyplot", "plot")
         n_components = len(self.eigenvalues)
         ks = spread_components(n_components) if ks is None else np.ravel(ks).astype(int)
         if ks.size == 0 or ks.min() < 1 or ks.max() > n_components:
@@ -159,8 +156,7 @@ class JacobianBasisDisplay:
                 f"ks={ks.tolist()} must count components, from 1 to {n_components}."
             )
         heights = [2.8, 1.45 * math.ceil(len(ks) / N_COLUMNS)]
-        if figure is None:
-            figure = plt.figure(figsize=(9, sum(heights)), layout="constrained")
+        figure = figure or new_figure(9, sum(heights))
         top, bottom = figure.subfigures(2, 1, height_ratios=heights)
         left, right = top.subfigures(1, 2, width_ratios=[3, 2])
         self.figure_ = figure
@@ -175,15 +171,10 @@ class JacobianBasisDisplay:
         images = {"clean": self.clean, "noisy": self.noisy, "denoised": self.denoised}
         images = {name: x for name, x in images.items() if x is not None}
         reference = self.denoised if self.clean is None else self.clean
-        limits = {"vmin": reference.min(), "vmax": reference.max()}
-        axes = figure.subplots(1, len(images), squeeze=False)[0]
-        for ax, (name, image) in zip(axes, images.items(), strict=True):
-            shown = grey_or_rgb(image)
-            if shown.ndim == 3:
-                shown = shown.clip(0, 1)
-            ax.imshow(shown, cmap="gray", **limits)
-            ax.set(title=name, xticks=[], yticks=[])
-        return list(axes)
+        limits = reference.min(), reference.max()
+        stack = np.stack(list(images.values()))[None]
+        _, axes = draw_grid(stack, list(images), limits, figure)
+        return list(axes[0])
 
     def _plot_factors(self, ax):
         k = np.arange(1, len(self.eigenvalues) + 1)
@@ -208,7 +199,7 @@ class JacobianBasisDisplay:
             ax.remove()
         axes = list(axes[: len(ks)])
         for ax, k in zip(axes, ks, strict=True):
-            component = grey_or_rgb(self.components[k - 1])
+            component = gray_or_rgb(self.components[k - 1])
             limit = np.abs(component).max()
             if component.ndim == 3:
                 ax.imshow(0.5 + 0.5 * component / limit)

@@ -1,10 +1,13 @@
 """Output PSNR against input PSNR."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from .._optional import import_optional
+from ._grids import new_figure
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class PSNRCurveDisplay:
     r"""Draw the PSNR of denoised images against that of the noisy ones.
 
@@ -15,7 +18,7 @@ class PSNRCurveDisplay:
     Parameters
     ----------
     curves : dict of str to :class:`~sklearn.utils.Bunch`
-        Names, and what :func:`~sklearn_gahb.metrics.psnr_curve` returned.
+        Names, and what :func:`~sklearn_gahb.evaluation.psnr_curve` returned.
 
     Attributes
     ----------
@@ -30,7 +33,7 @@ class PSNRCurveDisplay:
 
     See Also
     --------
-    sklearn_gahb.metrics.psnr_curve : Measures the curves.
+    sklearn_gahb.evaluation.psnr_curve : Measures the curves.
 
     References
     ----------
@@ -43,7 +46,7 @@ class PSNRCurveDisplay:
     >>> from sklearn_gahb import WienerDenoiser
     >>> from sklearn_gahb.datasets import make_gaussian_textures
     >>> from sklearn_gahb.displays import PSNRCurveDisplay
-    >>> from sklearn_gahb.metrics import psnr_curve
+    >>> from sklearn_gahb.evaluation import psnr_curve
     >>> X = make_gaussian_textures(50, 32, exponent=2, random_state=0)
     >>> curve = psnr_curve(WienerDenoiser().fit(X), X, [0.3, 0.1, 0.03])
     >>> display = PSNRCurveDisplay.from_curves(
@@ -53,8 +56,7 @@ class PSNRCurveDisplay:
     (['Wiener'], ['optimal rate'])
     """
 
-    def __init__(self, *, curves):
-        self.curves = curves
+    curves: dict
 
     @classmethod
     def from_curves(cls, curves, *, slopes=None, ax=None):
@@ -63,7 +65,7 @@ class PSNRCurveDisplay:
         Parameters
         ----------
         curves : dict of str to :class:`~sklearn.utils.Bunch`
-            Names, and what :func:`~sklearn_gahb.metrics.psnr_curve` returned.
+            Names, and what :func:`~sklearn_gahb.evaluation.psnr_curve` returned.
         slopes : dict of str to float, default=None
             Names and slopes of lines to compare with, such as
             ``{"optimal rate": alpha / (alpha + 1)}``.
@@ -100,21 +102,18 @@ class PSNRCurveDisplay:
         ValueError
             If there are no curves.
         """
-        plt = import_optional("matplotlib.pyplot", "plot")
-        if not self.curves or not all(
-            hasattr(curve, "input_psnr") for curve in self.curves.values()
-        ):
+        curves = self.curves.values()
+        if not curves or not all(hasattr(one, "input_psnr") for one in curves):
             raise ValueError(
                 "curves must be a dict of names and results of psnr_curve, and hold at "
                 f"least one; got {self.curves!r}."
             )
-        if ax is None:
-            _, ax = plt.subplots(layout="constrained")
+        ax = ax or new_figure(6.4, 4.8).subplots()
         self.ax_, self.figure_ = ax, ax.figure
         self.lines_ = {name: self._plot_curve(name) for name in self.curves}
+        slopes = slopes or {}
         self.slope_lines_ = {
-            name: self._plot_slope(name, slope)
-            for name, slope in (slopes or {}).items()
+            name: self._plot_slope(name, slopes[name]) for name in slopes
         }
         low, high = self._input_range()
         ax.plot([low, high], [low, high], color="0.8", linewidth=0.8, zorder=0)
@@ -125,16 +124,13 @@ class PSNRCurveDisplay:
     def _plot_curve(self, name):
         curve = self.curves[name]
         order = np.argsort(curve.input_psnr)
-        label = name
-        if np.isfinite(curve.slope):
-            label = f"{name}, slope {curve.slope:.2f}"
-        bars = self.ax_.errorbar(
-            curve.input_psnr[order],
-            curve.output_psnr[order],
-            yerr=np.nan_to_num(curve.output_psnr_std_err[order]),
-            marker=".",
-            label=label,
+        x, y, std_err = (
+            one[order]
+            for one in (curve.input_psnr, curve.output_psnr, curve.output_psnr_std_err)
         )
+        has_slope = np.isfinite(curve.slope)
+        label = f"{name}, slope {curve.slope:.2f}" if has_slope else name
+        bars = self.ax_.errorbar(x, y, np.nan_to_num(std_err), marker=".", label=label)
         return bars.lines[0]
 
     def _plot_slope(self, name, slope):
@@ -144,14 +140,9 @@ class PSNRCurveDisplay:
         middle = np.clip(np.mean(best.slope_range), low, high)
         height = np.interp(middle, best.input_psnr[order], best.output_psnr[order])
         x = np.array([low, high])
-        (line,) = self.ax_.plot(
-            x,
-            height + slope * (x - middle),
-            linestyle="--",
-            color="0.4",
-            label=f"{name}, slope {slope:.2f}",
-        )
-        return line
+        label = f"{name}, slope {slope:.2f}"
+        y = height + slope * (x - middle)
+        return self.ax_.plot(x, y, linestyle="--", color="0.4", label=label)[0]
 
     def _input_range(self):
         inputs = np.concatenate([curve.input_psnr for curve in self.curves.values()])

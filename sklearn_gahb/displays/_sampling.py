@@ -1,11 +1,14 @@
 """Samples on their way, and solutions of inverse problems."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.sparse.linalg import aslinearoperator
 
 from ._grids import draw_grid
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class TrajectoryDisplay:
     """Draw how samples come out of noise: a row a sample, a column a step.
 
@@ -13,7 +16,7 @@ class TrajectoryDisplay:
 
     Parameters
     ----------
-    images : ndarray of shape (n_kept, n, channels, height, width)
+    images : ndarray of shape (n_kept, n, height, width[, channels])
         States of the samples.
     noise_std : ndarray of shape (n_kept, n)
         Noise levels of these.
@@ -31,21 +34,18 @@ class TrajectoryDisplay:
 
     Examples
     --------
-    >>> from sklearn_gahb import WienerDenoiser, as_denoise
+    >>> from sklearn_gahb import WienerDenoiser
     >>> from sklearn_gahb.datasets import make_gaussian_textures
     >>> from sklearn_gahb.displays import TrajectoryDisplay
     >>> from sklearn_gahb.sampling import sample
-    >>> X = make_gaussian_textures(50, 16, random_state=0)
-    >>> _, trajectory = sample(
-    ...     as_denoise(WienerDenoiser().fit(X)), (2, 1, 16, 16), return_trajectory=True
-    ... )
+    >>> denoiser = WienerDenoiser().fit(make_gaussian_textures(50, 16, random_state=0))
+    >>> _, trajectory = sample(denoiser, 2, return_trajectory=True, random_state=0)
     >>> TrajectoryDisplay.from_trajectory(trajectory, n_columns=5).axes_.shape
     (2, 5)
     """
 
-    def __init__(self, *, images, noise_std):
-        self.images = images
-        self.noise_std = noise_std
+    images: np.ndarray
+    noise_std: np.ndarray
 
     @classmethod
     def from_trajectory(cls, trajectory, *, n_columns=8, limits=(0, 1), figure=None):
@@ -67,10 +67,7 @@ class TrajectoryDisplay:
         display : TrajectoryDisplay
             That was drawn.
         """
-        display = cls(
-            images=np.stack([images.numpy() for images in trajectory.images]),
-            noise_std=np.stack(trajectory.noise_std),
-        )
+        display = cls(images=trajectory.images, noise_std=trajectory.noise_std)
         return display.plot(n_columns=n_columns, limits=limits, figure=figure)
 
     def plot(self, *, n_columns=8, limits=(0, 1), figure=None):
@@ -97,12 +94,13 @@ class TrajectoryDisplay:
         """
         n_columns = min(n_columns, len(self.images))
         kept = np.linspace(0, len(self.images) - 1, n_columns).round().astype(int)
-        images = np.moveaxis(self.images[kept], 2, -1).swapaxes(0, 1)
+        images = self.images[kept].swapaxes(0, 1)
         titles = [f"noise {self.noise_std[k].mean():.2g}" for k in kept]
         self.figure_, self.axes_ = draw_grid(images, titles, limits, figure)
         return self
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class InverseProblemDisplay:
     """Draw measurements beside solutions: a row an image.
 
@@ -132,7 +130,7 @@ class InverseProblemDisplay:
 
     Examples
     --------
-    >>> from sklearn_gahb import WienerDenoiser, as_denoise
+    >>> from sklearn_gahb import WienerDenoiser
     >>> from sklearn_gahb.datasets import make_gaussian_textures
     >>> from sklearn_gahb.displays import InverseProblemDisplay
     >>> from sklearn_gahb.sampling import block_averages, solve_inverse
@@ -140,7 +138,7 @@ class InverseProblemDisplay:
     >>> operator = block_averages((16, 16), 2)
     >>> measurements = (operator @ X[:2].reshape(2, -1).T).T
     >>> solution = solve_inverse(
-    ...     as_denoise(WienerDenoiser().fit(X)), measurements, operator
+    ...     WienerDenoiser().fit(X), measurements, operator
     ... )
     >>> display = InverseProblemDisplay.from_solution(
     ...     solution, measurements, operator, clean=X[:2]
@@ -149,22 +147,14 @@ class InverseProblemDisplay:
     (2, 4)
     """
 
-    def __init__(self, *, measured, draw, mean, clean=None):
-        self.measured = measured
-        self.draw = draw
-        self.mean = mean
-        self.clean = clean
+    measured: np.ndarray
+    draw: np.ndarray
+    mean: np.ndarray
+    clean: np.ndarray | None = None
 
     @classmethod
     def from_solution(
-        cls,
-        solution,
-        measurements,
-        operator,
-        *,
-        clean=None,
-        limits=(0, 1),
-        figure=None,
+        cls, solution, measurements, operator, *, clean=None, limits=(0, 1), figure=None
     ):
         """Draw a solution.
 
@@ -175,7 +165,7 @@ class InverseProblemDisplay:
         measurements : array-like of shape (n_measurements,) or (n, n_measurements)
             What it was computed from.
         operator : LinearOperator
-            With which.
+            The operator that measured.
         clean : array-like, default=None
             The images that were measured.
         limits : tuple of (float, float), default=(0, 1)
@@ -188,16 +178,14 @@ class InverseProblemDisplay:
         display : InverseProblemDisplay
             That was drawn.
         """
-        mean, draw = solution.mean, solution.draws[0]
-        if np.ndim(measurements) == 1:
-            mean, draw = mean[None], draw[None]
         adjoint = aslinearoperator(operator).H
         measured = (adjoint @ np.atleast_2d(measurements).T).T
+        shape = (len(measured), *solution.mean.shape[np.ndim(measurements) - 1 :])
         display = cls(
-            measured=measured.reshape(mean.shape),
-            draw=draw,
-            mean=mean,
-            clean=None if clean is None else np.asarray(clean).reshape(mean.shape),
+            measured=measured.reshape(shape),
+            draw=solution.draws[0].reshape(shape),
+            mean=solution.mean.reshape(shape),
+            clean=None if clean is None else np.reshape(clean, shape),
         )
         return display.plot(limits=limits, figure=figure)
 

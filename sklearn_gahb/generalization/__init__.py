@@ -1,4 +1,4 @@
-"""Memorise or generalise: denoisers fitted on disjoint subsets."""
+"""Memorize or generalize: denoisers fitted on disjoint subsets."""
 
 from ._analyzer import GeneralizationAnalyzer
 from ._subsets import DuplicateWarning

@@ -1,15 +1,167 @@
-"""What tells memorising from generalising, of outputs and samples as arrays."""
+"""What tells memorizing from generalizing, of outputs and generated images."""
 
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 
-from ..sampling import density_gap
+from .._warnings import warn
+from ..denoisers import as_denoiser
+from ..evaluation import density_gap
+from ..images import ONE_LINE, check_images
+from ._design import Design
+from ._similarity import compare_generated, mean_free_unit_rows
+from ._sweep import rows_as_images
 
-# Of train over test PSNR in dB: memorising above, generalising below.
+# Of train over test PSNR in dB: memorizing above, generalizing below.
 LARGEST_GAP, SMALLEST_GAP = 3.0, 1.0
 # What a denoiser must gain over the noisy images to have learned something, in dB.
 LEAST_GAIN = 1.0
+# What a fitted analyzer has of the design.
+DESIGNED = ["train_sizes", "noise_std", "subsets", "n_duplicates", "n_test_duplicates"]
+AXES = ("size", "subset", "level")
+# Measures in the table by their first axes; a further one is averaged.
+COLUMNS = {
+    ("size", "subset", "level"): ["train_psnr", "test_psnr", "test_mse"],
+    ("size", "level"): ["agreement", "variance", "squared_bias"],
+    ("level",): ["optimal_mse"],
+    ("size",): ["psnr_gap", "regime", "generated_similarity", "subset_similarity"],
+    ("size", "subset"): ["density_gap", "train_similarity", "test_similarity"],
+}
+
+
+@dataclass(kw_only=True)
+class Measures:
+    """All measures of a study; those that were not asked for are None."""
+
+    design: Design
+    estimators: list
+    train_psnr: np.ndarray
+    test_psnr: np.ndarray
+    test_mse: np.ndarray
+    agreement: np.ndarray
+    variance: np.ndarray
+    psnr_gap: np.ndarray | None = None
+    regime: np.ndarray | None = None
+    squared_bias: np.ndarray | None = None
+    optimal_mse: np.ndarray | None = None
+    density_gap: np.ndarray | None = None
+    generated_similarity: np.ndarray | None = None
+    train_similarity: np.ndarray | None = None
+    test_similarity: np.ndarray | None = None
+    subset_similarity: list | None = None
+    generated_images: list | None = None
+    closest_train_images: list | None = None
+    transition_size: float | None = None
+
+    def attributes(self):
+        """Fitted attributes by name, the table `results_` among them."""
+        found = {name: getattr(self.design, name) for name in DESIGNED} | vars(self)
+        del found["design"]
+        found["results"] = self.table()
+        return {f"{name}_": one for name, one in found.items() if one is not None}
+
+    def table(self):
+        """Measures in columns, one row a size, subset and noise level."""
+        shape = self.test_psnr.shape
+        columns = {
+            "train_size": self.design.train_sizes[:, None, None],
+            "subset": np.arange(shape[1])[:, None],
+            "noise_std": self.design.noise_std,
+        }
+        for axes, names in COLUMNS.items():
+            missing = [i for i, axis in enumerate(AXES) if axis not in axes]
+            for name in names:
+                values = getattr(self, name)
+                if isinstance(values, list):
+                    values = np.array([one.mean() for one in values])
+                if values is not None:
+                    if values.ndim > len(axes):
+                        values = values.mean(axis=-1)
+                    columns[name] = np.expand_dims(values, missing)
+        return {
+            name: np.broadcast_to(one, shape).ravel() for name, one in columns.items()
+        }
+
+
+def measure(design, results, optimum):
+    """Measures of the results of a study.
+
+    Parameters
+    ----------
+    design : Design
+    results : list of list of SubsetResult
+        By size and subset.
+    optimum : ndarray of shape (n_levels, n_test_images, ...) or None
+        Outputs of the optimal denoiser.
+    """
+
+    def gather(function):
+        return np.array([[function(one) for one in row] for row in results])
+
+    outputs = [[one.test_outputs for one in row] for row in results]
+    found = Measures(
+        design=design,
+        estimators=[[one.estimator for one in row] for row in results],
+        train_psnr=gather(lambda one: one.train_psnr.mean(axis=1)),
+        test_psnr=gather(lambda one: one.test_psnr.mean(axis=1)),
+        test_mse=gather(lambda one: (10 ** (-one.test_psnr / 10)).mean(axis=1)),
+        agreement=np.array([agreement(row) for row in outputs]),
+        variance=np.array([model_variance(row) for row in outputs]),
+    )
+    psnrs = found.train_psnr, found.test_psnr
+    noisy_psnr = -20 * np.log10(design.noise_std)
+    found.psnr_gap = psnr_gap(*psnrs)
+    found.regime = regimes(*psnrs, found.agreement, found.variance, noisy_psnr)
+    too_low = (found.train_psnr < noisy_psnr).all(axis=(1, 2))
+    if too_low.any():
+        warn(
+            "At every noise level even training images are worse denoised than noisy "
+            f"for sizes {design.train_sizes[too_low].tolist()}: the denoisers need "
+            "more training, or intensities or noise_std are in other units than [0, 1] "
+            "(unsigned integers are divided by their largest value)."
+        )
+    if optimum is not None:
+        measure_against(optimum, found, outputs)
+    if results[0][0].generated is not None:
+        measure_generated(found, results)
+    return found
+
+
+def measure_against(optimum, found, outputs):
+    """Fill in what needs the outputs of the optimal denoiser."""
+    design = found.design
+    clean = check_images(design.X_test, ONE_LINE).map(lambda x: x)
+    found.squared_bias = np.array([squared_bias(row, optimum) for row in outputs])
+    found.optimal_mse = mean_square(optimum - clean).mean(axis=1)
+    if len(design.noise_std) >= 3:
+        found.density_gap = density_gaps(outputs, optimum, clean, design.noise_std)
+
+
+def measure_generated(found, results):
+    """Fill in what generated images tell."""
+    design = found.design
+    generated = [np.stack([one.generated for one in row]) for row in results]
+    test_rows = mean_free_unit_rows(design.X_test)
+    denoiser = as_denoiser(results[0][0].estimator)
+    compared = [
+        compare_generated(*pair, test_rows)
+        for pair in zip(generated, design.train_images(), strict=True)
+    ]
+    found.generated_images = generated
+    found.closest_train_images = [
+        np.stack([rows_as_images(rows, denoiser) for rows in one.closest])
+        for one in compared
+    ]
+    found.generated_similarity = np.array([one.between for one in compared])
+    found.train_similarity = np.array([one.to_train for one in compared])
+    found.test_similarity = np.array([one.to_test for one in compared])
+    found.subset_similarity = [one.baseline for one in compared]
+    found.transition_size = transition_size(
+        design.train_sizes,
+        found.generated_similarity.mean(axis=1),
+        found.train_similarity.mean(axis=(1, 2)),
+    )
 
 
 def mean_over_pairs(function, outputs):
@@ -20,19 +172,16 @@ def mean_over_pairs(function, outputs):
 
 def mean_square(difference):
     """Mean over all axes but the first two, (level, image)."""
-    return np.square(difference, dtype=np.float64).mean(
-        axis=tuple(range(2, difference.ndim))
-    )
+    axes = tuple(range(2, difference.ndim))
+    return np.square(difference, dtype=np.float64).mean(axis=axes)
 
 
 def agreement(outputs):
     """PSNR in dB between outputs of different subsets, (level,)."""
-
-    def one(a, b):
-        with np.errstate(divide="ignore"):
-            return (-10 * np.log10(mean_square(a - b))).mean(axis=1)
-
-    return mean_over_pairs(one, outputs)
+    with np.errstate(divide="ignore"):
+        return mean_over_pairs(
+            lambda a, b: (-10 * np.log10(mean_square(a - b))).mean(axis=1), outputs
+        )
 
 
 def model_variance(outputs):
@@ -67,17 +216,13 @@ def density_gaps(outputs, optimum, clean, levels):
     """
     order = np.argsort(levels)
     best_errors = mean_square(optimum - clean)[order]
-    gaps = [
-        density_gap(
-            mean_square(one - clean)[order],
-            best_errors,
-            levels[order],
-            n_values=clean[0].size,
-        ).gap
-        for row in outputs
-        for one in row
-    ]
-    return np.reshape(gaps, (len(outputs), -1))
+    n_values = clean[0].size
+
+    def gap(one):
+        errors = mean_square(one - clean)[order]
+        return density_gap(errors, best_errors, levels[order], n_values=n_values).gap
+
+    return np.array([[gap(one) for one in row] for row in outputs])
 
 
 def regimes(train_psnr, test_psnr, agreement, variance, noisy_psnr):
@@ -95,14 +240,14 @@ def regimes(train_psnr, test_psnr, agreement, variance, noisy_psnr):
     names : ndarray of str of shape (n_sizes,)
     """
     gap = psnr_gap(train_psnr, test_psnr)
-    # Denoisers that are the same whatever they were fitted on have nothing memorised.
+    # Denoisers that are the same whatever they were fitted on have nothing memorized.
     gap[variance.max(axis=1) == 0] = 0
     train_psnr, test_psnr = (one.mean(axis=(1, 2)) for one in (train_psnr, test_psnr))
     agrees = agreement.mean(axis=1) > test_psnr
     names = np.full(len(gap), "in transition", dtype=object)
     least = noisy_psnr.mean() + LEAST_GAIN
-    names[(gap > LARGEST_GAP) & (train_psnr > least)] = "memorising"
-    names[(gap < SMALLEST_GAP) & agrees & (test_psnr > least)] = "generalising"
+    names[(gap > LARGEST_GAP) & (train_psnr > least)] = "memorizing"
+    names[(gap < SMALLEST_GAP) & agrees & (test_psnr > least)] = "generalizing"
     return names
 
 
@@ -114,21 +259,19 @@ def psnr_gap(train_psnr, test_psnr):
 
 
 def transition_size(train_sizes, between, to_train):
-    """Smallest size from which samples of two subsets stay closer to each other.
+    """Smallest size from which images of two subsets stay closer to each other.
 
     Parameters
     ----------
     train_sizes : ndarray of shape (n_sizes,)
     between, to_train : ndarray of shape (n_sizes,)
-        Mean similarities of samples of two subsets, and to the closest training image.
+        Mean similarities of generated images of two subsets, and with the closest
+        training image.
 
     Returns
     -------
     size : float
         nan if there is none.
     """
-    closer = between > to_train
-    for i in range(len(train_sizes)):
-        if closer[i:].all():
-            return float(train_sizes[i])
-    return float("nan")
+    stays_closer = np.logical_and.accumulate((between > to_train)[::-1])[::-1]
+    return float(train_sizes[stays_closer][0]) if stays_closer.any() else np.nan

@@ -3,7 +3,8 @@
 import numpy as np
 from sklearn.utils import Bunch, gen_batches
 
-from .._images import as_images, check_numbers, to_array, to_tensor
+from .._tensors import to_array
+from ..images import ONE_LINE, check_images
 
 # Training images of the first subset that the baseline is measured on.
 N_BASELINE = 500
@@ -11,10 +12,9 @@ N_BASELINE = 500
 
 def mean_free_unit_rows(X):
     """Images as rows of mean 0 and norm 1, float32; of norm 0 where they are flat."""
-    stack = as_images(check_numbers(X), image_shape=(1, -1)).as_one_stack()
     rows = []
-    for batch in gen_batches(len(stack), 1024):
-        x = to_tensor(stack[batch]).flatten(1).double()
+    for batch in check_images(X, ONE_LINE).tensors():
+        x = batch.flatten(1).double()
         x = x - x.mean(1, keepdim=True)
         norm = x.norm(dim=1, keepdim=True)
         rows.append((x / norm.where(norm > 1e-6, float("inf"))).float().cpu().numpy())
@@ -34,12 +34,12 @@ def closest_row(rows, others):
     return largest, which
 
 
-def compare_samples(samples, train, test_rows):
-    """Compare samples with each other, and with the images they were learned from.
+def compare_generated(generated, train, test_rows):
+    """Compare generated images with each other, and with those they were learned from.
 
     Parameters
     ----------
-    samples : list of ndarray of shape (n_samples, ...)
+    generated : list of ndarray of shape (n_generated, ...)
         Of each subset, from the same noise.
     train : list of (ndarray or Tensor)
         Training images of each subset.
@@ -49,16 +49,16 @@ def compare_samples(samples, train, test_rows):
     Returns
     -------
     comparison : Bunch
-        closest : ndarray of shape (n_subsets, n_samples, ...)
-            Training images of its subset that are closest to each sample, as floats.
-        between : ndarray of shape (n_samples,)
-            Similarity of the samples of the first two subsets.
-        to_train, to_test : ndarray of shape (n_subsets, n_samples)
-            Similarity of each sample with the closest image.
+        closest : ndarray of shape (n_subsets, n_generated, ...)
+            Training images of its subset that are closest to each, as floats.
+        between : ndarray of shape (n_generated,)
+            Similarity of the images of the first two subsets.
+        to_train, to_test : ndarray of shape (n_subsets, n_generated)
+            Similarity of each image with the closest one.
         baseline : ndarray of shape (n_images,)
             Similarity of images of the first subset with the closest of the second.
     """
-    rows = [mean_free_unit_rows(one) for one in samples]
+    rows = [mean_free_unit_rows(one) for one in generated]
     train_rows = [mean_free_unit_rows(one) for one in train]
     pairs = zip(rows, train_rows, strict=True)
     to_train, which = zip(*(closest_row(*pair) for pair in pairs), strict=True)

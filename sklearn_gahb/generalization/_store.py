@@ -1,4 +1,8 @@
-"""Results in a folder, that outlive the process."""
+"""Results in a folder, that outlive the process.
+
+joblib.Memory would not do: it cannot keep what a notebook defines, and it has no
+checksums to find damaged files by.
+"""
 
 import hashlib
 import os

@@ -9,7 +9,7 @@ class DuplicateWarning(UserWarning):
     """Nearly the same image is in several subsets."""
 
 
-def disjoint_subsets(X, pools, size, *, threshold, duplicates):
+def disjoint_subsets(X, pools, size, duplicates, threshold):
     """Take the first images of each pool, and look for near-duplicates.
 
     Parameters
@@ -19,11 +19,11 @@ def disjoint_subsets(X, pools, size, *, threshold, duplicates):
         Indices of images, none in two of them.
     size : int
         Number of images in each subset.
-    threshold : float
-        Cosine of mean-free images above which they are near-duplicates.
     duplicates : {"warn", "remove", "ignore"}
         Whether images with a near-duplicate in an earlier subset are counted, left out
         or not looked for.
+    threshold : float
+        Cosine of mean-free images above which they are near-duplicates.
 
     Returns
     -------
@@ -34,28 +34,33 @@ def disjoint_subsets(X, pools, size, *, threshold, duplicates):
     """
     subsets, n_duplicates = [], []
     for number, pool in enumerate(pools):
-        considered = pool if duplicates == "remove" else pool[:size]
-        is_duplicate = np.zeros(len(considered), dtype=bool)
-        if duplicates != "ignore" and len(considered):
-            earlier = [X[subset] for subset in subsets]
-            is_duplicate = near_duplicates(X[considered], earlier, threshold)
-        left = considered
-        if duplicates == "remove":
-            left = considered[~is_duplicate][:size]
-        if len(left) < size:
+        earlier = [X[subset] for subset in subsets]
+        chosen, n_found = sift(X, pool, earlier, size, duplicates, threshold)
+        if len(chosen) < size:
+            n_removed = n_found if duplicates == "remove" else 0
             raise ValueError(
                 f"train_sizes up to {size} need {len(pools)} disjoint subsets of that "
                 f"many images, {len(pools) * size} together. X has {len(X)}, and "
-                f"subset {number} lacks {size - len(left)}"
-                + (
-                    f" ({is_duplicate.sum()} near-duplicates were left out)."
-                    if duplicates == "remove" and is_duplicate.any()
-                    else "."
-                )
+                f"subset {number} lacks {size - len(chosen)} "
+                f"({n_removed} near-duplicates were left out)."
             )
-        subsets.append(left)
-        n_duplicates.append(int(is_duplicate.sum()))
+        subsets.append(chosen)
+        n_duplicates.append(n_found)
     return np.stack(subsets), np.array(n_duplicates)
+
+
+def sift(X, indices, stacks, n, duplicates, threshold):
+    """The first n indices, and the number of near-duplicates of images in stacks.
+
+    These are left out if `duplicates` is "remove".
+    """
+    removes = duplicates == "remove"
+    considered = indices if removes else indices[:n]
+    is_duplicate = np.zeros(len(considered), dtype=bool)
+    if duplicates != "ignore" and len(considered):
+        is_duplicate = near_duplicates(X[considered], stacks, threshold)
+    chosen = considered[~is_duplicate][:n] if removes else considered
+    return chosen, int(is_duplicate.sum())
 
 
 def near_duplicates(X, stacks, threshold):
@@ -142,22 +147,26 @@ def check_pools(subsets, n_images, groups, n_subsets):
                 f"subsets[{number}] has the index {outside[0]}, and X {n_images} "
                 "images; indices are from 0 on."
             )
-    indices, counts = np.unique(np.concatenate(pools), return_counts=True)
-    if (counts > 1).any():
-        shared = indices[counts > 1]
+    shared = repeated(np.concatenate(pools))
+    if len(shared):
         raise ValueError(
             f"subsets must be disjoint, and {len(shared)} images are in them more than "
             f"once, such as image {shared[0]}."
         )
     if groups is not None:
-        names = np.concatenate([np.unique(groups[pool]) for pool in pools])
-        names, counts = np.unique(names, return_counts=True)
-        if (counts > 1).any():
+        shared = repeated(np.concatenate([np.unique(groups[pool]) for pool in pools]))
+        if len(shared):
             raise ValueError(
-                f"subsets must not share groups, and images of group "
-                f"{names[counts > 1][0]} are in several of them."
+                f"subsets must not share groups, and images of group {shared[0]} are "
+                "in several of them."
             )
     return pools
+
+
+def repeated(values):
+    """Values that occur more than once."""
+    values, counts = np.unique(values, return_counts=True)
+    return values[counts > 1]
 
 
 def left_for_test(order, subsets, groups):
@@ -174,7 +183,7 @@ def left_for_test(order, subsets, groups):
     return order[is_left]
 
 
-def choose_test_images(X, subsets, n_images, *, threshold, duplicates):
+def choose_test_images(X, subsets, n_images, duplicates, threshold):
     """Choose images to test on, and count near-duplicates of training images.
 
     Parameters
@@ -184,7 +193,7 @@ def choose_test_images(X, subsets, n_images, *, threshold, duplicates):
         Training images.
     n_images : int
         How many candidates are taken, at most.
-    threshold, duplicates
+    duplicates, threshold
         As in `disjoint_subsets`.
 
     Returns
@@ -194,15 +203,11 @@ def choose_test_images(X, subsets, n_images, *, threshold, duplicates):
     n_duplicates : int
         Near-duplicates that were left out, or kept.
     """
-    first = np.arange(min(n_images, len(X)))
-    if duplicates == "ignore":
-        return first, 0
-    if duplicates == "warn":
-        return first, int(near_duplicates(X[first], subsets, threshold).sum())
-    is_duplicate = near_duplicates(X, subsets, threshold)
-    if is_duplicate.all():
+    rule = n_images, duplicates, threshold
+    chosen, n_duplicates = sift(X, np.arange(len(X)), subsets, *rule)
+    if not len(chosen):
         raise ValueError(
             f"All {len(X)} images to test on are near-duplicates of training images; "
             "pass others as X_test, or duplicates='warn'."
         )
-    return np.flatnonzero(~is_duplicate)[:n_images], int(is_duplicate.sum())
+    return chosen, n_duplicates

@@ -1,12 +1,14 @@
 """Inside a denoiser: its Jacobian at an image, and the basis in which it shrinks."""
 
+from ._affine import AffineDenoiser
 from ._bases import jacobian_bases
 from ._basis import JacobianBasis
 from ._operator import JacobianOperator, jacobian_operator
 from ._posterior import posterior_directions, posterior_std
-from ._sure import sure
+from ._sure import sure, sure_psnr
 
 __all__ = [
+    "AffineDenoiser",
     "JacobianBasis",
     "JacobianOperator",
     "jacobian_bases",
@@ -14,4 +16,5 @@ __all__ = [
     "posterior_directions",
     "posterior_std",
     "sure",
+    "sure_psnr",
 ]

@@ -2,18 +2,20 @@
 
 from sklearn.utils import check_random_state
 
-from .._images import as_images, check_numbers
+from ..denoisers import as_denoiser
+from ..images import check_clean, check_images
 from ._basis import JacobianBasis
 
 
 def jacobian_bases(
     denoiser,
     X,
-    n_components=None,
+    noise_std=None,
     *,
+    clean=None,
+    n_components=None,
     method="eigh",
     solver="auto",
-    noise_std=None,
     tol=1e-3,
     max_products=None,
     image_shape=None,
@@ -23,20 +25,22 @@ def jacobian_bases(
 
     Parameters
     ----------
-    denoiser : estimator or callable
-        Fitted denoiser, or a callable ``denoise(y, noise_std)``.
+    denoiser : estimator, module or callable
+        Anything that :func:`~sklearn_gahb.as_denoiser` takes.
     X : array-like or list of array-like
         Noisy images: (n_images, height, width), (n_images, height, width, channels),
         (n_images, n_pixels) with `image_shape`, or a list of photographs.
+    noise_std : float, default=None
+        Standard deviation of the noise that is passed to the denoiser. None means its
+        own `noise_std`.
+    clean : array-like or list of array-like, default=None
+        Clean images of the shape of `X`, for oracles. Other denoisers ignore them.
     n_components : int, default=None
         Number of vectors of each basis; None takes all.
     method : {"eigh", "svd"}, default="eigh"
         What is decomposed, see :class:`JacobianBasis`.
     solver : {"auto", "dense", "lanczos"}, default="auto"
         How, see :class:`JacobianBasis`.
-    noise_std : float, default=None
-        Standard deviation of the noise that the denoiser is told. None means its own
-        `noise_std`.
     tol : float, default=1e-3
         Residual at which "lanczos" stops, relative to the largest eigenvalue.
     max_products : int, default=None
@@ -57,11 +61,15 @@ def jacobian_bases(
     >>> from sklearn_gahb.datasets import make_disk_images
     >>> from sklearn_gahb.jacobian import jacobian_bases
     >>> X = make_disk_images(3, 32, random_state=0)
-    >>> denoiser = WaveletThresholdDenoiser(noise_std=0.1).fit(X)
-    >>> [len(basis.eigenvalues_) for basis in jacobian_bases(denoiser, X, 5)]
+    >>> denoiser = WaveletThresholdDenoiser().fit(X)
+    >>> bases = jacobian_bases(denoiser, X, 0.1, n_components=5)
+    >>> [len(basis.eigenvalues_) for basis in bases]
     [5, 5, 5]
     """
-    images = as_images(check_numbers(X), image_shape)
+    denoiser = as_denoiser(denoiser)
+    image_shape = denoiser.image_shape if image_shape is None else image_shape
+    images = check_images(X, image_shape)
+    clean = check_clean(clean, images, image_shape)
     rng = check_random_state(random_state)
     return [
         JacobianBasis(
@@ -74,6 +82,6 @@ def jacobian_bases(
             max_products=max_products,
             image_shape=image_shape,
             random_state=rng.randint(2**31 - 1),
-        ).fit(images.data[i][None])
+        ).fit(images.data[i][None], None if clean is None else clean.data[i][None])
         for i in range(len(images))
     ]

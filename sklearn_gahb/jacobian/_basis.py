@@ -1,42 +1,29 @@
 """The basis in which a denoiser shrinks an image."""
 
-from numbers import Integral, Real
-
-import numpy as np
 import torch
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    _fit_context,
-)
-from sklearn.exceptions import ConvergenceWarning, NotFittedError
-from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from .._doc_link import DOC_LINK_MODULE, DOC_LINK_TEMPLATE
-from .._images import (
-    as_images,
-    check_features,
-    check_numbers,
-    check_same_shapes,
-    is_images,
-    is_tensor,
-    to_tensor,
+from .._fitting import forget_fit, unchanged_on_failure
+from .._sklearn_compat import (
+    COUNT,
+    NOT_NEGATIVE,
+    POSITIVE,
+    SHAPE,
+    BaseEstimator,
+    StrOptions,
+    fit_context,
 )
-from .._warnings import warn
-from ..denoisers._as_denoise import unwrap
-from ..denoisers._base import check_target, noisy_and_clean, unchanged_on_failure
-from ..metrics import psnr
-from ._decompose import (
-    choose_solver,
-    decompose_closed,
-    decompose_dense,
-    decompose_lanczos,
-    norm_ratio,
-)
-from ._operator import JacobianOperator, images_to_rows, linearize, rows_to_images
+from .._tensors import images_to_rows, is_tensor, to_tensor
+from ..denoisers import as_denoiser
+from ..denoisers.checks import check_size
+from ..images import check_clean, check_images, is_images, warn_of_noise_std
+from ._affine import AffineDenoiser
+from ._decompose import decompose
+from ._operator import norm_ratio, operator_at
 
 
 class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -57,16 +44,15 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
 
     Parameters
     ----------
-    denoiser : estimator or callable
-        A fitted denoiser, used as it is; or a callable ``denoise(y, noise_std)``, see
-        :func:`~sklearn_gahb.jacobian.jacobian_operator`. Cloning, as in searches and
-        pipelines with `memory`, unfits estimators: wrap it in a
+    denoiser : estimator, module or callable
+        Anything that :func:`~sklearn_gahb.as_denoiser` takes, used as it is. Cloning,
+        as in searches and pipelines with `memory`, unfits estimators: wrap it in a
         :class:`~sklearn.frozen.FrozenEstimator` there.
     n_components : int, default=None
         Number of vectors: those of the largest eigenvalues. None takes all, for which
         the matrix with the square of the number of values of the image is built.
     method : {"eigh", "svd"}, default="eigh"
-        "eigh" diagonalises the symmetric part :math:`(J + J^T) / 2`. "svd" decomposes
+        "eigh" diagonalizes the symmetric part :math:`(J + J^T) / 2`. "svd" decomposes
         :math:`J = U S V^T`: what comes in along a row of V goes out along one of U.
     solver : {"auto", "dense", "lanczos"}, default="auto"
         "dense" builds the matrix and decomposes it; "lanczos" is a block Lanczos
@@ -87,8 +73,7 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     image_shape : tuple of int, default=None
         (height, width) or (height, width, channels) of the rows of 2-D arrays.
     random_state : int, RandomState instance or None, default=None
-        Seeds the first vectors of "lanczos", the probes of estimates, and the noise
-        that ``score(X)`` adds.
+        Seeds the first vectors of "lanczos" and the probes of estimates.
 
     Attributes
     ----------
@@ -107,7 +92,7 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         estimated by 8 random probes for "lanczos".
     homogeneity_error_ : float
         :math:`\|J y - \hat x(y)\| / \|\hat x(y)\|`.
-    effective_rank_ : float
+    degrees_of_freedom_ : float
         Trace of J, which is how many coefficients are kept, in sum. Estimated by the
         same probes for "lanczos" [2]_.
     offset_ : ndarray of shape (n_features,)
@@ -164,21 +149,18 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     (1024, 1024)
     >>> float(basis.eigenvalues_[0])
     1.0
-    >>> f"{basis.effective_rank_:.0f} coefficients are kept"
+    >>> f"{basis.degrees_of_freedom_:.0f} coefficients are kept"
     '66 coefficients are kept'
     """
 
-    _doc_link_module = DOC_LINK_MODULE
-    _doc_link_template = DOC_LINK_TEMPLATE
     _parameter_constraints: dict = {
-        "denoiser": "no_validation",
-        "n_components": [Interval(Integral, 1, None, closed="left"), None],
+        "n_components": [COUNT, None],
         "method": [StrOptions({"eigh", "svd"})],
         "solver": [StrOptions({"auto", "dense", "lanczos"})],
-        "noise_std": [Interval(Real, 0, None, closed="left"), None],
-        "tol": [Interval(Real, 0, None, closed="neither")],
-        "max_products": [Interval(Integral, 1, None, closed="left"), None],
-        "image_shape": [tuple, list, None],
+        "noise_std": [NOT_NEGATIVE, None],
+        "tol": [POSITIVE],
+        "max_products": [COUNT, None],
+        "image_shape": SHAPE,
         "random_state": ["random_state"],
     }
 
@@ -205,7 +187,7 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         self.image_shape = image_shape
         self.random_state = random_state
 
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context()
     def fit(self, X, y=None):
         """Find the basis of a noisy image.
 
@@ -217,8 +199,8 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             ONE noisy image: of shape (1, height, width), (1, height, width, channels),
             or (1, n_pixels) with `image_shape`.
         y : array-like, default=None
-            The clean image, in the layout of `X`, for oracles, which are told it.
-            Other denoisers ignore it, and labels (1-D) are ignored.
+            The clean image, in the layout of `X`, for oracles. Other denoisers ignore
+            it, and labels (1-D) are ignored.
 
         Returns
         -------
@@ -234,42 +216,34 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             If the denoiser is not fitted.
         """
         with unchanged_on_failure(self):
-            self._fit(X, y if is_images(y) else None)
-        return self
-
-    def _fit(self, X, clean):
-        images = self._check_images(X, reset=True)
-        if len(images) != 1:
-            raise ValueError(
-                f"X holds {len(images)} images, and every image has a basis of its "
-                "own: pass one, such as X[:1], or call "
-                "sklearn_gahb.jacobian.jacobian_bases for all of them."
-            )
-        image = to_tensor(images.stacks[0])
-        n_components = self._check_n_components(image.numel())
-        if clean is not None:
-            clean = as_images(check_numbers(clean, "y"), self.image_shape, "y")
-            check_same_shapes(images, clean)
-            clean = to_tensor(clean.stacks[0])
-        operator = JacobianOperator(self._linearize(image, clean))
-        generator = torch.Generator().manual_seed(
-            check_random_state(self.random_state).randint(2**31 - 1)
-        )
-        solver = choose_solver(self.solver, operator, n_components)
-        if solver == "closed":
-            decomposition = decompose_closed(operator, n_components, self.method)
-        elif solver == "dense":
-            decomposition = decompose_dense(operator, n_components, self.method)
-        else:
-            decomposition = decompose_lanczos(
+            forget_fit(self)
+            denoiser, shape = self._denoiser(), self.image_shape
+            shape = denoiser.image_shape if shape is None else shape
+            images = check_images(X, shape, estimator=self, reset=True)
+            if len(images) != 1:
+                raise ValueError(
+                    f"X holds {len(images)} images, and every image has a basis of its "
+                    "own: pass one, such as X[:1], or call "
+                    "sklearn_gahb.jacobian.jacobian_bases for all of them."
+                )
+            warn_of_noise_std(self.noise_std, images)
+            clean = check_clean(y if is_images(y) else None, images, shape)
+            if clean is not None:
+                clean = to_tensor(clean.stacks[0])
+            image = to_tensor(images.stacks[0])
+            n_components = check_n_components(self.n_components, image.numel())
+            operator = operator_at(denoiser, image, self.noise_std, clean)
+            decomposition = decompose(
                 operator,
                 n_components,
-                self.method,
+                method=self.method,
+                solver=self.solver,
                 tol=self.tol,
-                max_products=self.max_products or max(500, 20 * n_components),
-                generator=generator,
+                max_products=self.max_products,
+                rng=check_random_state(self.random_state),
             )
-        self._store(decomposition, solver, operator, image, images.data[0])
+            self._store(decomposition, operator, image, images.data[0].shape)
+        return self
 
     def transform(self, X):
         r"""Compute the coefficients of images in the basis.
@@ -285,13 +259,11 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             :math:`\langle x, e_k \rangle`.
         """
         check_is_fitted(self)
-        images = self._check_images(X, reset=False)
-        coefficients = []
-        for number, batch in images.batches():
-            rows = images_to_rows(to_tensor(images.stacks[number][batch]))
-            components = torch.as_tensor(self.components_).to(rows)
-            coefficients.append(rows @ components.T)
-        coefficients = torch.cat(coefficients)
+        images = check_images(X, self.image_shape_, estimator=self, reset=False)
+        for x in images.tensors():
+            check_size(self, x, self.image_shape_)
+        rows = torch.cat([images_to_rows(x) for x in images.tensors()])
+        coefficients = rows @ torch.as_tensor(self.components_).to(rows).T
         return coefficients if is_tensor(X) else coefficients.numpy()
 
     def inverse_transform(self, X):
@@ -308,7 +280,7 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             :math:`\sum_k c_k e_k`, in the layout of the image of `fit`.
         """
         check_is_fitted(self)
-        coefficients = check_numbers(X if is_tensor(X) else np.asarray(X))
+        coefficients = X if is_tensor(X) else check_array(X)
         if coefficients.ndim != 2 or coefficients.shape[1] != len(self.components_):
             raise ValueError(
                 f"X has shape {tuple(coefficients.shape)}; coefficients of shape "
@@ -316,146 +288,63 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             )
         components = self.components_
         if is_tensor(coefficients):
-            components = torch.as_tensor(components).to(coefficients)
-        images = coefficients @ components
-        return images.reshape(len(coefficients), *self.noisy_.shape)
+            components = coefficients.new_tensor(components)
+        return (coefficients @ components).reshape(-1, *self.noisy_.shape)
 
-    def shrink(self, X):
-        r"""Denoise images by shrinkage in the basis.
+    def affine_denoiser(self):
+        r"""Make the denoiser that shrinks in this basis, whatever the image.
 
-        Parameters
-        ----------
-        X : array-like
-            Noisy images of the size of that of `fit`.
-
-        Returns
-        -------
-        X_denoised : ndarray or Tensor
-            :math:`\sum_k \lambda_k \langle y, e_k \rangle e_k + b` in the layout of
-            `X`, with left singular vectors outside for "svd". With the components of
-            one image fixed this is an affine map; the denoiser adapts them.
-        """
-        check_is_fitted(self)
-        images = self._check_images(X, reset=False)
-        return images.map(self._shrink_batch)
-
-    def score(self, X, y=None):
-        """Mean PSNR in dB of `shrink`.
-
-        Parameters
-        ----------
-        X : array-like
-            Clean images in [0, 1], to which noise of standard deviation `noise_std` is
-            added; noisy ones if `y` holds the clean ones.
-        y : array-like, default=None
-            Clean images of the shape of `X`. Labels (1-D) are ignored.
+        Its method `transform` returns
+        :math:`\sum_k \lambda_k \langle y, e_k \rangle e_k + b`, with left singular
+        vectors outside for "svd", and `score` is the PSNR of that. With the components
+        of one image fixed this is an affine map; the denoiser adapts them.
 
         Returns
         -------
-        score : float
-            PSNR of each image for a data range of 1, averaged over images.
-
-        Raises
-        ------
-        ValueError
-            If there is one array and no `noise_std`, or if an image in `X` equals that
-            in `y`.
+        denoiser : AffineDenoiser
+            Fitted.
         """
         check_is_fitted(self)
-        self._validate_params()
-        images = self._check_images(X, reset=False)
-        target = check_target(self, y, images) if is_images(y) else None
         noise_std = self.noise_std
-        if noise_std is None:
-            noise_std = getattr(unwrap(self.denoiser), "noise_std", None)
-        noisy, clean = noisy_and_clean(self, images, target, noise_std)
-        return psnr(
-            clean.data, noisy.map(self._shrink_batch), image_shape=self.image_shape
+        return AffineDenoiser(
+            FrozenEstimator(self),
+            noise_std=self._denoiser().noise_std if noise_std is None else noise_std,
+            image_shape=self.image_shape_ if self.noisy_.ndim == 1 else None,
+            random_state=self.random_state,
         )
 
-    def _linearize(self, image, clean):
+    def _denoiser(self):
         try:
-            return linearize(self.denoiser, image, self.noise_std, clean)
+            return as_denoiser(self.denoiser)
         except NotFittedError as error:
-            name = type(unwrap(self.denoiser)).__name__
+            name = type(self.denoiser).__name__
             raise NotFittedError(
                 f"JacobianBasis uses its denoiser as it is, and this {name} is not "
-                "fitted. Fit it first; where the basis is cloned (searches, pipelines "
-                "with memory), which unfits estimators, pass "
-                f"sklearn.frozen.FrozenEstimator(fitted {name})."
+                "fitted. Fit it first; where the basis is cloned, which unfits "
+                f"estimators, pass sklearn.frozen.FrozenEstimator(fitted {name})."
             ) from error
 
-    def _check_n_components(self, n_features):
-        if self.n_components is None:
-            return n_features
-        if self.n_components > n_features:
-            raise ValueError(
-                f"n_components={self.n_components} must be at most the number of "
-                f"values of an image, {n_features}."
-            )
-        return self.n_components
-
-    def _store(self, decomposition, solver, operator, image, noisy):
-        y = image.to(operator.linearization.x_hat)
-        x_hat = images_to_rows(operator.linearization.x_hat)
-        Jy = operator.multiply_rows(images_to_rows(y))
-        signs = _signs(decomposition.vectors)
+    def _store(self, decomposition, operator, image, shape):
+        x_hat = operator.linearization.x_hat
+        y, x_hat = images_to_rows(image.to(x_hat)), images_to_rows(x_hat)
+        Jy = operator.multiply_rows(y)
+        signs = signs_of_largest(decomposition.vectors)
         self.components_ = (signs * decomposition.vectors).cpu().numpy()
         self.eigenvalues_ = decomposition.values.cpu().numpy()
-        vars(self).pop("left_components_", None)
         if decomposition.left_vectors is not None:
             self.left_components_ = (signs * decomposition.left_vectors).cpu().numpy()
-        self.offset_ = (x_hat - Jy)[0].cpu().numpy()
-        self.effective_rank_ = decomposition.trace
-        self.asymmetry_ = decomposition.asymmetry
-        self.homogeneity_error_ = norm_ratio(Jy - x_hat, x_hat)
-        self.noisy_ = images_to_rows(y).cpu().numpy().reshape(noisy.shape)
-        self.denoised_ = x_hat.cpu().numpy().reshape(noisy.shape)
-        self.solver_ = solver
-        vars(self).pop("residuals_", None)
-        vars(self).pop("n_products_", None)
-        if solver == "lanczos":
+        if decomposition.residuals is not None:
             self.residuals_ = decomposition.residuals.cpu().numpy()
             self.n_products_ = decomposition.n_products
+        self.offset_ = (x_hat - Jy)[0].cpu().numpy()
+        self.degrees_of_freedom_ = decomposition.trace
+        self.asymmetry_ = decomposition.asymmetry
+        self.homogeneity_error_ = norm_ratio(Jy - x_hat, x_hat)
+        self.noisy_ = y.cpu().numpy().reshape(shape)
+        self.denoised_ = x_hat.cpu().numpy().reshape(shape)
+        self.solver_ = decomposition.solver
         self.image_shape_ = operator.image_shape
         self._n_features_out = len(self.components_)
-        if not decomposition.converged:
-            limit = decomposition.residual_limit
-            warn(
-                f"{(self.residuals_ > limit).sum()} of {len(self.residuals_)} "
-                f"components have not converged after {self.n_products_} products: "
-                f"the largest residual is {self.residuals_.max():.1e}, and tol="
-                f"{self.tol} allows {limit:.1e}. Increase max_products or tol, or take "
-                "fewer components.",
-                ConvergenceWarning,
-            )
-
-    def _check_images(self, X, *, reset):
-        numbers = check_numbers(X, estimator=self)
-        if not reset:
-            check_features(self, X, numbers, reset=False)
-        images = as_images(numbers, self.image_shape)
-        if reset:
-            check_features(self, X, numbers, reset=True)
-            return images
-        sizes = images.sizes
-        height, width, channels = self.image_shape_
-        if sizes != {(height, width)} or images.n_channels != channels:
-            raise ValueError(
-                f"X has images of size {sorted(sizes)[0]} with {images.n_channels} "
-                "channels, but the basis is that of an image of size "
-                f"{(height, width)} with {channels} channels."
-            )
-        return images
-
-    def _shrink_batch(self, y):
-        rows = images_to_rows(y)
-        inner = torch.as_tensor(self.components_).to(rows)
-        outer = torch.as_tensor(getattr(self, "left_components_", inner)).to(rows)
-        factors = torch.as_tensor(self.eigenvalues_).to(rows)
-        shrunk = (factors * (rows @ inner.T)) @ outer
-        offset = torch.as_tensor(self.offset_).to(rows)
-        return rows_to_images(shrunk + offset, self.image_shape_)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -464,7 +353,18 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         return tags
 
 
-def _signs(vectors):
+def check_n_components(n_components, n_features):
+    """Number of components, None being all; or a ValueError."""
+    n_components = n_features if n_components is None else n_components
+    if n_components > n_features:
+        raise ValueError(
+            f"n_components={n_components} must be at most the number of values of an "
+            f"image, {n_features}."
+        )
+    return n_components
+
+
+def signs_of_largest(vectors):
     """Signs (k, 1) that make the largest entry of each row positive."""
     largest = vectors.abs().argmax(dim=1, keepdim=True)
     return torch.where(vectors.gather(1, largest) < 0, -1.0, 1.0).to(vectors)

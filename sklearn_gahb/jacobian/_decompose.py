@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 
 import torch
+from sklearn.exceptions import ConvergenceWarning
 
+from .._tensors import images_to_rows
+from .._warnings import warn
 from ._lanczos import block_lanczos
-from ._operator import images_to_rows
+from ._operator import norm_ratio
 
 BLOCK_SIZE = 4
-N_OVERSAMPLES = 8
 N_PROBES = 8
 
 
@@ -28,10 +30,10 @@ class Decomposition:
         Trace of J.
     asymmetry : float
         Frobenius norm of J - J^T over that of J.
+    solver : {"closed", "dense", "lanczos"}
     residuals : Tensor of shape (k,) or None
         Of an iteration.
     n_products : int or None
-    converged : bool
     """
 
     values: torch.Tensor
@@ -39,21 +41,30 @@ class Decomposition:
     left_vectors: torch.Tensor | None
     trace: float
     asymmetry: float
+    solver: str
     residuals: torch.Tensor | None = None
-    residual_limit: float | None = None
     n_products: int | None = None
-    converged: bool = True
 
 
-def choose_solver(solver, operator, k):
-    """Resolve "auto": the closed form, or what needs fewer products."""
-    if solver != "auto":
-        return solver
-    if operator.linearization.eigenbasis is not None:
-        return "closed"
-    # Of networks on photographs the iteration needs 5 to 6 products a vector, with J
-    # and with J^T each.
-    return "dense" if 11 * k >= operator.shape[0] else "lanczos"
+def decompose(operator, k, *, method, solver, tol, max_products, rng):
+    """Largest eigenvalues or singular values of a Jacobian, with their vectors.
+
+    Parameters are those of :class:`JacobianBasis`; `k` is the number of components.
+    """
+    # One number is drawn whatever the solver, so that the same noise follows.
+    seed = rng.randint(2**31 - 1)
+    if solver == "auto":
+        # Of networks on photographs the iteration needs 5 to 6 products a vector, with
+        # J and with J^T each.
+        is_small = 11 * k >= operator.shape[0]
+        is_closed = operator.linearization.eigenbasis is not None
+        solver = "closed" if is_closed else "dense" if is_small else "lanczos"
+    if solver == "closed":
+        return decompose_closed(operator, k, method)
+    if solver == "dense":
+        return decompose_dense(operator, k, method)
+    max_products = max_products or max(500, 20 * k)
+    return decompose_lanczos(operator, k, method, tol, max_products, seed)
 
 
 def decompose_closed(operator, k, method):
@@ -61,7 +72,7 @@ def decompose_closed(operator, k, method):
     values, images = operator.linearization.eigenbasis(k)
     vectors = images_to_rows(images)
     left = vectors if method == "svd" else None
-    return Decomposition(values[:k], vectors, left, float(values.sum()), 0.0)
+    return Decomposition(values[:k], vectors, left, float(values.sum()), 0.0, "closed")
 
 
 def decompose_dense(operator, k, method):
@@ -71,77 +82,51 @@ def decompose_dense(operator, k, method):
     asymmetry = norm_ratio(J - J.T, J)
     if method == "svd":
         U, values, Vt = torch.linalg.svd(J)
-        return Decomposition(values[:k], Vt[:k], U.T[:k], trace, asymmetry)
+        return Decomposition(values[:k], Vt[:k], U.T[:k], trace, asymmetry, "dense")
     values, vectors = torch.linalg.eigh((J + J.T) / 2)
     values, vectors = values.flip(0)[:k], vectors.T.flip(0)[:k]
-    return Decomposition(values, vectors, None, trace, asymmetry)
+    return Decomposition(values, vectors, None, trace, asymmetry, "dense")
 
 
-def decompose_lanczos(operator, k, method, *, tol, max_products, generator):
+def decompose_lanczos(operator, k, method, tol, max_products, seed):
     """Find the top of a decomposition by products with J and J^T."""
-
-    def multiply(rows):
-        return operator.multiply_rows(rows)
+    generator = torch.Generator().manual_seed(seed)
 
     def multiply_transposed(rows):
         return operator.multiply_rows(rows, transposed=True)
 
     def symmetric_part(rows):
-        return (multiply(rows) + multiply_transposed(rows)) / 2
+        return (operator.multiply_rows(rows) + multiply_transposed(rows)) / 2
 
     def gram(rows):
-        return multiply_transposed(multiply(rows))
+        return multiply_transposed(operator.multiply_rows(rows))
 
-    x_hat = operator.linearization.x_hat
     dimension = operator.shape[0]
     # Drawn in float64 and on the CPU: the same for all precisions and devices.
     start = torch.randn(
         min(BLOCK_SIZE, dimension), dimension, generator=generator, dtype=torch.float64
-    ).to(x_hat)
+    ).to(operator.linearization.x_hat)
+    multiply = gram if method == "svd" else symmetric_part
     pairs = block_lanczos(
-        gram if method == "svd" else symmetric_part,
-        start,
-        k,
-        tol=tol,
-        n_oversamples=N_OVERSAMPLES,
-        max_products=max_products,
-        generator=generator,
+        multiply, start, k, tol=tol, max_products=max_products, generator=generator
     )
+    limit, residuals = pairs.residual_limit, pairs.residuals
+    if not pairs.converged:
+        warn(
+            f"{(residuals > limit).sum()} of {k} components have not converged after "
+            f"{pairs.n_products} products: the largest residual is "
+            f"{residuals.max():.1e}, and tol={tol} allows {limit:.1e}. Increase "
+            "max_products or tol, or take fewer components.",
+            ConvergenceWarning,
+        )
     values, left = pairs.values, None
     if method == "svd":
         values = values.clamp(min=0).sqrt()
         # J V = U S: orthonormal also where singular values vanish.
-        Q, R = torch.linalg.qr(multiply(pairs.vectors).T)
+        Q, R = torch.linalg.qr(operator.multiply_rows(pairs.vectors).T)
         left = (Q * torch.where(R.diagonal() < 0, -1, 1)).T.contiguous()
-    probes = torch.randint(0, 2, (N_PROBES, dimension), generator=generator)
-    trace, asymmetry = estimate_trace_and_asymmetry(
-        multiply, multiply_transposed, 2 * probes.to(x_hat) - 1
-    )
-    return Decomposition(
-        values,
-        pairs.vectors,
-        left,
-        trace,
-        asymmetry,
-        pairs.residuals,
-        pairs.residual_limit,
-        pairs.n_products,
-        pairs.converged,
-    )
-
-
-def estimate_trace_and_asymmetry(multiply, multiply_transposed, probes):
-    """Hutchinson's estimates of tr J and of |J - J^T| / |J|.
-
-    For probes z with independent signs E z^T J z = tr J and E |J z|^2 = |J|^2.
-    """
-    forward, backward = multiply(probes), multiply_transposed(probes)
-    trace = float((probes * forward).sum(1).mean())
-    both = torch.cat([forward, backward]) / 2**0.5
-    return trace, norm_ratio(forward - backward, both)
-
-
-def norm_ratio(difference, reference):
-    """Norm of a tensor relative to that of another one; 0 if both vanish."""
-    size = float(difference.norm())
-    return size / float(reference.norm()) if size > 0 else 0.0
+    basis = values, pairs.vectors, left
+    trace = operator.trace(N_PROBES, random_state=seed)
+    asymmetry = operator.asymmetry(N_PROBES, random_state=seed)
+    found = *basis, trace, asymmetry, "lanczos", residuals, pairs.n_products
+    return Decomposition(*found)

@@ -35,12 +35,12 @@ class Eigenpairs:
 
 
 def block_lanczos(
-    multiply, start, k, *, tol, n_oversamples, max_products, generator, check_every=8
+    multiply, start, k, *, tol, max_products, generator, n_oversamples=8, check_every=8
 ):
     """Compute the k largest eigenvalues of a symmetric operator and their vectors.
 
     Rayleigh-Ritz on the block Krylov space of `start`, with full
-    reorthogonalisation. Small residuals of k pairs do not tell that there are no others
+    reorthogonalization. Small residuals of k pairs do not tell that there are no others
     between them: so the search goes on until these residuals are below `tol` and those
     of the next `n_oversamples` below ``10 * tol``, relative to the largest Ritz value
     in size; and then with random vectors added to the block for `N_CONFIRMING` steps,
@@ -55,10 +55,11 @@ def block_lanczos(
     k : int
         At most d.
     tol : float
-    n_oversamples : int
     max_products : int
     generator : torch.Generator
         On the CPU.
+    n_oversamples : int, default=8
+        Eigenvalues beyond the k that are computed, less accurately.
     check_every : int, default=8
         Products between two looks at the residuals.
 
@@ -74,22 +75,20 @@ def block_lanczos(
     dimension = start.shape[1]
     n_wanted = min(k + n_oversamples, dimension)
     max_products = min(max(max_products, n_wanted), dimension)
-    basis = start[:0]
+    basis = products = start[:0]
     norm = start.norm(dim=1).max()
     block = orthonormal_rows(start[:max_products], basis, norm, generator)
     norm = torch.zeros_like(norm)
-    projection = torch.zeros(0, 0, dtype=torch.float64)
     next_check, candidate = n_wanted, None
     while True:
         product = multiply(block)
         norm = torch.maximum(norm, product.norm(dim=1).max())
-        basis = torch.cat([basis, block])
+        basis, products = torch.cat([basis, block]), torch.cat([products, product])
         n = len(basis)
-        projection = _bordered(projection, (basis @ product.T).double().cpu())
-        remainder = _project_out(product, basis)
-        rows = remainder
+        rows = remainder = _project_out(product, basis)
         if n >= min(next_check, max_products):
-            values, coordinates = torch.linalg.eigh(projection)
+            projection = (basis @ products.T).double().cpu()
+            values, coordinates = torch.linalg.eigh((projection + projection.T) / 2)
             values, coordinates = values.flip(0), coordinates.flip(1)
             gram = (remainder @ remainder.T).double().cpu()
             last = coordinates[-len(remainder) :, :n_wanted]
@@ -144,15 +143,3 @@ def _project_out(rows, basis):
     for _ in range(2):
         rows = rows - (rows @ basis.T) @ basis
     return rows
-
-
-def _bordered(matrix, columns):
-    """Symmetric matrix of shape (n, n) with its last columns (n, b) added."""
-    n, b = columns.shape
-    bordered = columns.new_zeros(n, n)
-    bordered[: n - b, : n - b] = matrix
-    bordered[:, n - b :] = columns
-    bordered[n - b :] = columns.T
-    corner = bordered[n - b :, n - b :]
-    bordered[n - b :, n - b :] = (corner + corner.T) / 2
-    return bordered

@@ -1,25 +1,20 @@
 """The Jacobian of a denoiser at an image, as a linear operator."""
 
-import math
-
 import numpy as np
 import torch
 from scipy.sparse.linalg import LinearOperator
-from sklearn.utils import gen_batches
+from sklearn.utils import check_random_state, gen_batches
 
-from .._images import (
-    as_images,
-    check_n_channels,
-    check_numbers,
-    is_tensor,
-    to_tensor,
-)
-from .._units import warn_of_level
-from ..denoisers._as_denoise import find_denoiser, unwrap
-from ..denoisers._linearize import linearize_by_autograd
+from .._sklearn_compat import NOT_NEGATIVE, validate_params
+from .._tensors import images_to_rows, rows_to_images, to_tensor
+from ..denoisers import as_denoiser
+from ..denoisers.checks import check_n_channels
+from ..images import check_one_image, check_pair, warn_of_noise_std
 
 # What a network keeps of one batch of products: on CPUs larger ones are not faster.
 PIXELS_AT_ONCE = {"cpu": 2**15, "cuda": 2**18}
+# Unit vectors that are multiplied at a time, for a diagonal.
+UNITS_AT_ONCE = 256
 
 
 class JacobianOperator(LinearOperator):
@@ -27,7 +22,8 @@ class JacobianOperator(LinearOperator):
 
     Images are vectors in the order of :meth:`numpy.ndarray.ravel` on an image of shape
     (height, width) or (height, width, channels). Products take and return NumPy arrays,
-    and are computed on the device of the denoiser.
+    and are computed on the device of the denoiser. The other methods return tensors on
+    that device.
 
     Parameters
     ----------
@@ -62,12 +58,6 @@ class JacobianOperator(LinearOperator):
         dtype = np.float64 if x_hat.dtype == torch.float64 else np.float32
         super().__init__(dtype, (x_hat.numel(),) * 2)
 
-    def _matvec(self, v):
-        return self._matmat(v.reshape(-1, 1))[:, 0]
-
-    def _rmatvec(self, u):
-        return self._rmatmat(u.reshape(-1, 1))[:, 0]
-
     def _matmat(self, V):
         return self.multiply_rows(self._to_rows(V)).cpu().numpy().T
 
@@ -96,11 +86,10 @@ class JacobianOperator(LinearOperator):
         products : Tensor of shape (k, d)
             J v of each row v, or its product with the transpose of J.
         """
-        multiply = (
-            self.linearization.multiply_transposed
-            if transposed
-            else self.linearization.multiply
-        )
+        linearization = self.linearization
+        multiply = linearization.multiply
+        if transposed:
+            multiply = linearization.multiply_transposed
         products = torch.empty_like(rows)
         for batch in gen_batches(len(rows), self._n_at_once()) if len(rows) else ():
             images = rows_to_images(rows[batch], self.image_shape)
@@ -123,23 +112,112 @@ class JacobianOperator(LinearOperator):
             J[batch] = self.multiply_rows(J[batch], transposed=True)
         return J
 
+    def diagonal(self, n_probes=None, *, random_state=None):
+        """Compute the diagonal, or estimate it by random probes.
+
+        Parameters
+        ----------
+        n_probes : int, default=None
+            Number of vectors z of random signs, for the mean of :math:`z_i (J z)_i`
+            (Hutchinson's estimate). Its error is about the norm of the rest of the row
+            divided by ``sqrt(n_probes)``. None computes the diagonal exactly, which
+            takes as many products as the image has values.
+        random_state : int, RandomState instance or None, default=None
+            Seeds the probes.
+
+        Returns
+        -------
+        diagonal : Tensor of shape (d,)
+            On the device of the denoiser.
+        """
+        if n_probes is not None:
+            probes = self.random_signs(n_probes, random_state=random_state)
+            return (probes * self.multiply_rows(probes)).mean(0)
+        dimension = self.shape[0]
+        diagonal = self.linearization.x_hat.new_empty(dimension)
+        for batch in gen_batches(dimension, UNITS_AT_ONCE):
+            units = diagonal.new_zeros(len(diagonal[batch]), dimension)
+            units[:, batch].fill_diagonal_(1)
+            products = self.multiply_rows(units, transposed=True)
+            diagonal[batch] = products[:, batch].diagonal()
+        return diagonal
+
+    def trace(self, n_probes=None, *, random_state=None):
+        """Compute the trace, or estimate it by random probes.
+
+        Parameters
+        ----------
+        n_probes : int, default=None
+            As for `diagonal`, of which this is the sum. None computes the trace
+            exactly, without products if the eigenvalues have a closed form.
+        random_state : int, RandomState instance or None, default=None
+            Seeds the probes.
+
+        Returns
+        -------
+        trace : float
+            The trace.
+        """
+        if n_probes is None and self.linearization.eigenbasis is not None:
+            return float(self.linearization.eigenbasis(0)[0].double().sum())
+        diagonal = self.diagonal(n_probes, random_state=random_state)
+        return float(diagonal.double().sum())
+
+    def asymmetry(self, n_probes, *, random_state=None):
+        r"""Estimate the asymmetry by random probes.
+
+        Parameters
+        ----------
+        n_probes : int
+            Number of vectors of random signs.
+        random_state : int, RandomState instance or None, default=None
+            Seeds the probes.
+
+        Returns
+        -------
+        asymmetry : float
+            :math:`\|J - J^T\| / \|J\|` in the Frobenius norm, by
+            :math:`E \|J z\|^2 = \|J\|^2`.
+        """
+        probes = self.random_signs(n_probes, random_state=random_state)
+        forward = self.multiply_rows(probes)
+        backward = self.multiply_rows(probes, transposed=True)
+        return norm_ratio(forward - backward, torch.cat([forward, backward]) / 2**0.5)
+
+    def random_signs(self, n, *, random_state=None):
+        """Draw vectors of random signs, the same on all devices.
+
+        Parameters
+        ----------
+        n : int
+            Number of vectors.
+        random_state : int, RandomState instance or None, default=None
+            Seeds them.
+
+        Returns
+        -------
+        signs : Tensor of shape (n, d)
+            1 and -1 with equal odds.
+        """
+        seed = check_random_state(random_state).randint(2**31 - 1)
+        generator = torch.Generator().manual_seed(seed)
+        bits = torch.randint(0, 2, (n, self.shape[0]), generator=generator)
+        return 2 * bits.to(self.linearization.x_hat) - 1
+
     def _n_at_once(self):
         height, width, _ = self.image_shape
         pixels = PIXELS_AT_ONCE.get(self.linearization.x_hat.device.type, 2**18)
         return max(1, pixels // (height * width))
 
 
-def rows_to_images(rows, image_shape):
-    """Tensor (k, height * width * channels) as images (k, channels, height, width)."""
-    return rows.reshape(len(rows), *image_shape).permute(0, 3, 1, 2)
+def norm_ratio(difference, reference):
+    """Norm of a tensor relative to that of another one; 0 if both vanish."""
+    size = float(difference.norm())
+    return size / float(reference.norm()) if size > 0 else 0.0
 
 
-def images_to_rows(images):
-    """Inverse of `rows_to_images`."""
-    return images.permute(0, 2, 3, 1).reshape(len(images), -1)
-
-
-def jacobian_operator(denoiser, y, noise_std=None, clean=None):
+@validate_params(noise_std=[NOT_NEGATIVE, None])
+def jacobian_operator(denoiser, y, noise_std=None, *, clean=None):
     r"""Jacobian of a denoiser at an image, as a linear operator.
 
     .. math:: J_{ij} = \partial \hat x_i(y) / \partial y_j
@@ -156,10 +234,10 @@ def jacobian_operator(denoiser, y, noise_std=None, clean=None):
 
     Parameters
     ----------
-    denoiser : estimator or callable
-        A fitted denoiser, anything that :func:`~sklearn_gahb.denoisers.as_denoise`
-        takes, or a callable ``denoise(y, noise_std) -> x_hat`` of differentiable torch
-        operations on float tensors of shape (n, channels, height, width).
+    denoiser : estimator, module or callable
+        Anything that :func:`~sklearn_gahb.as_denoiser` takes: a fitted denoiser, a
+        pipeline or search around one, a trained network, or a function
+        ``denoise(y, noise_std)`` of differentiable torch operations.
     y : array-like of shape (height, width) or (height, width, channels)
         The noisy image, or a stack of this one image. A row of pixels if the denoiser
         has an `image_shape`.
@@ -202,78 +280,20 @@ def jacobian_operator(denoiser, y, noise_std=None, clean=None):
     >>> bool(np.allclose(J @ y.ravel(), denoiser.transform(y).ravel()))
     True
     """
-    if noise_std is not None:
-        check_noise_std(noise_std, allow_zero=True)
-    image_shape = image_shape_of(denoiser)
-    image = one_image(y, image_shape)
-    warn_of_level(noise_std, image)
+    denoiser = as_denoiser(denoiser)
+    image = check_one_image(y, denoiser.image_shape)
+    warn_of_noise_std(noise_std, image)
     if clean is not None:
-        clean = one_image(clean, image_shape, "clean")
+        clean = check_one_image(clean, denoiser.image_shape, name="clean")
+        check_pair(image, clean)
         clean = to_tensor(clean.stacks[0])
-    return JacobianOperator(
-        linearize(denoiser, to_tensor(image.stacks[0]), noise_std, clean)
-    )
+    return operator_at(denoiser, to_tensor(image.stacks[0]), noise_std, clean)
 
 
-def image_shape_of(denoiser):
-    """The `image_shape` of the denoiser that an estimator is or is around, or None."""
-    return getattr(unwrap(denoiser), "image_shape", None)
-
-
-def one_image(y, image_shape=None, name="y"):
-    """Images that hold one image, which may come without the axis of a stack."""
-    if not is_tensor(y):
-        y = np.asarray(y)
-    if y.ndim == 2 and image_shape is None:
-        y = y[None, ..., None]
-    elif is_single_colour(y):
-        y = y[None]
-    images = as_images(check_numbers(y, name), image_shape, name)
-    if len(images) != 1:
-        raise ValueError(
-            f"{name} holds {len(images)} images, of shape {tuple(y.shape)}; one is "
-            f"accepted, such as {name}[:1]."
-        )
-    return images
-
-
-def is_single_colour(y):
-    """Whether an array with three axes is (height, width, channels)."""
-    return y.ndim == 3 and y.shape[0] > 1 and y.shape[2] <= 4
-
-
-def one_image_shape(y, image_shape=None):
-    """Shape of the image that `one_image` takes, without the axis of a stack."""
-    if not is_tensor(y):
-        y = np.asarray(y)
-    is_bare = (y.ndim == 2 and image_shape is None) or is_single_colour(y)
-    return tuple(y.shape if is_bare else y.shape[1:])
-
-
-def linearize(denoiser, y, noise_std=None, clean=None):
-    """Linearization of an estimator or callable at a tensor (1, c, h, w)."""
-    if isinstance(denoiser, torch.nn.Module):
-        raise TypeError(
-            f"denoiser is the network {type(denoiser).__name__}; make a denoiser of it "
-            "by DNNDenoiser.from_module(network)."
-        )
-    if callable(denoiser) and not hasattr(denoiser, "fit"):
-        return linearize_by_autograd(lambda y: denoiser(y, noise_std), y)
-    denoiser = find_denoiser(denoiser)
+def operator_at(denoiser, y, noise_std=None, clean=None):
+    """JacobianOperator of a BaseDenoiser at a tensor (1, channels, height, width)."""
     check_n_channels(denoiser, y.shape[1], "y")
+    y = y.to(denoiser.device_ or y.device)
     if clean is not None:
-        denoiser = denoiser._bind_clean(clean)
-    if noise_std is None:
-        noise_std = denoiser.noise_std
-    device = denoiser._device or y.device
-    return denoiser._linearize(y.to(device), noise_std)
-
-
-def check_noise_std(noise_std, *, allow_zero=False):
-    """Raise a ValueError unless `noise_std` is a positive number."""
-    is_number = np.ndim(noise_std) == 0 and 0 <= float(noise_std) < math.inf
-    if not is_number or (noise_std == 0 and not allow_zero):
-        raise ValueError(
-            f"noise_std={noise_std!r} must be a positive number, the standard "
-            "deviation of the noise in the units of the images."
-        )
+        denoiser = denoiser.with_clean(clean.to(y))
+    return JacobianOperator(denoiser.linearize(y, noise_std))

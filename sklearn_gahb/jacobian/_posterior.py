@@ -1,33 +1,16 @@
 """What the Jacobian tells about the posterior of the clean image."""
 
-from numbers import Integral
+import numpy as np
 
-import torch
-from sklearn.utils import check_random_state, gen_batches
-from sklearn.utils._param_validation import Interval, validate_params
-
+from .._sklearn_compat import COUNT, POSITIVE, validate_params
 from .._warnings import warn
+from ..denoisers import as_denoiser
+from ..images import check_one_image
 from ._basis import JacobianBasis
-from ._operator import (
-    check_noise_std,
-    image_shape_of,
-    jacobian_operator,
-    one_image,
-    one_image_shape,
-)
+from ._operator import jacobian_operator
 
 
-@validate_params(
-    {
-        "denoiser": "no_validation",
-        "y": "no_validation",
-        "noise_std": "no_validation",
-        "n_probes": [Interval(Integral, 1, None, closed="left"), None],
-        "clean": "no_validation",
-        "random_state": ["random_state"],
-    },
-    prefer_skip_nested_validation=True,
-)
+@validate_params()
 def posterior_std(
     denoiser, y, noise_std, *, n_probes=None, clean=None, random_state=None
 ):
@@ -40,8 +23,8 @@ def posterior_std(
 
     Parameters
     ----------
-    denoiser : estimator or callable
-        As in :func:`jacobian_operator`.
+    denoiser : estimator, module or callable
+        Anything that :func:`~sklearn_gahb.as_denoiser` takes.
     y : array-like of shape (height, width) or (height, width, channels)
         The noisy image, or a stack of this one image.
     noise_std : float
@@ -52,7 +35,7 @@ def posterior_std(
         divided by ``sqrt(n_probes)``. None computes it exactly, which takes as many
         products as the image has values.
     clean : array-like, default=None
-        The clean image, for oracles, which are told it.
+        The clean image, for oracles. Other denoisers ignore it.
     random_state : int, RandomState instance or None, default=None
         Seeds the probes.
 
@@ -89,14 +72,9 @@ def posterior_std(
     >>> bool((std < 0.1).all())
     True
     """
-    check_noise_std(noise_std)
-    operator = jacobian_operator(denoiser, y, noise_std, clean)
-    if n_probes is None:
-        diagonal = diagonal_of(operator)
-    else:
-        seed = check_random_state(random_state).randint(2**31 - 1)
-        probes = random_signs(n_probes, operator, seed)
-        diagonal = (probes * operator.multiply_rows(probes)).mean(0)
+    denoiser = as_denoiser(denoiser)
+    operator = jacobian_operator(denoiser, y, noise_std, clean=clean)
+    diagonal = operator.diagonal(n_probes, random_state=random_state)
     n_negative = int((diagonal < 0).sum())
     if n_negative:
         warn(
@@ -105,15 +83,17 @@ def posterior_std(
             "no covariance there, and taken for 0."
         )
     std = noise_std * diagonal.clamp(min=0).sqrt().cpu().numpy()
-    return std.reshape(one_image_shape(y, image_shape_of(denoiser)))
+    return std.reshape(check_one_image(y, denoiser.image_shape).data.shape[1:])
 
 
+@validate_params(n_components=[COUNT], tol=[POSITIVE], max_products=[COUNT, None])
 def posterior_directions(
     denoiser,
     y,
     noise_std,
-    n_components=5,
     *,
+    n_components=5,
+    clean=None,
     tol=1e-3,
     max_products=None,
     random_state=None,
@@ -126,14 +106,16 @@ def posterior_directions(
 
     Parameters
     ----------
-    denoiser : estimator or callable
-        As in :func:`jacobian_operator`.
+    denoiser : estimator, module or callable
+        Anything that :func:`~sklearn_gahb.as_denoiser` takes.
     y : array-like of shape (height, width) or (height, width, channels)
         The noisy image, or a stack of this one image.
     noise_std : float
         Standard deviation of the noise, in the units of the images. Positive.
     n_components : int, default=5
         Number of directions.
+    clean : array-like, default=None
+        The clean image, for oracles. Other denoisers ignore it.
     tol : float, default=1e-3
         Residual at which the iteration stops, relative to the largest eigenvalue.
     max_products : int, default=None
@@ -163,37 +145,17 @@ def posterior_directions(
     >>> directions.shape, std.shape
     ((5, 16, 16), (5,))
     """
-    check_noise_std(noise_std)
-    image_shape = image_shape_of(denoiser)
-    image = one_image(y, image_shape)
+    denoiser = as_denoiser(denoiser)
+    image = check_one_image(y, denoiser.image_shape)
+    if clean is not None:
+        clean = check_one_image(clean, denoiser.image_shape, name="clean").data
     basis = JacobianBasis(
         denoiser,
         n_components,
         noise_std=noise_std,
         tol=tol,
         max_products=max_products,
-        image_shape=image_shape,
         random_state=random_state,
-    ).fit(image.data)
-    std = noise_std * basis.eigenvalues_.clip(min=0) ** 0.5
-    directions = basis.components_.reshape(-1, *one_image_shape(y, image_shape))
-    return directions, std
-
-
-def random_signs(n, operator, seed):
-    """Rademacher vectors (n, d) for an operator, the same on all devices."""
-    generator = torch.Generator().manual_seed(seed)
-    bits = torch.randint(0, 2, (n, operator.shape[0]), generator=generator)
-    return 2 * bits.to(operator.linearization.x_hat) - 1
-
-
-def diagonal_of(operator, n_at_once=256):
-    """Diagonal (d,) of an operator, from `n_at_once` products at a time."""
-    dimension = operator.shape[0]
-    diagonal = operator.linearization.x_hat.new_empty(dimension)
-    for batch in gen_batches(dimension, n_at_once):
-        units = diagonal.new_zeros(len(diagonal[batch]), dimension)
-        units[:, batch].fill_diagonal_(1)
-        products = operator.multiply_rows(units, transposed=True)
-        diagonal[batch] = products[:, batch].diagonal()
-    return diagonal
+    ).fit(image.data, clean)
+    std = noise_std * np.sqrt(basis.eigenvalues_.clip(min=0))
+    return basis.components_.reshape(-1, *basis.noisy_.shape), std

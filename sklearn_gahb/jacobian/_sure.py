@@ -1,40 +1,23 @@
 """Stein's unbiased risk estimate."""
 
-from numbers import Integral, Real
+from itertools import repeat
 
 import numpy as np
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, validate_params
 
-from .._images import as_images, check_numbers, is_photo_list, is_tensor, to_tensor
+from .._sklearn_compat import POSITIVE, validate_params
+from .._tensors import is_tensor
 from .._warnings import warn
-from ._operator import JacobianOperator, image_shape_of, images_to_rows, linearize
-from ._posterior import diagonal_of, random_signs
+from ..denoisers import as_denoiser
+from ..images import check_images, check_pair, is_photo_list, warn_of_noise_std
+from ._operator import operator_at
 
 
-@validate_params(
-    {
-        "denoiser": "no_validation",
-        "y": "no_validation",
-        "noise_std": [Interval(Real, 0, None, closed="neither")],
-        "n_probes": [Interval(Integral, 1, None, closed="left"), None],
-        "data_range": [Interval(Real, 0, None, closed="neither")],
-        "average": ["boolean"],
-        "random_state": ["random_state"],
-    },
-    prefer_skip_nested_validation=True,
-)
+@validate_params()
 def sure(
-    denoiser,
-    y,
-    noise_std,
-    *,
-    n_probes=1,
-    data_range=1.0,
-    average=True,
-    random_state=None,
+    denoiser, y, noise_std, *, n_probes=1, clean=None, average=True, random_state=None
 ):
-    r"""PSNR of a denoiser in dB, estimated without the clean images.
+    r"""Mean squared error of a denoiser, estimated without the clean images.
 
     Stein's unbiased risk estimate [1]_ of the mean squared error of an image of d
     values,
@@ -49,18 +32,98 @@ def sure(
 
     Parameters
     ----------
-    denoiser : estimator or callable
-        As in :func:`jacobian_operator`; it is told `noise_std`.
+    denoiser : estimator, module or callable
+        Anything that :func:`~sklearn_gahb.as_denoiser` takes. `noise_std` is passed to
+        it.
     y : array-like or list of array-like
         Noisy images: (n_images, height, width), (n_images, height, width, channels),
         (n_images, n_pixels) if the denoiser has an `image_shape`, a list of
-        photographs, or one grey image (height, width).
+        photographs, or one gray image (height, width).
     noise_std : float
         Standard deviation of the noise, in the units of the images. Positive.
     n_probes : int, default=1
         Number of random vectors for each image; one suffices for photographs. None
         computes traces exactly, which takes as many products as an image has values,
         unless the denoiser has its eigenvalues in closed form.
+    clean : array-like or list of array-like, default=None
+        Clean images, for oracles. Other denoisers ignore them.
+    average : bool, default=True
+        Whether to average over the images.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the probes.
+
+    Returns
+    -------
+    risk : float or ndarray of shape (n_images,)
+        Mean estimate per value, or that of each image if not `average`. An estimate can
+        be negative.
+
+    Raises
+    ------
+    ValueError
+        If the images are of another layout, or a callable is not differentiable.
+
+    See Also
+    --------
+    sure_psnr : The PSNR that it amounts to.
+    sklearn_gahb.metrics.mse : With the clean images.
+
+    References
+    ----------
+    .. [1] C. M. Stein, "Estimation of the mean of a multivariate normal distribution",
+       Annals of Statistics 9(6), 1981. :doi:`10.1214/aos/1176345632`
+    .. [2] S. Ramani, T. Blu, M. Unser, "Monte-Carlo SURE: a black-box optimization of
+       regularization parameters for general denoising algorithms", IEEE Transactions on
+       Image Processing 17(9), 2008. :doi:`10.1109/TIP.2008.2001404`
+
+    Examples
+    --------
+    >>> from sklearn_gahb import GaussianNoise, WaveletThresholdDenoiser, mse
+    >>> from sklearn_gahb.datasets import make_disk_images
+    >>> from sklearn_gahb.jacobian import sure
+    >>> X = make_disk_images(20, 64, random_state=0)
+    >>> noisy = GaussianNoise(0.1, random_state=0).fit_transform(X)
+    >>> soft = WaveletThresholdDenoiser("haar", threshold=1.0, shrinkage="soft").fit(X)
+    >>> risk = sure(soft, noisy, 0.1, random_state=0)
+    >>> error = mse(X, soft.denoise_images(noisy, noise_std=0.1))
+    >>> bool(abs(risk - error) < 0.05 * error)
+    True
+    """
+    risks = _risks(denoiser, y, noise_std, n_probes, clean, random_state)
+    return float(risks.mean()) if average else risks
+
+
+@validate_params(data_range=[POSITIVE])
+def sure_psnr(
+    denoiser,
+    y,
+    noise_std,
+    *,
+    n_probes=1,
+    clean=None,
+    data_range=1.0,
+    average=True,
+    random_state=None,
+):
+    r"""PSNR of a denoiser in dB, estimated without the clean images.
+
+    .. math:: 10 \log_{10} \frac{\text{data_range}^2}{\widehat{\mathrm{mse}}}
+
+    with Stein's unbiased risk estimate :func:`sure` of each image, then averaged over
+    the images in dB.
+
+    Parameters
+    ----------
+    denoiser : estimator, module or callable
+        Anything that :func:`~sklearn_gahb.as_denoiser` takes.
+    y : array-like or list of array-like
+        Noisy images, as for :func:`sure`.
+    noise_std : float
+        Standard deviation of the noise, in the units of the images. Positive.
+    n_probes : int, default=1
+        Number of random vectors for each image, as for :func:`sure`.
+    clean : array-like or list of array-like, default=None
+        Clean images, for oracles. Other denoisers ignore them.
     data_range : float, default=1.0
         Difference between the largest and the smallest value that clean images can
         have.
@@ -75,76 +138,64 @@ def sure(
         Mean estimate in dB, or that of each image if not `average`. Infinite, with a
         warning, where the estimate of the error is not positive.
 
-    Raises
-    ------
-    ValueError
-        If the images are of another layout, or a callable is not differentiable.
-
     See Also
     --------
     sklearn_gahb.metrics.psnr : With the clean images.
 
-    References
-    ----------
-    .. [1] C. M. Stein, "Estimation of the mean of a multivariate normal distribution",
-       Annals of Statistics 9(6), 1981. :doi:`10.1214/aos/1176345632`
-    .. [2] S. Ramani, T. Blu, M. Unser, "Monte-Carlo SURE: a black-box optimization of
-       regularization parameters for general denoising algorithms", IEEE Transactions on
-       Image Processing 17(9), 2008. :doi:`10.1109/TIP.2008.2001404`
-
     Examples
     --------
-    >>> from sklearn_gahb import WaveletThresholdDenoiser
+    >>> from sklearn_gahb import GaussianNoise, WaveletThresholdDenoiser, psnr
     >>> from sklearn_gahb.datasets import make_disk_images
-    >>> from sklearn_gahb.jacobian import sure
-    >>> from sklearn_gahb.metrics import psnr
-    >>> from sklearn_gahb.noise import GaussianNoise
+    >>> from sklearn_gahb.jacobian import sure_psnr
     >>> X = make_disk_images(20, 64, random_state=0)
     >>> noisy = GaussianNoise(0.1, random_state=0).fit_transform(X)
     >>> soft = WaveletThresholdDenoiser("haar", threshold=1.0, shrinkage="soft").fit(X)
-    >>> estimate = sure(soft, noisy, noise_std=0.1, random_state=0)
-    >>> abs(estimate - psnr(X, soft.set_params(noise_std=0.1).transform(noisy))) < 0.2
+    >>> estimate = sure_psnr(soft, noisy, 0.1, random_state=0)
+    >>> abs(estimate - psnr(X, soft.denoise_images(noisy, noise_std=0.1))) < 0.2
     True
     """
-    image_shape = image_shape_of(denoiser)
-    if not is_tensor(y) and not is_photo_list(y):
-        y = np.asarray(y)
-    if getattr(y, "ndim", None) == 2 and image_shape is None:
-        y = y[None]
-    images = as_images(check_numbers(y, "y"), image_shape, "y")
-    rng = check_random_state(random_state)
-    errors = []
-    for i in range(len(images)):
-        stack, position = images.locate(i)
-        image = to_tensor(stack[position : position + 1])
-        errors.append(
-            estimate_mse(denoiser, image, noise_std, n_probes, rng.randint(2**31 - 1))
-        )
-    errors = np.array(errors)
-    n_bad = (errors <= 0).sum()
+    risks = _risks(denoiser, y, noise_std, n_probes, clean, random_state)
+    n_bad = (risks <= 0).sum()
     if n_bad:
         warn(
-            f"The estimated mean squared error of {n_bad} of {len(errors)} images is "
+            f"The estimated mean squared error of {n_bad} of {len(risks)} images is "
             "not positive: noise_std is too large, the denoiser is not continuous, or "
             "n_probes is too small for images of this size."
         )
     with np.errstate(divide="ignore"):
-        estimates = 10 * np.log10(data_range**2 / errors.clip(min=0))
+        estimates = 10 * np.log10(data_range**2 / risks.clip(min=0))
     return float(estimates.mean()) if average else estimates
 
 
-def estimate_mse(denoiser, y, noise_std, n_probes, seed):
-    """Stein's estimate of the mean squared error at a tensor (1, c, h, w)."""
-    linearization = linearize(denoiser, y, noise_std)
-    operator = JacobianOperator(linearization)
-    if n_probes is not None:
-        probes = random_signs(n_probes, operator, seed)
-        trace = float((probes * operator.multiply_rows(probes)).sum(1).mean())
-    elif linearization.eigenbasis is not None:
-        trace = float(linearization.eigenbasis(0)[0].double().sum())
-    else:
-        trace = float(diagonal_of(operator).double().sum())
-    x_hat = linearization.x_hat
-    residual = (images_to_rows(x_hat) - images_to_rows(y.to(x_hat))).double()
-    variance = noise_std**2
-    return float(residual.square().mean()) - variance + 2 * variance * trace / y.numel()
+def _risks(denoiser, y, noise_std, n_probes, clean, random_state):
+    """Stein's estimate for each image."""
+    denoiser = as_denoiser(denoiser)
+    images, targets = _check_stack(y, denoiser, "y"), repeat(None)
+    warn_of_noise_std(noise_std, images)
+    if clean is not None:
+        clean = _check_stack(clean, denoiser, "clean")
+        check_pair(images, clean)
+        targets = _single_tensors(clean)
+    rng = check_random_state(random_state)
+    risks = []
+    for one, target in zip(_single_tensors(images), targets, strict=False):
+        operator = operator_at(denoiser, one, noise_std, target)
+        x_hat = operator.linearization.x_hat
+        residual = float((x_hat - one.to(x_hat)).double().square().mean())
+        trace = operator.trace(n_probes, random_state=rng)
+        risks.append(residual + noise_std**2 * (2 * trace / one.numel() - 1))
+    return np.array(risks)
+
+
+def _check_stack(y, denoiser, name):
+    if not is_tensor(y) and not is_photo_list(y):
+        y = np.asarray(y)
+    if getattr(y, "ndim", None) == 2 and denoiser.image_shape is None:
+        y = y[None]
+    return check_images(y, denoiser.image_shape, name=name)
+
+
+def _single_tensors(images):
+    """Yield each image as a tensor (1, channels, height, width)."""
+    for batch in images.tensors():
+        yield from batch.split(1)

@@ -2,8 +2,15 @@
 
 from ._bf_cnn import BFCNN
 from ._dilated_unet import DilatedUNet
-from ._layers import BiasFreeBatchNorm2d
-from ._noise_from_image import NoiseFromImage
 from ._unet import UNet
+from .adapters import NoiseFromImage, PaddedNetwork
+from .norms import BiasFreeBatchNorm2d
 
-__all__ = ["BFCNN", "BiasFreeBatchNorm2d", "DilatedUNet", "NoiseFromImage", "UNet"]
+__all__ = [
+    "BFCNN",
+    "BiasFreeBatchNorm2d",
+    "DilatedUNet",
+    "NoiseFromImage",
+    "PaddedNetwork",
+    "UNet",
+]

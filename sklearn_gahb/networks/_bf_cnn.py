@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from ._layers import batch_norm, convolution, last_convolution
+from ._layers import conv_norm_relu, convolution, last_convolution
 
 
 class BFCNN(nn.Module):
@@ -13,8 +13,8 @@ class BFCNN(nn.Module):
 
     Parameters
     ----------
-    channels : int, default=1
-        Channels of the images: 1 for grey, 3 for colour.
+    n_channels : int, default=1
+        Channels of the images: 1 for gray, 3 for color.
     width : int, default=64
         Channels of the features.
     depth : int, default=20
@@ -35,24 +35,20 @@ class BFCNN(nn.Module):
     --------
     >>> import torch
     >>> from sklearn_gahb.networks import BFCNN
-    >>> BFCNN(channels=3, width=8, depth=5)(torch.zeros(2, 3, 9, 9)).shape
+    >>> BFCNN(n_channels=3, width=8, depth=5)(torch.zeros(2, 3, 9, 9)).shape
     torch.Size([2, 3, 9, 9])
     """
 
-    def __init__(self, channels=1, *, width=64, depth=20, bias=False):
+    def __init__(self, n_channels=1, *, width=64, depth=20, bias=False):
         super().__init__()
         if depth < 2:
             raise ValueError(f"depth={depth} must be at least 2 convolutions.")
         # Beyond this distance pixels do not depend on each other.
         self.margin = depth
-        layers = [convolution(channels, width, bias=bias), nn.ReLU(inplace=True)]
+        layers = [convolution(n_channels, width, bias=bias), nn.ReLU(inplace=True)]
         for _ in range(depth - 2):
-            layers += [
-                convolution(width, width, bias=bias),
-                batch_norm(width, bias=bias),
-                nn.ReLU(inplace=True),
-            ]
-        layers.append(last_convolution(width, channels, bias=bias))
+            layers += conv_norm_relu(width, width, bias=bias)
+        layers.append(last_convolution(width, n_channels, bias=bias))
         self.layers = nn.Sequential(*layers)
 
     def forward(self, y):

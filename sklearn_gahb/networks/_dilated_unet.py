@@ -17,8 +17,8 @@ class DilatedUNet(nn.Module):
 
     Parameters
     ----------
-    channels : int, default=1
-        Channels of the images: 1 for grey, 3 for colour.
+    n_channels : int, default=1
+        Channels of the images: 1 for gray, 3 for color.
     width : int, default=32
         Channels of the features at full resolution; twice as many at half of it.
     bias : bool, default=False
@@ -34,20 +34,20 @@ class DilatedUNet(nn.Module):
     --------
     >>> import torch
     >>> from sklearn_gahb.networks import DilatedUNet
-    >>> DilatedUNet(channels=3, width=8)(torch.zeros(2, 3, 9, 12)).shape
+    >>> DilatedUNet(n_channels=3, width=8)(torch.zeros(2, 3, 9, 12)).shape
     torch.Size([2, 3, 9, 12])
     """
 
     # How many are side by side, in training.
     n_networks = 1
 
-    def __init__(self, channels=1, *, width=32, bias=False):
+    def __init__(self, n_channels=1, *, width=32, bias=False):
         super().__init__()
         # Pixels further apart than the sum of the reaches of the layers: 2 + 1 + 1 at
         # full resolution, 1 + 2 + 4 and the transposed one at half, then 1 + 2.
         self.margin = 24
         wide = 2 * width
-        self.conv1 = nn.Conv2d(channels, width, 5, padding=2, bias=bias)
+        self.conv1 = nn.Conv2d(n_channels, width, 5, padding=2, bias=bias)
         self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=bias)
         self.conv3 = nn.Conv2d(width, wide, 3, stride=2, padding=1, bias=bias)
         self.conv4 = nn.Conv2d(wide, wide, 3, padding=1, bias=bias)
@@ -55,7 +55,7 @@ class DilatedUNet(nn.Module):
         self.conv6 = nn.Conv2d(wide, wide, 3, padding=4, dilation=4, bias=bias)
         self.conv7 = nn.ConvTranspose2d(wide, wide, 4, stride=2, padding=1, bias=bias)
         self.conv8 = nn.Conv2d(wide + width, width, 3, padding=1, bias=bias)
-        self.conv9 = nn.Conv2d(width, channels, 5, padding=2, bias=False)
+        self.conv9 = nn.Conv2d(width, n_channels, 5, padding=2, bias=False)
         self.relus = nn.ModuleList(nn.ReLU(inplace=True) for _ in range(8))
 
     def forward(self, y):

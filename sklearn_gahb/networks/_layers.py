@@ -1,178 +1,13 @@
-"""Layers that bias-free networks are made of."""
-
-from contextlib import contextmanager
+"""Layers that networks are made of."""
 
 import torch
-from torch import distributed, nn
+from torch import nn
 
-
-class BiasFreeBatchNorm2d(nn.Module):
-    """Batch normalisation that divides and multiplies, and adds nothing.
-
-    ``y = gammas * x / sd`` with one ``sd`` a channel: in training the square root of
-    the variance over batch, height and width plus `eps`; in evaluation its running
-    mean. With ``sd`` frozen the layer is linear, which is what makes a bias-free
-    network homogeneous [1]_.
-
-    Parameters
-    ----------
-    n_channels : int
-        Number of channels of the input.
-    eps : float, default=1e-5
-        Added to the variance.
-    momentum : float, default=0.1
-        Weight of the newest batch in the running mean.
-
-    References
-    ----------
-    .. [1] S. Mohan, Z. Kadkhodaie, E. P. Simoncelli, C. Fernandez-Granda, "Robust and
-       interpretable blind image denoising via bias-free convolutional neural networks",
-       ICLR 2020. :arxiv:`1906.05478`
-
-    Examples
-    --------
-    >>> import torch
-    >>> from sklearn_gahb.networks import BiasFreeBatchNorm2d
-    >>> norm = BiasFreeBatchNorm2d(2).eval()
-    >>> x = torch.ones(1, 2, 4, 4)
-    >>> bool(torch.equal(norm(3 * x), 3 * norm(x)))
-    True
-    """
-
-    # Whether training takes `sd` over the processes of torch.distributed.
-    synchronised = False
-
-    def __init__(self, n_channels, eps=1e-5, momentum=0.1):
-        super().__init__()
-        self.eps = eps
-        self.momentum = momentum
-        # Names and shapes of the networks published with arXiv 2310.02557.
-        self.gammas = nn.Parameter(torch.ones(1, n_channels, 1, 1))
-        self.register_buffer("running_sd", torch.ones(1, n_channels, 1, 1))
-
-    def forward(self, x):
-        if not self.training:
-            return x * (self.gammas / self.running_sd).to(x.dtype)
-        y, sd = _DivideByStd.apply(x, self.gammas, self.eps, self.synchronised)
-        self.running_sd.lerp_(sd, self.momentum)
-        return y
-
-
-class _DivideByStd(torch.autograd.Function):
-    """gammas * x / sqrt(var(x) + eps), in as few passes over `x` as it takes.
-
-    Written out because autograd through ``torch.var`` costs a third of a training step
-    on CPUs. With M values a channel and t = sum(dy * x):
-    dx = gammas / sd * (dy - (x - mean) * t / (M sd^2)),  dgammas = t / sd.
-    If it is synchronised, mean, sd, M and the t of dx are those of the values of all
-    processes that train together.
-    """
-
-    @staticmethod
-    def forward(ctx, x, gammas, eps, synchronised):
-        mean, variance = _channel_moments(x)
-        if synchronised:
-            mean, variance = _mean_over_processes_of_moments(mean, variance)
-        ctx.synchronised = synchronised
-        sd = torch.sqrt(variance + eps)
-        ctx.save_for_backward(x, gammas, mean, sd)
-        ctx.mark_non_differentiable(sd)
-        return x * (gammas / sd).to(x.dtype), sd
-
-    @staticmethod
-    def backward(ctx, dy, _):
-        x, gammas, mean, sd = ctx.saved_tensors
-        t = (dy * x).sum(dim=(0, 2, 3), keepdim=True, dtype=sd.dtype)
-        dgammas = t / sd
-        n_values = x.numel() // x.shape[1]
-        if ctx.synchronised:
-            # The strides of a gradient that averaging over processes expects.
-            dgammas = torch.empty_like(gammas).copy_(dgammas)
-            distributed.all_reduce(t)
-            n_values *= distributed.get_world_size()
-        slope = -gammas * t / (n_values * sd**3)
-        dx = torch.addcmul((-slope * mean).to(x.dtype), dy, (gammas / sd).to(x.dtype))
-        return dx.addcmul_(x, slope.to(x.dtype)), dgammas, None, None
-
-
-def _channel_moments(x):
-    """Mean and variance over batch, height and width, of shape (1, channels, 1, 1)."""
-    n_channels = x.shape[1]
-    zeros = x.new_zeros(n_channels, dtype=torch.promote_types(x.dtype, torch.float32))
-    # 20 times as fast as torch.var on CPUs, and accurate for bfloat16.
-    moments = torch.batch_norm_update_stats(x, zeros, zeros.clone(), momentum=0.0)
-    return [moment.view(1, n_channels, 1, 1) for moment in moments]
-
-
-def _mean_over_processes_of_moments(mean, variance):
-    """Mean and variance over as many values in each process."""
-    moments = torch.stack([mean, variance])
-    gathered = [torch.empty_like(moments) for _ in range(distributed.get_world_size())]
-    distributed.all_gather(gathered, moments)
-    means, variances = torch.stack(gathered, dim=1)
-    return means.mean(0), variances.mean(0) + means.var(0, correction=0)
-
-
-@contextmanager
-def synchronised_norms(network):
-    """Have norms divide by the deviation over the processes of a process group.
-
-    So that training does not depend on how many there are. Only bias-free norms: those
-    of torch are left to their own process.
-    """
-    norms = [m for m in network.modules() if isinstance(m, BiasFreeBatchNorm2d)]
-    for norm in norms:
-        norm.synchronised = True
-    try:
-        yield
-    finally:
-        for norm in norms:
-            norm.synchronised = False
-
-
-@torch.no_grad()
-def calibrate_norms(network, noisy):
-    """Set the norms of a network so that they begin as identities on a batch.
-
-    Gains become the standard deviations of what they see (and constants the means), in
-    place. With He's initialisation and a small last layer a network then begins as a
-    well-scaled one without norms: on photographs a UNet of width 16 is 1.8 dB ahead of
-    one with gains of 1 after 600 steps, 0.4 dB of that through the gains.
-
-    Parameters
-    ----------
-    network : torch.nn.Module
-    noisy : Tensor of shape (n, channels, height, width)
-    """
-
-    def calibrate(norm, inputs, _):
-        mean, variance = _channel_moments(inputs[0])
-        sd = torch.sqrt(variance + norm.eps)
-        if isinstance(norm, BiasFreeBatchNorm2d):
-            norm.gammas.copy_(sd)
-            norm.running_sd.copy_(sd)
-        else:
-            norm.weight.copy_(sd.ravel())
-            norm.bias.copy_(mean.ravel())
-            norm.running_mean.copy_(mean.ravel())
-            norm.running_var.copy_(variance.ravel())
-        return inputs[0]
-
-    norms = (BiasFreeBatchNorm2d, nn.BatchNorm2d)
-    handles = [
-        module.register_forward_hook(calibrate)
-        for module in network.modules()
-        if isinstance(module, norms)
-    ]
-    try:
-        network.eval()(noisy)
-    finally:
-        for handle in handles:
-            handle.remove()
+from .norms import BiasFreeBatchNorm2d
 
 
 def convolution(in_channels, out_channels, *, bias, scale=1.0):
-    """Make a 3x3 convolution with padding 1 and He's initialisation times `scale`."""
+    """Make a 3x3 convolution with padding 1 and He's initialization times `scale`."""
     layer = nn.Conv2d(in_channels, out_channels, kernel_size=3, padding=1, bias=bias)
     nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
     with torch.no_grad():
@@ -188,6 +23,15 @@ def last_convolution(in_channels, channels, *, bias):
 def batch_norm(n_channels, *, bias):
     """Make the batch norm that goes with convolutions with or without bias."""
     return nn.BatchNorm2d(n_channels) if bias else BiasFreeBatchNorm2d(n_channels)
+
+
+def conv_norm_relu(in_channels, out_channels, *, bias):
+    """Make a convolution, the norm that goes with it, and a ReLU: a list."""
+    return [
+        convolution(in_channels, out_channels, bias=bias),
+        batch_norm(out_channels, bias=bias),
+        nn.ReLU(inplace=True),
+    ]
 
 
 def join_features(x, skip, n_networks):

@@ -3,7 +3,7 @@
 from torch import nn
 from torch.nn import functional as F
 
-from ._layers import batch_norm, convolution, join_features, last_convolution
+from ._layers import conv_norm_relu, join_features, last_convolution
 
 
 class UNet(nn.Module):
@@ -12,12 +12,12 @@ class UNet(nn.Module):
     The network of [1]_: an encoder block a scale, each two 3x3 convolutions followed by
     2x2 average pooling, a middle block, and a decoder block a scale that joins the
     upsampled features with those that the encoder had at that scale. At `width` 64 with
-    3 scales and without biases it has 7,659,264 parameters for grey images.
+    3 scales and without biases it has 7,659,264 parameters for gray images.
 
     Parameters
     ----------
-    channels : int, default=1
-        Channels of the images: 1 for grey, 3 for colour.
+    n_channels : int, default=1
+        Channels of the images: 1 for gray, 3 for color.
     width : int, default=64
         Channels of the features at the finest scale; they double from scale to scale.
     n_scales : int, default=3
@@ -47,7 +47,7 @@ class UNet(nn.Module):
     # How many are side by side, in training.
     n_networks = 1
 
-    def __init__(self, channels=1, *, width=64, n_scales=3, bias=False):
+    def __init__(self, n_channels=1, *, width=64, n_scales=3, bias=False):
         super().__init__()
         self.n_scales = n_scales
         # Two convolutions a scale on the way down and up, two in the middle, and the
@@ -57,24 +57,15 @@ class UNet(nn.Module):
         widths = [width * 2**scale for scale in range(n_scales)]
 
         self.encoder = nn.ModuleList()
-        in_channels = channels
-        for scale, out_channels in enumerate(widths):
-            first_norm = [] if scale == 0 else [batch_norm(out_channels, bias=bias)]
-            self.encoder.append(
-                nn.Sequential(
-                    convolution(in_channels, out_channels, bias=bias),
-                    *first_norm,
-                    nn.ReLU(inplace=True),
-                    *_conv_norm_relu(out_channels, out_channels, bias),
-                )
-            )
+        in_channels = n_channels
+        for out_channels in widths:
+            self.encoder.append(_block(in_channels, out_channels, bias))
             in_channels = out_channels
+        # The very first convolution is followed by no norm.
+        del self.encoder[0][1]
 
         middle = width * 2**n_scales
-        self.mid_block = nn.Sequential(
-            *_conv_norm_relu(in_channels, middle, bias),
-            *_conv_norm_relu(middle, middle, bias),
-        )
+        self.mid_block = _block(in_channels, middle, bias)
 
         self.upsample = nn.ModuleList()
         self.decoder = nn.ModuleList()
@@ -83,16 +74,12 @@ class UNet(nn.Module):
             self.upsample.append(
                 nn.ConvTranspose2d(in_channels, out_channels, 2, stride=2, bias=bias)
             )
-            last = (
-                [last_convolution(out_channels, channels, bias=bias)]
-                if scale == 0
-                else _conv_norm_relu(out_channels, out_channels, bias)
-            )
-            self.decoder.append(
-                nn.Sequential(
-                    *_conv_norm_relu(2 * out_channels, out_channels, bias), *last
-                )
-            )
+            if scale == 0:
+                last = [last_convolution(out_channels, n_channels, bias=bias)]
+            else:
+                last = conv_norm_relu(out_channels, out_channels, bias=bias)
+            first = conv_norm_relu(2 * out_channels, out_channels, bias=bias)
+            self.decoder.append(nn.Sequential(*first, *last))
             in_channels = out_channels
 
     def forward(self, y):
@@ -110,9 +97,6 @@ class UNet(nn.Module):
         return x[..., :height, :width]
 
 
-def _conv_norm_relu(in_channels, out_channels, bias):
-    return [
-        convolution(in_channels, out_channels, bias=bias),
-        batch_norm(out_channels, bias=bias),
-        nn.ReLU(inplace=True),
-    ]
+def _block(in_channels, out_channels, bias):
+    first = conv_norm_relu(in_channels, out_channels, bias=bias)
+    return nn.Sequential(*first, *conv_norm_relu(out_channels, out_channels, bias=bias))

@@ -1,87 +1,88 @@
 """Linear measurements of images, as operators with orthonormal rows."""
 
 from functools import partial
-from numbers import Integral, Real
 
 import numpy as np
+from scipy import sparse
 from scipy.fft import dctn, fft2, idctn
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, validate_params
 
-FRACTION = Interval(Real, 0, 1, closed="right")
+from .._sklearn_compat import COUNT, validate_params
+from ..images import height_width_channels
+
 LARGEST_DEVIATION = 1e-3
 
 
 class MeasurementOperator(LinearOperator):
-    """Linear measurements of images, whose rows are orthonormal.
+    """Linear measurements of images of a known shape, with orthonormal rows.
 
-    Products with it measure flattened images; those with its transpose, `H`, are its
-    pseudo-inverse. The factories of this module make it.
+    Products with it measure flattened images. Products with its transpose, `H`, are its
+    pseudo-inverse. The functions of this module make it.
 
     Parameters
     ----------
+    operator : LinearOperator or array of shape (n_measurements, n_values)
+        The measurements M, with :math:`M M^T = I`. It multiplies images in the order of
+        :meth:`numpy.ndarray.ravel`.
     image_shape : tuple of int
-        (height, width) or (height, width, channels).
-    n_measurements : int
-        Number of rows.
-    measure : callable
-        Maps images (k, height, width, channels) to measurements (k, n_measurements).
-    fill : callable
-        Its transpose.
+        (height, width) or (height, width, channels) of the images.
 
     Attributes
     ----------
     shape : tuple of (int, int)
-        (n_measurements, number of values of an image).
+        (n_measurements, n_values).
     image_shape : tuple of int
         As above.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_gahb.sampling import block_averages
-    >>> operator = block_averages((4, 4), 2)
-    >>> image = np.arange(16.0).reshape(4, 4)
-    >>> operator @ image.ravel()
-    array([ 5.,  9., 21., 25.])
-    >>> (operator.H @ (operator @ image.ravel())).reshape(4, 4)[0]
-    array([2.5, 2.5, 4.5, 4.5])
+    >>> from sklearn_gahb.sampling import MeasurementOperator
+    >>> operator = MeasurementOperator(np.eye(16)[:3], (4, 4))
+    >>> measurements = operator @ np.arange(16.0)
+    >>> measurements
+    array([0., 1., 2.])
+    >>> (operator.H @ measurements).reshape(4, 4)[0]
+    array([0., 1., 2., 0.])
     """
 
-    def __init__(self, image_shape, n_measurements, measure, fill):
+    def __init__(self, operator, image_shape):
+        self.operator = aslinearoperator(operator)
         self.image_shape = tuple(image_shape)
-        self._measure, self._fill = measure, fill
-        super().__init__(np.float64, (n_measurements, int(np.prod(image_shape))))
+        super().__init__(np.float64, self.operator.shape)
 
     def _matmat(self, X):
-        height, width, *channels = self.image_shape
-        images = X.T.reshape(-1, height, width, *(channels or (1,)))
-        return self._measure(images).T
+        return self.operator.matmat(X)
 
     def _rmatmat(self, M):
-        return self._fill(M.T).reshape(M.shape[1], -1).T
-
-    def _matvec(self, x):
-        return self._matmat(x.reshape(-1, 1))[:, 0]
-
-    def _rmatvec(self, m):
-        return self._rmatmat(m.reshape(-1, 1))[:, 0]
+        return self.operator.rmatmat(M)
 
 
-def height_width_channels(image_shape):
-    """(height, width, channels) of a checked image_shape."""
-    if len(image_shape) not in (2, 3) or not all(
-        isinstance(n, Integral) and n > 0 for n in image_shape
-    ):
-        raise ValueError(
-            f"image_shape={tuple(image_shape)} must be (height, width) or (height, "
-            "width, channels)."
-        )
-    return (*image_shape, 1)[:3]
+class _ImageTransform(LinearOperator):
+    """Orthonormal transform of flattened images (k, height, width, channels)."""
+
+    def __init__(self, shape, forward, backward):
+        self.image_shape, self.forward, self.backward = shape, forward, backward
+        super().__init__(np.float64, (int(np.prod(shape)),) * 2)
+
+    def _matmat(self, X):
+        return self._apply(self.forward, X)
+
+    def _rmatmat(self, X):
+        return self._apply(self.backward, X)
+
+    def _apply(self, transform, columns):
+        images = columns.T.reshape(-1, *self.image_shape)
+        return transform(images).reshape(len(images), -1).T
 
 
-@validate_params({"observed": ["array-like"]}, prefer_skip_nested_validation=True)
+def restriction(places, size):
+    """Operator that keeps the values at some places of a vector."""
+    return aslinearoperator(sparse.eye_array(size, format="csr")[places])
+
+
+@validate_params(observed=["array-like"])
 def observed_pixels(observed):
     """Measure some values of an image and leave the others out (inpainting).
 
@@ -110,34 +111,12 @@ def observed_pixels(observed):
             "observed must be an array of bool with at least one True; got dtype "
             f"{observed.dtype} with {int(observed.astype(bool).sum())} of them."
         )
-    shape = height_width_channels(observed.shape)
+    height_width_channels(observed.shape)
     (places,) = np.nonzero(observed.ravel())
-    return MeasurementOperator(
-        observed.shape,
-        len(places),
-        partial(_take, places=places),
-        partial(_put, places=places, shape=shape),
-    )
+    return MeasurementOperator(restriction(places, observed.size), observed.shape)
 
 
-def _take(images, places):
-    return images.reshape(len(images), -1)[:, places]
-
-
-def _put(measurements, places, shape):
-    images = np.zeros((len(measurements), int(np.prod(shape))))
-    images[:, places] = measurements
-    return images.reshape(-1, *shape)
-
-
-@validate_params(
-    {
-        "image_shape": [tuple, list],
-        "fraction": [FRACTION],
-        "random_state": ["random_state"],
-    },
-    prefer_skip_nested_validation=True,
-)
+@validate_params()
 def random_pixels(image_shape, fraction, *, random_state=None):
     """Measure pixels at random places.
 
@@ -169,13 +148,7 @@ def random_pixels(image_shape, fraction, *, random_state=None):
     return observed_pixels(observed.reshape(image_shape))
 
 
-@validate_params(
-    {
-        "image_shape": [tuple, list],
-        "factor": [Interval(Integral, 1, None, closed="left")],
-    },
-    prefer_skip_nested_validation=True,
-)
+@validate_params(factor=[COUNT])
 def block_averages(image_shape, factor):
     """Measure the sums of blocks of pixels, for super-resolution.
 
@@ -206,29 +179,17 @@ def block_averages(image_shape, factor):
             f"factor={factor} must divide the sides of image_shape="
             f"{tuple(image_shape)}."
         )
-    small = (height // factor, width // factor, channels)
-    return MeasurementOperator(
-        image_shape,
-        int(np.prod(small)),
-        partial(_average, small=small, factor=factor),
-        partial(_repeat, small=small, factor=factor),
-    )
+
+    def sums(side):
+        blocks = np.full((1, factor), factor**-0.5)
+        return sparse.kron(sparse.eye_array(side // factor), blocks, format="csr")
+
+    by_columns = sparse.kron(sums(width), sparse.eye_array(channels), format="csr")
+    operator = sparse.kron(sums(height), by_columns, format="csr")
+    return MeasurementOperator(operator, image_shape)
 
 
-def _average(images, small, factor):
-    blocks = images.reshape(-1, small[0], factor, small[1], factor, small[2])
-    return blocks.mean(axis=(2, 4)).reshape(len(images), -1) * factor
-
-
-def _repeat(measurements, small, factor):
-    images = measurements.reshape(-1, *small) / factor
-    return images.repeat(factor, axis=1).repeat(factor, axis=2)
-
-
-@validate_params(
-    {"image_shape": [tuple, list], "fraction": [FRACTION]},
-    prefer_skip_nested_validation=True,
-)
+@validate_params()
 def low_frequencies(image_shape, fraction):
     r"""Measure the low frequencies of an image, for spectral super-resolution.
 
@@ -261,36 +222,18 @@ def low_frequencies(image_shape, fraction):
         np.abs(np.fft.fftfreq(width)) <= fraction / 2,
     )
     (places,) = np.nonzero(np.repeat(kept[..., None], channels, axis=-1).ravel())
-    return MeasurementOperator(
-        image_shape,
-        len(places),
-        partial(_take_hartley, places=places),
-        partial(_put_hartley, places=places, shape=(height, width, channels)),
-    )
+    transform = _ImageTransform((height, width, channels), _hartley, _hartley)
+    kept = restriction(places, height * width * channels)
+    return MeasurementOperator(kept @ transform, image_shape)
 
 
 def _hartley(images):
-    """Hartley transform, its own inverse."""
+    """Hartley transform of images (k, height, width, channels), its own inverse."""
     coefficients = fft2(images, axes=(1, 2), norm="ortho")
     return coefficients.real - coefficients.imag
 
 
-def _take_hartley(images, places):
-    return _take(_hartley(images), places)
-
-
-def _put_hartley(measurements, places, shape):
-    return _hartley(_put(measurements, places, shape))
-
-
-@validate_params(
-    {
-        "image_shape": [tuple, list],
-        "fraction": [FRACTION],
-        "random_state": ["random_state"],
-    },
-    prefer_skip_nested_validation=True,
-)
+@validate_params()
 def random_projections(image_shape, fraction, *, random_state=None):
     """Measure random combinations of all pixels (compressive sensing).
 
@@ -322,21 +265,12 @@ def random_projections(image_shape, fraction, *, random_state=None):
     rng = check_random_state(random_state)
     signs = 2.0 * rng.randint(0, 2, size=shape) - 1
     places = np.sort(rng.permutation(size)[: max(1, round(fraction * size))])
-    return MeasurementOperator(
-        image_shape,
-        len(places),
-        partial(_take_mixed, places=places, signs=signs),
-        partial(_put_mixed, places=places, signs=signs),
+    options = {"axes": (1, 2, 3), "norm": "ortho"}
+    transform = _ImageTransform(
+        shape, partial(dctn, **options), partial(idctn, **options)
     )
-
-
-def _take_mixed(images, places, signs):
-    return _take(dctn(signs * images, axes=(1, 2, 3), norm="ortho"), places)
-
-
-def _put_mixed(measurements, places, signs):
-    mixed = _put(measurements, places, signs.shape)
-    return signs * idctn(mixed, axes=(1, 2, 3), norm="ortho")
+    mixing = transform @ aslinearoperator(sparse.diags_array(signs.ravel()))
+    return MeasurementOperator(restriction(places, size) @ mixing, image_shape)
 
 
 def check_operator(operator, size):

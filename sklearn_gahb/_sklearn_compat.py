@@ -1,0 +1,69 @@
+"""Everything private that this package takes from scikit-learn, in one file."""
+
+import inspect
+from functools import partial
+from numbers import Integral, Real
+
+import sklearn.base
+from sklearn.base import _fit_context
+from sklearn.utils import _param_validation
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions  # noqa: F401
+
+
+def at_least(number):
+    """Constraint of whole numbers from a number on."""
+    return Interval(Integral, number, None, closed="left")
+
+
+POSITIVE = Interval(Real, 0, None, closed="neither")
+NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
+FRACTION = Interval(Real, 0, 1, closed="right")
+COUNT = at_least(1)
+SHAPE = [tuple, list, None]
+# Parameters of functions that mean the same wherever they occur.
+SHARED = {
+    "average": ["boolean"],
+    "batch_size": [COUNT, None],
+    "callback": [callable, None],
+    "download_if_missing": ["boolean"],
+    "fraction": [FRACTION],
+    "image_shape": SHAPE,
+    "image_size": [COUNT],
+    "keep_every": [COUNT, None],
+    "n_probes": [COUNT, None],
+    "n_samples": [COUNT],
+    "noise_std": [POSITIVE],
+    "random_state": ["random_state"],
+    "return_trajectory": ["boolean"],
+}
+
+fit_context = partial(_fit_context, prefer_skip_nested_validation=True)
+validate_parameters = _param_validation.validate_parameter_constraints
+
+
+def validate_params(**constraints):
+    """Decorate a function to check its arguments: these, and those of `SHARED`."""
+
+    def decorate(function):
+        names = inspect.signature(function).parameters
+        shared = {name: SHARED[name] for name in names if name in SHARED}
+        return _param_validation.validate_params(
+            shared | constraints, prefer_skip_nested_validation=True
+        )(function)
+
+    return decorate
+
+
+def has_callbacks(estimator):
+    """Whether callbacks were set on an estimator itself."""
+    return bool(getattr(estimator, "_skl_callbacks", []))
+
+
+class BaseEstimator(sklearn.base.BaseEstimator):
+    """scikit-learn's, whose HTML representation links to our documentation."""
+
+    _doc_link_module = "sklearn_gahb"
+    _doc_link_template = (
+        "https://sklearn-gahb.readthedocs.io/en/latest/generated/"
+        "sklearn_gahb.{estimator_name}.html"
+    )

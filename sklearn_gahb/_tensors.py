@@ -1,0 +1,83 @@
+"""Arrays and tensors of any dtype as float tensors, and back."""
+
+import sys
+
+import numpy as np
+
+
+def is_tensor(X):
+    """Whether `X` is a torch tensor; torch is not imported to find out."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(X, torch.Tensor)
+
+
+def is_unsigned(dtype):
+    """Whether images of a dtype, of NumPy or torch, are fractions of its maximum."""
+    return str(dtype).removeprefix("torch.").startswith("uint")
+
+
+def float_dtype(dtype):
+    """NumPy float dtype in which images of `dtype` are processed."""
+    dtype = np.dtype(dtype)
+    small = dtype.itemsize < 8 if dtype.kind == "f" else dtype.itemsize <= 2
+    return np.dtype(np.float32 if small or dtype.kind in "ub" else np.float64)
+
+
+def torch_float_dtype(dtype):
+    """torch float dtype in which tensors of `dtype` are processed."""
+    import torch
+
+    is_wide = dtype in (torch.float64, torch.int32, torch.int64)
+    return torch.float64 if is_wide else torch.float32
+
+
+def to_tensor(stack, device=None):
+    """Convert (n, h, w, c) of any dtype to a float tensor (n, c, h, w) on `device`.
+
+    Unsigned integers are divided by their largest value. With ``device=None`` tensors
+    stay where they are.
+    """
+    import torch
+
+    stack = raw_tensor(stack)
+    x = stack.to(device or stack.device).permute(0, 3, 1, 2)
+    if is_unsigned(x.dtype):
+        return x.float() / torch.iinfo(x.dtype).max
+    return x.to(torch_float_dtype(x.dtype))
+
+
+def to_array(images):
+    """Convert an array or tensor of any dtype to floats, as `to_tensor` does."""
+    images = images if is_tensor(images) else np.asarray(images)
+    return to_tensor(images.reshape(1, 1, -1, 1)).cpu().numpy().reshape(images.shape)
+
+
+def images_to_rows(images):
+    """Tensor (n, channels, height, width) as rows (n, height * width * channels)."""
+    return images.permute(0, 2, 3, 1).reshape(len(images), -1)
+
+
+def rows_to_images(rows, image_shape):
+    """Inverse of `images_to_rows`, for images of shape (height, width, channels)."""
+    return rows.reshape(len(rows), *image_shape).permute(0, 3, 1, 2)
+
+
+def raw_tensor(stack):
+    """Tensor of the dtype of `stack`; arrays are copied."""
+    import torch
+
+    if is_tensor(stack):
+        return stack
+    dtype = float_dtype(stack.dtype) if stack.dtype.kind == "f" else stack.dtype
+    # torch wants writable memory in native byte order.
+    return torch.from_numpy(np.array(stack, dtype.newbyteorder("="), order="C"))
+
+
+def empty_float_like(array):
+    """Uninitialized floats of the shape and the kind (array, tensor) of `array`."""
+    if is_tensor(array):
+        import torch
+
+        dtype = torch_float_dtype(array.dtype)
+        return torch.empty_like(array, dtype=dtype).contiguous()
+    return np.empty(array.shape, float_dtype(array.dtype))

@@ -1,0 +1,246 @@
+"""Shrinkage in the best basis of bandlets, with knowledge of the clean image."""
+
+import copy
+
+from .._sklearn_compat import NOT_NEGATIVE, StrOptions
+from ..transforms.bandlets import BandletBasis
+from ..transforms.shrinkage import ideal_attenuation, ideal_projection, shrinkage_slope
+from ._bandlet import BandletDenoiser
+
+
+class BandletOracle(BandletDenoiser):
+    r"""Shrinkage in a basis of bandlets, by an oracle that knows the clean image.
+
+    .. math:: \hat x = \sum_k \rho_k \langle y, g_k \rangle\, g_k
+
+    in the best basis, see :class:`BandletDenoiser`, of the clean image x. For images
+    that are regular of order :math:`\alpha` away from edges that are as regular,
+    thresholding in this basis attains the optimal rate
+    :math:`\sigma^{2 \alpha / (\alpha + 1)}` of the mean squared error [1]_.
+
+    The factors :math:`\rho_k` are
+
+    - ``"hard"``: 1 if :math:`|\langle y, g_k \rangle| > T`, and 0 otherwise;
+    - ``"projection"``: 1 if :math:`|\langle x, g_k \rangle| > \sigma`, 0 otherwise;
+    - ``"attenuation"``:
+      :math:`\langle x, g_k \rangle^2 / (\langle x, g_k \rangle^2 + \sigma^2)`.
+
+    The last two know the clean coefficients: they bound what factors of 0 or 1, and
+    what any factors can reach.
+
+    Parameters
+    ----------
+    wavelet : str or pywt.Wavelet, default="haar"
+        An orthogonal wavelet of PyWavelets, see :func:`pywt.wavelist`.
+    n_scales : int, default=None
+        Number of scales, as of :class:`BandletDenoiser`.
+    block_sizes : tuple of int, default=(4, 8)
+        Sides of squares in coefficients, each twice the one before.
+    moments : tuple of (int, int), default=(1, 2)
+        Vanishing moments of the multiwavelets across and along the direction.
+    angles_per_size : int, default=4
+        Number of directions of a square, divided by its side.
+    threshold : float, default=3.0
+        T is `threshold` times :math:`\sigma` for "hard"; it is :math:`\sigma` for the
+        others.
+    geometry : {"clean", "noisy"}, default="clean"
+        The image whose best basis is taken. "noisy" goes with "projection" and
+        "attenuation".
+    geometry_cost : float, default=None
+        Cost of a bit. None means 0.1 for clean and 0.5 for noisy geometry.
+    shrinkage : {"hard", "projection", "attenuation"}, default="hard"
+        What is done with coefficients, see above.
+    n_shifts : int, default=1
+        Number of translations to average over, the square of a whole number s: shifts
+        by 0 to s - 1 pixels along both sides. Each has a best basis of its own.
+    noise_std : float, default=None
+        Standard deviation of the noise, in the units of the images, which for unsigned
+        integers are fractions of the largest value: 25 of 255 is ``25 / 255``. None
+        estimates it for each image by `estimate_noise_std`.
+    image_shape : tuple of int, default=None
+        (height, width) or (height, width, channels) of the rows of 2-D arrays.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the noise that ``score(X)`` adds.
+
+    Attributes
+    ----------
+    wavelet_ : pywt.Wavelet
+        The wavelet in use.
+    dictionary_ : dict of int to ndarray of shape (n_directions, size**2, size**2)
+        Transforms of squares, by their side: rows are orthonormal vectors.
+    n_channels_in_ : int
+        Number of channels seen during :term:`fit`.
+    n_features_in_ : int
+        Number of values of an image seen during :term:`fit`. Not defined for lists.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of features seen during :term:`fit`. Defined only when `X` has feature
+        names that are all strings.
+
+    See Also
+    --------
+    BandletDenoiser : Knows the noisy image alone.
+    sklearn_gahb.datasets.make_c_alpha_images : Images with regular contours.
+
+    Notes
+    -----
+    In a :class:`~sklearn.pipeline.Pipeline` the oracle can only be the last step, and
+    clean images travel as metadata: within
+    ``sklearn.config_context(enable_metadata_routing=True)``,
+    ``pipeline.transform(X, clean=X)``. It requests them, nothing else has to be set.
+
+    References
+    ----------
+    .. [1] S. Mallat, G. Peyre, "Orthogonal bandlet bases for geometric images
+       approximation", Comm. Pure Appl. Math. 61(9), 2008. :doi:`10.1002/cpa.20242`
+
+    Examples
+    --------
+    >>> from sklearn_gahb import BandletOracle, GaussianNoise
+    >>> from sklearn_gahb.datasets import make_c_alpha_images
+    >>> X = make_c_alpha_images(10, 64, alpha=3, random_state=0)
+    >>> noisy = GaussianNoise(0.05, random_state=0).fit_transform(X)
+    >>> oracle = BandletOracle(noise_std=0.05).fit(X)
+    >>> oracle.transform(noisy, clean=X).shape
+    (10, 64, 64)
+    >>> oracle.score(noisy, X) > 32
+    True
+    """
+
+    # A Pipeline hands clean images over without set_transform_request.
+    __metadata_request__transform = {"clean": True}
+    __metadata_request__fit_transform = {"clean": True}
+
+    _parameter_constraints: dict = {
+        **BandletDenoiser._parameter_constraints,
+        "geometry": [StrOptions({"clean", "noisy"})],
+        "geometry_cost": [NOT_NEGATIVE, None],
+        "shrinkage": [StrOptions({"hard", "projection", "attenuation"})],
+    }
+
+    # The clean images (n, c, h, w) of a copy that knows them, see `with_clean`.
+    _clean = None
+
+    def __init__(
+        self,
+        wavelet="haar",
+        *,
+        n_scales=None,
+        block_sizes=(4, 8),
+        moments=(1, 2),
+        angles_per_size=4,
+        threshold=3.0,
+        geometry="clean",
+        geometry_cost=None,
+        shrinkage="hard",
+        n_shifts=1,
+        noise_std=None,
+        image_shape=None,
+        random_state=None,
+    ):
+        super().__init__(
+            wavelet,
+            n_scales=n_scales,
+            block_sizes=block_sizes,
+            moments=moments,
+            angles_per_size=angles_per_size,
+            threshold=threshold,
+            geometry_cost=geometry_cost,
+            n_shifts=n_shifts,
+            noise_std=noise_std,
+            image_shape=image_shape,
+            random_state=random_state,
+        )
+        self.geometry = geometry
+        self.shrinkage = shrinkage
+
+    def learn(self, clean, noisy=None):
+        """Make the dictionary of directions; see :meth:`BaseDenoiser.learn`."""
+        if self.geometry == "noisy" and self.shrinkage == "hard":
+            raise ValueError(
+                "geometry='noisy' with shrinkage='hard' needs no clean image: use "
+                "BandletDenoiser."
+            )
+        super().learn(clean, noisy)
+
+    def transform(self, X, clean=None):
+        """Denoise images.
+
+        Parameters
+        ----------
+        X : array-like or list of array-like
+            Noisy images, in a layout that `fit` accepts.
+        clean : array-like or list of array-like
+            Clean images of the shape of `X`.
+
+        Returns
+        -------
+        X_denoised : ndarray, Tensor or list of those
+            Denoised images in the layout of `X`. float64 and signed integers of 32 or
+            64 bits give float64, everything else gives float32. Not clipped.
+
+        Raises
+        ------
+        ValueError
+            If the clean images are not given.
+        """
+        return self.denoise_images(X, clean=clean)
+
+    def fit_transform(self, X, y=None, clean=None):
+        """Fit, and denoise the same images.
+
+        Parameters
+        ----------
+        X : array-like or list of array-like
+            Noisy images.
+        y : array-like or list of array-like, default=None
+            What `fit` takes: clean images, or labels, which are ignored.
+        clean : array-like or list of array-like
+            Clean images of the shape of `X`, see `transform`.
+
+        Returns
+        -------
+        X_denoised : ndarray, Tensor or list of those
+            Denoised images in the layout of `X`.
+        """
+        return self.fit(X, y).transform(X, clean=clean)
+
+    def with_clean(self, clean):
+        """Tell the clean images; see :meth:`BaseDenoiser.with_clean`."""
+        oracle = copy.copy(self)
+        oracle._clean = clean
+        return oracle
+
+    def _images(self, y):
+        """The noisy and the clean images."""
+        if self._clean is None:
+            raise ValueError(
+                "BandletOracle needs the clean images: pass transform(X, clean=...), "
+                "as_denoiser(oracle).with_clean(clean), or clean=... to functions of "
+                "Jacobians. BandletDenoiser needs none."
+            )
+        if self._clean.shape != y.shape:
+            raise ValueError(
+                f"clean has shape {tuple(self._clean.shape)}, and the noisy images "
+                f"{tuple(y.shape)}: they must be the same images."
+            )
+        clean = self._clean.detach().to(y.dtype).cpu().numpy()
+        return [*super()._images(y), clean]
+
+    def _shrinkage(self, wavelets, dictionary, sigma, noisy, clean):
+        """Best basis, coarse band, shrunk coefficients, and derivatives of these."""
+        coarse, bands = wavelets.analyze(noisy)
+        _, clean_bands = wavelets.analyze(clean)
+        known, cost = (clean_bands, 0.1) if self.geometry == "clean" else (bands, 0.5)
+        cost = cost if self.geometry_cost is None else self.geometry_cost
+        T = self.threshold * sigma if self.shrinkage == "hard" else sigma
+        basis = BandletBasis.best(wavelets, known, T, dictionary, cost)
+        coefficients = basis.to_bandlets(bands)
+        if self.shrinkage == "hard":
+            factors = [shrinkage_slope(c, T, "hard") for c in coefficients]
+        else:
+            is_mask = self.shrinkage == "projection"
+            ideal = ideal_projection if is_mask else ideal_attenuation
+            factors = [ideal(c, sigma) for c in basis.to_bandlets(clean_bands)]
+        # The factors do not depend on the noisy coefficients: they are the derivatives.
+        pairs = zip(factors, coefficients, strict=True)
+        return basis, coarse, [f * c for f, c in pairs], factors

@@ -1,0 +1,437 @@
+"""The public protocol of denoisers, and what all of them share."""
+
+from abc import ABCMeta, abstractmethod
+
+import torch
+from sklearn.base import OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from .._fitting import unchanged_on_failure
+from .._sklearn_compat import (
+    NOT_NEGATIVE,
+    SHAPE,
+    BaseEstimator,
+    fit_context,
+    validate_params,
+)
+from ..images import (
+    check_clean,
+    check_images,
+    height_width_channels,
+    is_images,
+    warn_of_noise_std,
+)
+from ..metrics import psnr
+from ..noise import median_noise_std
+from ..samplers import GradientEstimation, run_sampler
+from .checks import (
+    check_levels,
+    check_n_channels,
+    check_target,
+    check_tensors,
+    noisy_and_clean,
+)
+from .linearization import linearize_by_autograd
+from .prior import Prior
+
+
+class BaseDenoiser(
+    OneToOneFeatureMixin, TransformerMixin, BaseEstimator, metaclass=ABCMeta
+):
+    """Base class of all denoisers.
+
+    A subclass defines ``__init__``, as every scikit-learn estimator does, and
+    `denoise`. It may override `learn` (by default nothing is learned), `linearize` (by
+    default by automatic differentiation), `with_clean` (for oracles), `prior` (for
+    samples) and `device_`. Everything that takes a denoiser takes the subclass.
+
+    The parameters `noise_std`, `image_shape` and `random_state` are optional: a
+    subclass that has them lists them in its ``__init__``; otherwise they are None.
+
+    Call a fitted denoiser on tensors, ``denoiser(y, noise_std)``: this checks the
+    arguments and calls `denoise`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import torch
+    >>> from sklearn_gahb.denoisers import BaseDenoiser
+    >>> class BoxBlur(BaseDenoiser):
+    ...     def __init__(self, side=3):
+    ...         self.side = side
+    ...
+    ...     def denoise(self, y, noise_std=None):
+    ...         return torch.nn.functional.avg_pool2d(
+    ...             y, self.side, stride=1, padding=self.side // 2
+    ...         )
+    >>> noisy = np.random.default_rng(0).normal(size=(1, 9, 9))
+    >>> blur = BoxBlur().fit(noisy)
+    >>> bool(blur.transform(noisy).std() < noisy.std())
+    True
+    """
+
+    noise_std = None
+    image_shape = None
+    random_state = None
+    _parameter_constraints: dict = {
+        "noise_std": [NOT_NEGATIVE, None],
+        "image_shape": SHAPE,
+        "random_state": ["random_state"],
+    }
+
+    @abstractmethod
+    def denoise(self, y, noise_std=None):
+        """Denoise a float tensor.
+
+        Parameters
+        ----------
+        y : Tensor of shape (n, channels, height, width)
+            Noisy images, on `device_`. They must not be changed.
+        noise_std : float or Tensor of shape (n, 1, 1, 1), default=None
+            Noise level, or that of each image. None means the parameter `noise_std`; if
+            that is None too, nobody knows the level. :meth:`noise_levels` resolves all
+            of this.
+
+        Returns
+        -------
+        x_hat : Tensor of the shape of `y`
+            Denoised images. Not detached, so that torch can differentiate them.
+        """
+
+    def learn(self, clean, noisy=None):
+        """Learn from checked images; by default nothing.
+
+        Parameters
+        ----------
+        clean : Images
+            Clean images.
+        noisy : Images, default=None
+            Noisy images of the same shapes. None if the noise is to be drawn.
+        """
+
+    def linearize(self, y, noise_std=None):
+        """Linearize at one image, with noise level, thresholds and geometry fixed.
+
+        By default `denoise` is differentiated by torch.
+
+        Parameters
+        ----------
+        y : Tensor of shape (1, channels, height, width)
+            The noisy image, on `device_`.
+        noise_std : float, default=None
+            Noise level, as in `denoise`.
+
+        Returns
+        -------
+        linearization : Linearization
+            The denoised image, and products with the Jacobian.
+        """
+        return linearize_by_autograd(lambda y: self.denoise(y, noise_std), y)
+
+    def with_clean(self, clean):
+        """Tell an oracle the clean images; other denoisers ignore them.
+
+        Parameters
+        ----------
+        clean : Tensor of shape (n, channels, height, width)
+            The clean images of the noisy ones that will follow.
+
+        Returns
+        -------
+        denoiser : BaseDenoiser
+            A denoiser that knows them. By default `self`.
+        """
+        return self
+
+    def prior(self, size=None):
+        """Describe the images that the denoiser is made for.
+
+        Parameters
+        ----------
+        size : tuple of (int, int), default=None
+            Height and width of the images that are asked for. None means the usual
+            size.
+
+        Returns
+        -------
+        prior : Prior
+            Size, mean and largest noise level.
+        """
+        if size is None:
+            size = getattr(self, "image_size_in_", None)
+        return Prior(size, mean=0.5, sigma_max=1.0)
+
+    @property
+    def device_(self):
+        """Device on which `denoise` wants its images; None if it follows them."""
+        return None
+
+    def noise_levels(self, y, noise_std=None):
+        """Resolve a noise level that may be None.
+
+        Parameters
+        ----------
+        y : Tensor of shape (n, channels, height, width)
+            Noisy images.
+        noise_std : float or Tensor of n levels, default=None
+            Noise level. None means the parameter `noise_std`; if that is None too, the
+            level of each image is estimated.
+
+        Returns
+        -------
+        sigma : Tensor of shape (n, 1, 1, 1)
+            Noise level of each image, in the dtype and on the device of `y`.
+        """
+        noise_std = self._level(noise_std)
+        if noise_std is None:
+            noise_std = median_noise_std(y.detach().cpu().numpy())
+        sigma = torch.as_tensor(noise_std, dtype=y.dtype, device=y.device)
+        return sigma.reshape(-1, 1, 1, 1).expand(len(y), 1, 1, 1)
+
+    def __call__(self, y, noise_std=None):
+        """Call `denoise`, and check what it takes and returns; levels may be (n,)."""
+        check_is_fitted(self)
+        name = f"{type(self).__name__}.denoise"
+        check_tensors(y, name)
+        check_n_channels(self, y.shape[1], "y")
+        levels = check_levels(noise_std, y)
+        x_hat = self.denoise(y.to(self.device_ or y.device), levels)
+        return check_tensors(x_hat, name, y.shape).to(y.device)
+
+    @fit_context()
+    def fit(self, X, y=None):
+        """Fit the denoiser.
+
+        Parameters
+        ----------
+        X : array-like or list of array-like
+            Clean images; noisy ones if `y` holds the clean ones. Of shape
+            (n_images, height, width), (n_images, height, width, channels),
+            (n_images, n_pixels) with `image_shape`, or a list of photographs.
+        y : array-like or list of array-like, default=None
+            Clean images of the shape of `X`. Labels (1-D) are ignored.
+
+        Returns
+        -------
+        self : object
+            The fitted denoiser.
+
+        Raises
+        ------
+        ValueError
+            If the images are not of an accepted layout, hold NaN or infinity, if `X`
+            equals `y`, which would teach the identity, or if one of them is of unsigned
+            integers and the other far outside of [0, 1].
+        """
+        with unchanged_on_failure(self):
+            images = self._check_images(X, reset=True)
+            if is_images(y):
+                self.learn(check_target(self, y, images), images)
+            else:
+                self.learn(images)
+        return self
+
+    def transform(self, X):
+        """Denoise images.
+
+        Parameters
+        ----------
+        X : array-like or list of array-like
+            Noisy images, in a layout that `fit` accepts.
+
+        Returns
+        -------
+        X_denoised : ndarray, Tensor or list of those
+            Denoised images in the layout of `X`. float64 and signed integers of 32 or
+            64 bits give float64, everything else gives float32. Not clipped.
+        """
+        return self.denoise_images(X)
+
+    def denoise_images(self, X, noise_std=None, *, clean=None):
+        """Denoise images, as `transform` does, with a noise level that is passed.
+
+        Parameters
+        ----------
+        X : array-like or list of array-like
+            Noisy images, in a layout that `fit` accepts.
+        noise_std : float, default=None
+            Noise level. None means the parameter `noise_std`.
+        clean : array-like or list of array-like, default=None
+            Clean images of the shape of `X`, for oracles. Other denoisers ignore them.
+
+        Returns
+        -------
+        X_denoised : ndarray, Tensor or list of those
+            Denoised images in the layout of `X`.
+        """
+        check_is_fitted(self)
+        self._validate_params()
+        noisy = self._check_images(X, noise_std, reset=False)
+        clean = check_clean(clean, noisy, self.image_shape)
+        return self._restore(noisy, noise_std, clean)
+
+    def score(self, X, y=None):
+        """Mean PSNR in dB.
+
+        Parameters
+        ----------
+        X : array-like or list of array-like
+            Clean images in [0, 1], to which noise of standard deviation `noise_std` is
+            added; noisy ones if `y` holds the clean ones. Unsigned integers are divided
+            by the largest value of their dtype.
+        y : array-like or list of array-like, default=None
+            Clean images of the shape of `X`. Labels (1-D) are ignored.
+
+        Returns
+        -------
+        score : float
+            PSNR of each image for a data range of 1, averaged over images. For images
+            of another range divide them by it first.
+
+        Raises
+        ------
+        ValueError
+            If there is one array and `noise_std` is None or 0, or if an image in `X`
+            equals that in `y`.
+        """
+        return float(self.psnr_per_image(X, y).mean())
+
+    def psnr_per_image(self, X, y=None, *, noise_std=None):
+        """PSNR of each image in dB.
+
+        Parameters
+        ----------
+        X, y : array-like or list of array-like
+            As in `score`, which is the mean of what this method returns.
+        noise_std : float, default=None
+            Noise level that is passed to the denoiser, and added if there is one array.
+            None means the parameter `noise_std`.
+
+        Returns
+        -------
+        psnr : ndarray of shape (n_images,)
+            For a data range of 1.
+        """
+        check_is_fitted(self)
+        self._validate_params()
+        images = self._check_images(X, noise_std, reset=False)
+        noisy, clean = noisy_and_clean(self, images, y, self._level(noise_std))
+        denoised = self._restore(noisy, noise_std, clean)
+        return psnr(clean.data, denoised, average=False, image_shape=self.image_shape)
+
+    @validate_params()
+    def sample(
+        self,
+        n_samples=1,
+        *,
+        image_shape=None,
+        sampler=None,
+        mean=None,
+        batch_size=None,
+        keep_every=1,
+        return_trajectory=False,
+        callback=None,
+        random_state=None,
+    ):
+        """Draw images from the density that the denoiser has learned.
+
+        :func:`sklearn_gahb.sampling.sample` is the same for pipelines, searches and
+        functions, and says more of the parameters.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of images.
+        image_shape : tuple of int, default=None
+            (height, width) or (height, width, channels) of the images. None takes the
+            size of the crops that a network was trained on, or else that of the images
+            of `fit`.
+        sampler : Sampler, default=None
+            The method, one of :mod:`sklearn_gahb.samplers`. None means
+            ``GradientEstimation()``, 50 evaluations.
+        mean : float or Tensor that broadcasts to (n, channels, height, width), \
+                default=None
+            Mean of the first images. None takes that of :meth:`prior`.
+        batch_size : int, default=None
+            Number of images that are denoised at a time.
+        keep_every : int or None, default=1
+            Which steps the trajectory keeps. None keeps the last one.
+        return_trajectory : bool, default=False
+            Whether to return the trajectory too.
+        callback : callable, default=None
+            ``callback(step, y, noise_std)``, before the first step (0) and after each.
+        random_state : int, RandomState instance or None, default=None
+            Determines the noise. With the same int, fewer samples are the first ones of
+            more samples.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, height, width), (n_samples, height, width, \
+                channels) or (n_samples, n_pixels)
+            Rows if the denoiser has an `image_shape`, else images. float32, not
+            clipped.
+        trajectory : Trajectory
+            What was kept on the way. Only if `return_trajectory` is True.
+        """
+        check_is_fitted(self)
+        size, n_channels = None, getattr(self, "n_channels_in_", 1)
+        if image_shape is not None:
+            *size, n_channels = height_width_channels(image_shape, n_channels)
+            check_n_channels(self, n_channels, "image_shape")
+        prior = self.prior(size)
+        if prior.size is None:
+            raise ValueError(
+                f"{type(self).__name__} was not fitted on images of one size; pass "
+                "image_shape=(height, width)."
+            )
+        y, trajectory = run_sampler(
+            self,
+            GradientEstimation() if sampler is None else sampler,
+            prior.mean if mean is None else mean,
+            (n_samples, n_channels, *prior.size),
+            sigma_max=prior.sigma_max,
+            device=self.device_,
+            batch_size=batch_size,
+            keep_every=keep_every if return_trajectory else None,
+            callback=callback,
+            random_state=random_state,
+        )
+        X = y.permute(0, 2, 3, 1).cpu().numpy()
+        X = X[..., 0] if n_channels == 1 else X
+        sides = zip(self.image_shape or (), prior.size, strict=False)
+        if self.image_shape and all(a in (-1, b) for a, b in sides):
+            X = X.reshape(n_samples, -1)
+        return (X, trajectory) if return_trajectory else X
+
+    def _restore(self, noisy, noise_std, clean):
+        """Denoised arrays in the layout of Images; `clean` may be None."""
+        if clean is None:
+            return noisy.map(lambda y: self(y, noise_std))
+
+        def denoise(y, x):
+            oracle = self.with_clean(x.to(self.device_ or y.device, y.dtype))
+            return oracle(y, noise_std)
+
+        return noisy.map(denoise, clean)
+
+    def _level(self, noise_std):
+        """The level that is passed, or else the parameter; None if nobody knows it."""
+        return self.noise_std if noise_std is None else noise_std
+
+    def _check_images(self, X, noise_std=None, *, reset):
+        images = check_images(X, self.image_shape, estimator=self, reset=reset)
+        warn_of_noise_std(self._level(noise_std), images)
+        if reset:
+            self.n_channels_in_ = images.n_channels
+            vars(self).pop("image_size_in_", None)
+            if len(images.sizes) == 1:
+                (self.image_size_in_,) = images.sizes
+        else:
+            check_n_channels(self, images.n_channels)
+        return images
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags

@@ -1,0 +1,129 @@
+"""Checks that denoisers have in common."""
+
+import numpy as np
+import torch
+
+from ..images import check_images, check_pair, equal_images, is_images, is_photo_list
+from ..noise import add_noise
+
+
+def to_numpy(y, denoiser):
+    """Array of a tensor, for denoisers that are not written in torch.
+
+    Raises a ValueError if torch would have to differentiate through the denoiser.
+    """
+    if y.requires_grad:
+        raise ValueError(
+            f"{denoiser!r} is not written in torch, which cannot differentiate it. A "
+            "Jacobian needs a denoiser in torch, or one that defines `linearize`; for "
+            "images alone pass y.detach()."
+        )
+    return y.cpu().numpy()
+
+
+def check_tensors(images, name, shape=None):
+    """Images that what has a name takes or, with the shape of these, has returned."""
+    is_good = torch.is_tensor(images) and images.ndim == 4
+    if not is_good or (shape is not None and images.shape != shape):
+        what = "takes" if shape is None else "must return"
+        wanted = "(n, channels, height, width)" if shape is None else tuple(shape)
+        raise ValueError(
+            f"{name} {what} a tensor of shape {wanted}; got {type(images).__name__} of "
+            f"shape {tuple(getattr(images, 'shape', ()))}."
+        )
+    return images
+
+
+def check_levels(noise_std, y):
+    """None, a number, or the level of each image of `y` as a tensor (n, 1, 1, 1)."""
+    if noise_std is None:
+        return None
+    levels = torch.as_tensor(noise_std, device=y.device)
+    if levels.numel() not in (1, len(y)) or not (levels >= 0).all():
+        raise ValueError(
+            f"noise_std={noise_std!r:.100} must be one level, not negative, or one for "
+            f"each of the {len(y)} images in y."
+        )
+    return levels.to(y.dtype).reshape(-1, 1, 1, 1) if levels.ndim else noise_std
+
+
+def check_n_channels(denoiser, n_channels, name="X"):
+    """Raise a ValueError unless images have the channels of those of `fit`."""
+    expected = getattr(denoiser, "n_channels_in_", n_channels)
+    if n_channels != expected:
+        hint = " It takes the channels of a color image as a stack of gray ones."
+        raise ValueError(
+            f"{name} has {n_channels} channels, but {type(denoiser).__name__} is "
+            f"expecting {expected} as input.{hint if expected == 1 else ''}"
+        )
+
+
+def check_one_size(denoiser, images):
+    """The one (height, width) of Images; or a ValueError."""
+    if len(images.sizes) > 1:
+        raise ValueError(
+            f"{type(denoiser).__name__} is bound to one size of image, and X has "
+            f"images of {len(images.sizes)} sizes, among them "
+            f"{sorted(images.sizes)[:3]}."
+        )
+    return next(iter(images.sizes))
+
+
+def check_size(denoiser, y, shape):
+    """Raise a ValueError unless images (n, c, h, w) have the (height, width[, c])."""
+    shapes = [(*y.shape[2:], y.shape[1])[: len(shape)], tuple(shape)]
+    if shapes[0] != shapes[1]:
+        found, expected = ("x".join(map(str, one)) for one in shapes)
+        raise ValueError(
+            f"X has images of {found}, but {type(denoiser).__name__} was fitted on "
+            f"images of {expected}."
+        )
+
+
+def check_target(denoiser, y, images):
+    """Images of y, which must be clean where those of X, `images`, are noisy."""
+    if not is_photo_list(y) and np.shape(y)[1:] == (1,):
+        raise ValueError(
+            f"y has shape {tuple(np.shape(y))}: labels, which are ignored, have one "
+            "axis; pass y.ravel(). Otherwise y must hold the clean images."
+        )
+    clean = check_images(y, denoiser.image_shape, name="y", estimator=denoiser)
+    check_pair(images, clean)
+    if equal_images(images, clean).all():
+        raise ValueError(
+            "X equals y: X must hold noisy images and y the clean ones. With clean "
+            "images only, pass X alone and the denoiser draws the noise; to add it "
+            "in a Pipeline, make sklearn_gahb.noise.GaussianNoise the first step."
+        )
+    return clean
+
+
+def noisy_and_clean(denoiser, images, y, noise_std):
+    """Two Images to score: those of X and y, or X plus noise that is drawn, and X.
+
+    Parameters
+    ----------
+    denoiser : BaseDenoiser
+    images : Images
+        Those of X: noisy, or clean if `y` holds no images.
+    y : array-like or None
+    noise_std : float or None
+    """
+    if is_images(y):
+        clean = check_target(denoiser, y, images)
+        n_equal = equal_images(clean, images).sum()
+        if n_equal:
+            raise ValueError(
+                f"{n_equal} of the {len(clean)} images in X equal those in y: what "
+                "is not degraded cannot be scored, its PSNR would be infinite."
+            )
+        return images, clean
+    if not noise_std:
+        raise ValueError(
+            f"{type(denoiser).__name__}.score(X) adds noise of standard deviation "
+            f"noise_std to the clean images X, and noise_std={noise_std}. Set "
+            "noise_std, pass score(noisy, clean), or score with "
+            "sklearn_gahb.metrics.make_psnr_scorer(noise_std)."
+        )
+    noisy = add_noise(images, noise_std, denoiser.random_state)
+    return check_images(noisy, denoiser.image_shape), images

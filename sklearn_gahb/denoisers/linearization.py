@@ -1,0 +1,157 @@
+"""The derivative of a denoiser at one image."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True)
+class Linearization:
+    """A denoiser at one image, and products with its Jacobian J there.
+
+    :meth:`~sklearn_gahb.denoisers.BaseDenoiser.linearize` returns it. A denoiser whose
+    Jacobian has a closed form returns its own.
+
+    Parameters
+    ----------
+    x_hat : Tensor of shape (1, channels, height, width)
+        The denoised image.
+    multiply, multiply_transposed : callable
+        Map k images (k, channels, height, width) to their products with J and with its
+        transpose.
+    eigenbasis : callable, default=None
+        The eigenbasis of J where it has a closed form and J is symmetric:
+        ``eigenbasis(n)`` returns all eigenvalues in descending order, of shape (d,),
+        and the eigenvectors of the first n, of shape (n, channels, height, width).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_gahb.denoisers import Linearization
+    >>> y = torch.ones(1, 1, 2, 2)
+    >>> halve = Linearization(y / 2, lambda v: v / 2, lambda u: u / 2)
+    >>> halve.multiply(y)[0, 0, 0]
+    tensor([0.5000, 0.5000])
+    """
+
+    x_hat: torch.Tensor
+    multiply: Callable
+    multiply_transposed: Callable
+    eigenbasis: Callable | None = None
+
+
+def linearize_on_average(spin, maps, x_hat, eigenbasis):
+    """Linearization of a mean over translations of symmetric maps of arrays.
+
+    Parameters
+    ----------
+    spin : CycleSpinning
+    maps : list of callable
+        Derivatives in each translation.
+    x_hat : Tensor of shape (1, channels, height, width)
+        The denoised image.
+    eigenbasis : callable
+        That of the only map, where nothing is translated or extended.
+    """
+
+    def on_tensors(function):
+        return lambda v: torch.from_numpy(function(v.cpu().numpy())).to(v.device)
+
+    def eigenbasis_of_tensors(n):
+        return tuple(map(torch.from_numpy, eigenbasis(n)))
+
+    basis = eigenbasis_of_tensors if spin.is_orthonormal else None
+    return Linearization(x_hat, *map(on_tensors, spin.products(maps)), basis)
+
+
+def linearize_by_autograd(denoise, y):
+    """Differentiate a map of images at `y` of shape (1, channels, height, width)."""
+    found = AutogradProducts(denoise, y)
+    return Linearization(found.denoised(), found.multiply, found.multiply_transposed)
+
+
+def linearize_frozen(frozen, y, x_hat):
+    """Linearization of a residual network, whose Jacobian at `y` is v - frozen(v).
+
+    Parameters
+    ----------
+    frozen : callable
+        The network with its masks and norms at `y`: a linear map of float32 images
+        (k, channels, height, width).
+    y, x_hat : Tensor of shape (1, channels, height, width)
+        Noisy and denoised image.
+    """
+
+    def multiply(v):
+        return v - frozen(v.float()).to(v.dtype)
+
+    # The same masks both ways: recorded for another batch they can differ where
+    # rounding decides.
+    transposed = AutogradProducts(multiply, y).multiply_transposed
+    return Linearization(x_hat, torch.no_grad()(multiply), transposed)
+
+
+class AutogradProducts:
+    """Products with the Jacobian of a differentiable map at one image.
+
+    The graph of k copies of the image is kept, so that k products with the transpose
+    cost one backward pass each and no forward pass. The other way, that backward pass
+    is linear in what is passed back, u; J v is its derivative in u along v, and costs
+    about three passes.
+
+    Parameters
+    ----------
+    denoise : callable
+        Map of images (k, channels, height, width), each by itself.
+    y : Tensor of shape (1, channels, height, width)
+    """
+
+    def __init__(self, denoise, y):
+        self.denoise = denoise
+        self.y = y.detach()
+        self._copies = self._backward = None
+
+    def denoised(self):
+        """The denoised image, of the shape of `y`."""
+        self._record(1)
+        return self._output.detach()
+
+    def multiply_transposed(self, u):
+        """J^T u for `u` (k, channels, height, width)."""
+        self._record(len(u))
+        return self._gradient(self._output, self._copies, u)
+
+    def multiply(self, v):
+        """J v for `v` (k, channels, height, width)."""
+        self._record(len(v))
+        if self._backward is None:
+            self._passed_back = torch.zeros_like(self._output, requires_grad=True)
+            self._backward = self._gradient(
+                self._output, self._copies, self._passed_back, create_graph=True
+            )
+        if not self._backward.requires_grad:
+            return torch.zeros_like(v)
+        return self._gradient(self._backward, self._passed_back, v)
+
+    def _record(self, n_copies):
+        if self._copies is not None and len(self._copies) == n_copies:
+            return
+        # Freed before the next one is recorded.
+        self._output = self._backward = self._passed_back = None
+        with torch.enable_grad():
+            copies = self.y.repeat(n_copies, 1, 1, 1).requires_grad_()
+            output = self.denoise(copies)
+        if output.shape != copies.shape or not output.requires_grad:
+            raise ValueError(
+                f"denoise must map images of shape {tuple(copies.shape)} to that shape "
+                "by differentiable torch operations; it returned a tensor of shape "
+                f"{tuple(output.shape)} with requires_grad={output.requires_grad}."
+            )
+        self._copies, self._output = copies, output
+
+    @staticmethod
+    def _gradient(output, inputs, vector, create_graph=False):
+        graph = {"retain_graph": True, "create_graph": create_graph}
+        grad = torch.autograd.grad
+        return grad(output, inputs, vector, materialize_grads=True, **graph)[0]

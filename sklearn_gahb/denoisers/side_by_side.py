@@ -1,0 +1,43 @@
+"""Networks that are trained in one pass."""
+
+from .._sklearn_compat import has_callbacks
+from ..training import Recipe, train_side_by_side
+from ..training.run import check_side_by_side
+from ._dnn import DNNDenoiser
+
+
+def check_fits_side_by_side(estimator):
+    """Raise a ValueError unless clones of an estimator can be trained in one pass."""
+    # Not of a subclass, whose fit might do something else.
+    if type(estimator) is not DNNDenoiser:
+        raise ValueError(
+            "Networks are trained in one pass by DNNDenoiser itself, and the estimator "
+            f"is of type {type(estimator).__name__}."
+        )
+    if has_callbacks(estimator):
+        raise ValueError(
+            "Networks that are trained in one pass have no callbacks of their own: set "
+            "them on the analyzer."
+        )
+    check_side_by_side(Recipe.of(estimator))
+
+
+def fit_side_by_side(denoisers, image_sets):
+    """Fit denoisers as :meth:`DNNDenoiser.fit` does, but in one pass.
+
+    Up to rounding the result is the same.
+
+    Parameters
+    ----------
+    denoisers : list of DNNDenoiser
+        Of the same parameters except `random_state`.
+    image_sets : list of array-like
+        Clean images for each, all of one size.
+    """
+    runs = []
+    for denoiser, X in zip(denoisers, image_sets, strict=True):
+        denoiser._validate_params()
+        runs.append(denoiser._prepare(denoiser._check_images(X, reset=True)))
+    train_side_by_side(runs)
+    for denoiser, run in zip(denoisers, runs, strict=True):
+        denoiser._keep(run)

@@ -1,0 +1,119 @@
+"""PSNR against noise level: an experiment with a fitted denoiser."""
+
+import numpy as np
+from sklearn.utils import Bunch, check_random_state
+
+from .._sklearn_compat import POSITIVE, validate_params
+from ..denoisers import as_denoiser
+from ..noise import check_noise_levels, noisy_copy
+
+
+@validate_params(noise_std=["array-like", POSITIVE], blind=["boolean"])
+def psnr_curve(
+    denoiser, X, noise_std, *, blind=False, slope_range=(10.0, 30.0), random_state=None
+):
+    r"""PSNR of a fitted denoiser against that of the noisy images, and its slope.
+
+    Where the mean squared error decays like :math:`\sigma^{2 s}`, the output PSNR grows
+    with the input PSNR, :math:`-20 \log_{10} \sigma`, with the slope s: 1 on smooth
+    manifolds, and :math:`\alpha / (\alpha + 1)` for the optimum
+    of images of regularity :math:`\alpha` [1]_.
+
+    Parameters
+    ----------
+    denoiser : estimator, module or callable
+        Anything that :func:`~sklearn_gahb.as_denoiser` takes. Oracles are told the
+        clean images.
+    X : array-like or list of array-like
+        Clean images in [0, 1], in a layout that `denoiser` accepts.
+    noise_std : float or array-like of shape (n_levels,)
+        Standard deviations of the noise, in the units of the images. Positive.
+    blind : bool, default=False
+        Whether the denoiser is kept from knowing the noise level. It then uses its own
+        `noise_std`, and estimates the level if that is None.
+    slope_range : tuple of (float, float), default=(10.0, 30.0)
+        Smallest and largest input PSNR, in dB, of the levels that the slope is fitted
+        to.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the noise. Pass an int for reproducible results.
+
+    Returns
+    -------
+    curve : :class:`~sklearn.utils.Bunch`
+        With the attributes
+
+        noise_std : ndarray of shape (n_levels,)
+            The standard deviations.
+        input_psnr : ndarray of shape (n_levels,)
+            PSNR of the noisy images in dB, ``-20 * log10(noise_std)``.
+        psnr : ndarray of shape (n_levels, n_images)
+            PSNR of each denoised image in dB.
+        output_psnr : ndarray of shape (n_levels,)
+            Its mean over images.
+        output_psnr_std_err : ndarray of shape (n_levels,)
+            Standard error of the mean; nan for a single image.
+        slope : float
+            Least-squares slope of `output_psnr` over `input_psnr`; nan if there are
+            fewer than two levels in `slope_range`.
+        slope_std_err : float
+            Standard error of the mean of the slopes of the images, which is `slope`.
+        slope_range : tuple of (float, float)
+            What was passed.
+
+    See Also
+    --------
+    sklearn_gahb.displays.PSNRCurveDisplay : Draws several curves.
+
+    References
+    ----------
+    .. [1] A. P. Korostelev, A. B. Tsybakov, "Minimax Theory of Image Reconstruction",
+       Lecture Notes in Statistics 82, Springer, 1993.
+       :doi:`10.1007/978-1-4612-2712-0`
+
+    Examples
+    --------
+    >>> from sklearn_gahb import WienerDenoiser
+    >>> from sklearn_gahb.datasets import make_gaussian_textures
+    >>> from sklearn_gahb.evaluation import psnr_curve
+    >>> X = make_gaussian_textures(100, 64, exponent=2, random_state=0)
+    >>> curve = psnr_curve(
+    ...     WienerDenoiser().fit(X), X, [0.3, 0.1, 0.03], random_state=0
+    ... )
+    >>> curve.output_psnr.shape, f"{curve.slope:.1f}"
+    ((3,), '0.5')
+    """
+    levels = check_noise_levels(noise_std)
+    if np.shape(slope_range) != (2,) or not slope_range[0] < slope_range[1]:
+        raise ValueError(f"slope_range={slope_range!r} must be two increasing numbers.")
+    low, high = slope_range
+    seed = check_random_state(random_state).randint(2**31 - 1)
+    denoiser = as_denoiser(denoiser)
+    ratios = []
+    for level in levels:
+        noisy, told = noisy_copy(X, level, seed), None if blind else level
+        ratios.append(denoiser.psnr_per_image(noisy, X, noise_std=told))
+    ratios = np.stack(ratios)
+    input_psnr = -20 * np.log10(levels)
+    # A level of 10 dB is one, whatever its rounding.
+    fitted = (input_psnr > low - 1e-6) & (input_psnr < high + 1e-6)
+    slopes = np.full(ratios.shape[1], np.nan)
+    if fitted.sum() > 1:
+        slopes = np.polyfit(input_psnr[fitted], ratios[fitted], 1)[0]
+    return Bunch(
+        noise_std=levels,
+        input_psnr=input_psnr,
+        psnr=ratios,
+        output_psnr=ratios.mean(axis=1),
+        output_psnr_std_err=standard_error(ratios),
+        slope=float(slopes.mean()),
+        slope_std_err=float(standard_error(slopes)),
+        slope_range=(low, high),
+    )
+
+
+def standard_error(values):
+    """Standard error of the mean over the last axis; nan for a single value."""
+    n = values.shape[-1]
+    if n == 1:
+        return np.full(values.shape[:-1], np.nan)
+    return values.std(axis=-1, ddof=1) / np.sqrt(n)

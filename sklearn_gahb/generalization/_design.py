@@ -1,0 +1,175 @@
+"""Design of a study: who is trained on what, and what is tested."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+from sklearn.utils import check_random_state
+
+from .._tensors import is_tensor
+from .._warnings import warn
+from ..images import ONE_LINE, check_images, check_same_units, complaint_of_noise_std
+from ..noise import check_adds_no_noise, check_noise_levels
+from . import _subsets
+
+# Images to test on, of those that are left where none are given.
+N_TEST_IMAGES = 500
+
+
+@dataclass(frozen=True)
+class Design:
+    """Who is trained on what, and what is tested.
+
+    Attributes
+    ----------
+    X : ndarray of shape (n_images, ...)
+        Clean images.
+    train_sizes : ndarray of int of shape (n_sizes,)
+    subsets : ndarray of int of shape (n_subsets, largest size)
+        Indices of the training images. The first ones of a row are the smaller subsets.
+    n_duplicates : ndarray of int of shape (n_subsets,)
+        Near-duplicates of images in earlier subsets, left out or kept.
+    X_test : ndarray of shape (n_test_images, ...)
+        Clean images to test on.
+    tested : ndarray of int
+        Those of them that are images of `X`.
+    n_test_duplicates : int
+        Near-duplicates of training images among candidates, left out or kept.
+    noise_std : ndarray of shape (n_levels,)
+        Noise levels.
+    fit_seed, noise_seed, sample_seed : int
+    """
+
+    X: np.ndarray
+    train_sizes: np.ndarray
+    subsets: np.ndarray
+    n_duplicates: np.ndarray
+    X_test: np.ndarray
+    tested: np.ndarray
+    n_test_duplicates: int
+    noise_std: np.ndarray
+    fit_seed: int
+    noise_seed: int
+    sample_seed: int
+
+    def train_images(self):
+        """Training images by size and subset."""
+        return [[self.X[s[:size]] for s in self.subsets] for size in self.train_sizes]
+
+
+def make_design(analyzer, X, X_test, groups, subsets):
+    """Check what an analyzer is given, and draw what it is not given.
+
+    Parameters
+    ----------
+    analyzer : GeneralizationAnalyzer
+        Says sizes, noise levels, what to do with near-duplicates, and the seed.
+    X, X_test, groups, subsets
+        As in its method `fit`.
+    """
+    rng = check_random_state(analyzer.random_state)
+    sizes = check_sizes(analyzer.train_sizes)
+    levels = check_noise_levels(analyzer.noise_std)
+    X = check_stack(X, "X")
+    complaint = complaint_of_noise_std(levels.max(), X.dtype)
+    if complaint is not None:
+        raise ValueError(complaint)
+    groups = _subsets.check_groups(groups, len(X))
+    if subsets is None:
+        pools = _subsets.draw_pools(len(X), groups, analyzer.n_subsets, rng)
+    else:
+        pools = _subsets.check_pools(subsets, len(X), groups, analyzer.n_subsets)
+    rule = analyzer.duplicates, analyzer.duplicate_threshold
+    subsets, n_duplicates = _subsets.disjoint_subsets(X, pools, sizes[-1], *rule)
+    seeds = rng.randint(2**31 - 1, size=3).tolist()
+    order, is_left_over = rng.permutation(len(X)), X_test is None
+    if is_left_over:
+        tested = _subsets.left_for_test(order, subsets, groups)
+        X_test, n_candidates = X[tested], N_TEST_IMAGES
+    else:
+        X_test = check_test_stack(X_test, X)
+        n_candidates = len(X_test)
+    chosen, n_test_duplicates = _subsets.choose_test_images(
+        X_test, [X[subset] for subset in subsets], n_candidates, *rule
+    )
+    if analyzer.duplicates == "warn" and (n_duplicates.any() or n_test_duplicates):
+        warn(
+            f"{n_duplicates.sum()} training images are nearly those of another subset, "
+            f"and {n_test_duplicates} test images nearly training images (cosine of "
+            f"mean-free images above {analyzer.duplicate_threshold}); "
+            "duplicates='remove' leaves them out.",
+            _subsets.DuplicateWarning,
+        )
+    return Design(
+        X,
+        sizes,
+        subsets,
+        n_duplicates,
+        X_test[chosen],
+        tested[chosen] if is_left_over else np.empty(0, dtype=int),
+        n_test_duplicates,
+        levels,
+        *seeds,
+    )
+
+
+def check_estimator(estimator):
+    """Raise an error unless an estimator can be cloned, fitted and applied."""
+    if isinstance(estimator, type):
+        raise TypeError(
+            f"estimator={estimator.__name__} is a class; pass an instance, "
+            f"{estimator.__name__}()."
+        )
+    last = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
+    if not hasattr(estimator, "fit") or not hasattr(last, "transform"):
+        raise TypeError(
+            f"estimator={estimator!r} must have fit and transform, as denoisers have."
+        )
+    inner = [estimator, *estimator.get_params(deep=True).values()]
+    if any(isinstance(one, FrozenEstimator) for one in inner):
+        raise TypeError(
+            "estimator is, or holds, a FrozenEstimator, which does not learn from the "
+            "subsets: there is nothing to compare."
+        )
+    check_adds_no_noise(estimator, "the analyzer")
+
+
+def check_stack(X, name):
+    """Images of one size as an array, in memory of the CPU; or an error."""
+    images = check_images(X, ONE_LINE, name=name)
+    if images.is_list:
+        raise ValueError(
+            f"{name} is a list of {len(images)} images; it must be an array of images "
+            "of one size, such as patches of photographs."
+        )
+    X = images.data
+    if is_tensor(X):
+        small = X.is_floating_point() and X.element_size() < 4
+        X = (X.float() if small else X).cpu().numpy()
+    return X
+
+
+def check_test_stack(X_test, X):
+    """Test images of the size of those in X, as an array; or an error."""
+    X_test = check_stack(X_test, "X_test")
+    if X_test.shape[1:] != X.shape[1:]:
+        raise ValueError(
+            f"X_test has images of shape {X_test.shape[1:]}, and X of {X.shape[1:]}. "
+            "Pass a single image as X_test[None]."
+        )
+    images, test_images = check_images(X, ONE_LINE), check_images(X_test, ONE_LINE)
+    check_same_units(images, replace(test_images, name="X_test"))
+    return X_test
+
+
+def check_sizes(train_sizes):
+    """An increasing array of positive whole numbers; or a ValueError."""
+    sizes = np.asarray(train_sizes)
+    if sizes.ndim == 1 and sizes.size and sizes.dtype.kind in "iuf":
+        whole = sizes.astype(np.int64)
+        if (whole == sizes).all() and (np.diff(whole, prepend=0) > 0).all():
+            return whole
+    raise ValueError(
+        f"train_sizes={train_sizes!r} must be increasing whole numbers from 1 on."
+    )

@@ -1,0 +1,273 @@
+"""The fits of a study: each is kept when it is done, and they run in parallel."""
+
+import math
+import socket
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from typing import NamedTuple
+
+import numpy as np
+from joblib import effective_n_jobs
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.parallel import Parallel, delayed
+
+from .._warnings import warn
+from ..denoisers import as_denoiser
+from ..denoisers.side_by_side import fit_side_by_side
+from ..images import ONE_LINE, check_images
+from ..metrics import psnr
+from ..noise import add_noise
+from ._keys import digest, estimator_key, fingerprint
+from ._store import Store
+
+# Training images are denoised with fresh noise until there are this many.
+MIN_TRAIN_OUTPUTS = 50
+
+
+@dataclass
+class SubsetResult:
+    """What is known of one subset of one size.
+
+    Attributes
+    ----------
+    estimator : estimator
+        Fitted.
+    train_psnr : ndarray of shape (n_levels, n_train_outputs)
+    test_psnr : ndarray of shape (n_levels, n_test_images)
+    test_outputs : ndarray of shape (n_levels, n_test_images, ...)
+    generated : ndarray of shape (n_generated, ...) or None
+    reports : list of str
+        Of damaged checkpoints.
+    """
+
+    estimator: object
+    train_psnr: np.ndarray
+    test_psnr: np.ndarray
+    test_outputs: np.ndarray
+    generated: np.ndarray | None
+    reports: list = field(default_factory=list)
+
+
+class Task(NamedTuple):
+    """One fit of a study.
+
+    Attributes
+    ----------
+    estimator : estimator
+        Not fitted, with seeds of its own.
+    X_train : ndarray
+        Clean images of the subset.
+    key : str
+        Tells the estimator and the images.
+    context : sklearn.callback.CallbackContext
+    """
+
+    estimator: object
+    X_train: np.ndarray
+    key: str
+    context: object
+
+
+def run_sweep(design, analyzer, context):
+    """Fit an estimator on all subsets of all sizes, and measure.
+
+    Parameters
+    ----------
+    design : Design
+    analyzer : GeneralizationAnalyzer
+    context : sklearn.callback.CallbackContext
+        Of its fit.
+
+    Returns
+    -------
+    results : list of list of SubsetResult
+        By size and subset.
+    """
+    folder = analyzer.checkpoint_dir
+    # All tasks before the first is sent to a worker, as scikit-learn does: a tree of
+    # contexts must not grow while it is pickled.
+    tasks = []
+    for row in design.train_images():
+        for number, X_train in enumerate(row):
+            rng = np.random.RandomState([design.fit_seed, len(X_train), number])
+            one = seeded_clone(analyzer.estimator, rng)
+            key = ""
+            if folder is not None:
+                key = digest(estimator_key(one), fingerprint(X_train))
+            part = context.subcontext(f"N = {len(X_train)}", task_id=len(tasks))
+            tasks.append(Task(one, X_train, key, part))
+    n_jobs = effective_n_jobs(analyzer.n_jobs)
+    n_per_pass = analyzer.n_networks_per_pass
+    passes = split_into_passes(tasks, Store(folder), n_per_pass, n_jobs)
+    # What workers need: without the images that they do not train on.
+    shared = replace(design, X=None), clone(analyzer), socket.gethostname()
+    # Not more workers than passes, so that each may use its share of the threads.
+    found = Parallel(n_jobs=min(n_jobs, len(passes)))(
+        delayed(run_tasks)(*shared, [tasks[i] for i in one]) for one in passes
+    )
+    order = np.argsort(np.concatenate(passes))
+    results = list(chain.from_iterable(found))
+    for report in chain.from_iterable(one.reports for one in results):
+        warn(report)
+    return [[results[i] for i in row] for row in order.reshape(-1, len(design.subsets))]
+
+
+def split_into_passes(tasks, store, n_per_pass, n_jobs):
+    """Indices of tasks, in lists of those that are trained in one pass.
+
+    Passes hold up to `n_per_pass` of what is not kept yet, and fewer rather than leave
+    some of `n_jobs` idle; what is kept comes alone.
+    """
+    is_kept = np.array([store.has(f"fit-{task.key}") for task in tasks])
+    missing, kept = np.flatnonzero(~is_kept), np.flatnonzero(is_kept)
+    n_passes = max(math.ceil(len(missing) / n_per_pass), min(n_jobs, len(missing)), 1)
+    passes = [one.tolist() for one in np.array_split(missing, n_passes) if len(one)]
+    return sorted(passes + kept[:, None].tolist())
+
+
+def run_tasks(design, analyzer, host, tasks):
+    """Fit on subsets, measure and sample; what was kept is not done again.
+
+    Parameters
+    ----------
+    design : Design
+    analyzer : GeneralizationAnalyzer
+        Not fitted. It has the parameters, and callbacks are told that its tasks begin
+        and end.
+    host : str
+        Name of the host whose callbacks these are.
+    tasks : list of Task
+        One, or some whose networks are trained in one pass.
+
+    Returns
+    -------
+    results : list of SubsetResult
+    """
+    store = Store(analyzer.checkpoint_dir)
+    # Callbacks speak over a socket of their host, and are left off on others.
+    is_followed = socket.gethostname() == host
+    kept = [store.load(f"fit-{task.key}") for task in tasks]
+    missing = [task for task, one in zip(tasks, kept, strict=True) if one is None]
+    if is_followed:
+        for task in tasks:
+            task.context.call_on_fit_task_begin(estimator=analyzer, X=task.X_train)
+    if missing and analyzer.n_networks_per_pass == 1:
+        (task,) = missing
+        # Callbacks see the steps of the estimator as parts of the task.
+        propagate = task.context.propagate_callback_context
+        with propagate(task.estimator) if is_followed else nullcontext():
+            task.estimator.fit(task.X_train)
+    elif missing:
+        fit_side_by_side(
+            [task.estimator for task in missing], [task.X_train for task in missing]
+        )
+    for task in missing:
+        store.save(f"fit-{task.key}", task.estimator)
+
+    results = []
+    for task, one in zip(tasks, kept, strict=True):
+        fitted = task.estimator if one is None else one
+        results.append(measure_fit(design, analyzer, task, fitted, store))
+        if is_followed:
+            task.context.call_on_fit_task_end(estimator=analyzer, X=task.X_train)
+    results[0].reports += store.reports
+    return results
+
+
+def measure_fit(design, analyzer, task, fitted, store):
+    """SubsetResult of a fitted estimator; what was kept is not measured again."""
+    denoiser, n_generated = as_denoiser(fitted), analyzer.n_generated
+    n_train, levels = analyzer.n_train_images, design.noise_std.tolist()
+    test_key = digest(fingerprint(design.X_test), levels, design.noise_seed, n_train)
+    measured = store.get(
+        f"psnr-{digest(task.key, test_key)}",
+        lambda: measure_psnr(denoiser, task.X_train[:n_train], design),
+    )
+    generated = None
+    if n_generated:
+        generated = store.get(
+            f"samples-{digest(task.key, n_generated, design.sample_seed)}",
+            lambda: generate(denoiser, n_generated, design),
+        )
+    return SubsetResult(fitted, *measured, generated)
+
+
+def generate(denoiser, n_generated, design):
+    """Images of the usual size of a denoiser, or else of that of the test images."""
+    size = denoiser.prior().size
+    if size is None:
+        (size,) = check_images(design.X_test, denoiser.image_shape).sizes
+    seed = design.sample_seed
+    X = denoiser.sample(n_generated, image_shape=size, random_state=seed)
+    return rows_as_images(X, denoiser)
+
+
+def rows_as_images(X, denoiser):
+    """Rows of pixels as images; images as they are."""
+    if X.ndim == 2 and denoiser.image_shape is not None:
+        return X.reshape(len(X), *denoiser.image_shape)
+    return X
+
+
+def measure_psnr(denoiser, X_train, design):
+    """PSNR (n_levels, n_outputs) on train and test images, and the test outputs."""
+    n_draws = math.ceil(MIN_TRAIN_OUTPUTS / len(X_train))
+    train_psnr = [
+        np.concatenate(
+            [
+                psnr_of(X_train, denoise_at(denoiser, X_train, level, design, draw))
+                for draw in range(n_draws)
+            ]
+        )
+        for level in design.noise_std
+    ]
+    outputs = test_outputs(denoiser, design)
+    test_psnr = [psnr_of(design.X_test, one) for one in outputs]
+    return np.stack(train_psnr), np.stack(test_psnr), outputs
+
+
+def optimal_outputs(optimal, design):
+    """What the optimal denoiser makes of the test images; None if there is none."""
+    if optimal is None:
+        return None
+    try:
+        denoiser = as_denoiser(optimal)
+    except NotFittedError:
+        fitted = clone(optimal).fit(np.delete(design.X, design.tested, axis=0))
+        denoiser = as_denoiser(fitted)
+    return test_outputs(denoiser, design)
+
+
+def test_outputs(denoiser, design):
+    """What a denoiser makes of the noisy test images, (n_levels, n_images, ...)."""
+    levels = design.noise_std
+    return np.stack(
+        [denoise_at(denoiser, design.X_test, one, design) for one in levels]
+    )
+
+
+def denoise_at(denoiser, clean, level, design, draw=0):
+    """Images with noise of a level, denoised; the same noise for all denoisers."""
+    # Independent between levels and draws, whatever other levels there are.
+    digits = np.float64(level).reshape(1).view(np.uint32)
+    entropy = [design.noise_seed, *digits, draw]
+    noise_seed = np.random.RandomState(entropy).randint(2**31 - 1)
+    noisy = add_noise(check_images(clean, ONE_LINE), level, noise_seed)
+    return denoiser.denoise_images(noisy, noise_std=level, clean=clean)
+
+
+def psnr_of(clean, denoised):
+    return psnr(clean, denoised, average=False, image_shape=ONE_LINE)
+
+
+def seeded_clone(estimator, rng):
+    """Clone whose parameters `random_state`, nested ones too, are new ints."""
+    copy = clone(estimator)
+    names = [
+        name
+        for name in sorted(copy.get_params(deep=True))
+        if name == "random_state" or name.endswith("__random_state")
+    ]
+    return copy.set_params(**{name: int(rng.randint(2**31 - 1)) for name in names})

@@ -1,0 +1,66 @@
+"""Shrinkage in the basis of one image, as a denoiser."""
+
+import torch
+
+from .._tensors import images_to_rows, rows_to_images
+from ..denoisers import BaseDenoiser
+from ..denoisers.checks import check_size
+
+
+class AffineDenoiser(BaseDenoiser):
+    r"""Affine map that shrinks coefficients in a fixed basis.
+
+    .. math:: \hat x(y) = \sum_k \lambda_k \langle y, e_k \rangle\, u_k + b
+
+    :meth:`JacobianBasis.affine_denoiser` makes it: around one image a denoiser is this
+    map.
+
+    Parameters
+    ----------
+    basis : JacobianBasis
+        Fitted, and frozen by a :class:`~sklearn.frozen.FrozenEstimator` if the denoiser
+        is to be cloned. :math:`u_k` are its left singular vectors, if it has them, and
+        else its components :math:`e_k`.
+    noise_std : float, default=None
+        Standard deviation of the noise that ``score(X)`` adds.
+    image_shape : tuple of int, default=None
+        (height, width) or (height, width, channels) of the rows of 2-D arrays.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the noise that ``score(X)`` adds.
+
+    See Also
+    --------
+    JacobianBasis : Finds the basis.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_gahb import JacobianBasis
+    >>> from sklearn_gahb.jacobian import AffineDenoiser
+    >>> X = np.ones((1, 2, 2))
+    >>> basis = JacobianBasis(lambda y, noise_std: y / 2).fit(X)
+    >>> AffineDenoiser(basis).transform(X)
+    array([[[0.5, 0.5],
+            [0.5, 0.5]]])
+    """
+
+    def __init__(self, basis, *, noise_std=None, image_shape=None, random_state=None):
+        self.basis = basis
+        self.noise_std = noise_std
+        self.image_shape = image_shape
+        self.random_state = random_state
+
+    def denoise(self, y, noise_std=None):
+        """Shrink the coefficients; see :meth:`BaseDenoiser.denoise`."""
+        basis, rows = self.basis, images_to_rows(y)
+        check_size(self, y, basis.image_shape_)
+        outer = getattr(basis, "left_components_", basis.components_)
+        inner, factors, outer, offset = (
+            torch.as_tensor(one).to(rows)
+            for one in (basis.components_, basis.eigenvalues_, outer, basis.offset_)
+        )
+        x_hat = (factors * (rows @ inner.T)) @ outer + offset
+        return rows_to_images(x_hat, basis.image_shape_)
+
+    def __sklearn_is_fitted__(self):
+        return True

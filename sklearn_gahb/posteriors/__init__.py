@@ -1,0 +1,1 @@
+"""Posterior means in closed form: finite sets of images, and disks."""

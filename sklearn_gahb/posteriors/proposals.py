@@ -1,0 +1,78 @@
+"""Densities that importance sampling draws from, on the unit cube."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.stats import multivariate_t
+
+N_CELLS = 50
+DEGREES_OF_FREEDOM = 5
+# The proposal is wider than what it was fitted to.
+INFLATION = 1.5
+
+
+@dataclass(frozen=True)
+class GridCells:
+    """Piecewise constant density on the cells of a grid.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Number of cells along each axis.
+    probabilities : ndarray of shape (n_cells,)
+    """
+
+    shape: tuple
+    probabilities: np.ndarray
+
+    @staticmethod
+    def centers_of(shape):
+        """Centers (n_cells, n_dimensions) of the cells."""
+        cells = np.indices(shape).reshape(len(shape), -1).T
+        return (cells + 0.5) / shape
+
+    def centers(self):
+        return self.centers_of(self.shape)
+
+    def draw(self, n, rng):
+        cells = rng.choice(len(self.probabilities), size=n, p=self.probabilities)
+        jitter = (rng.random((n, len(self.shape))) - 0.5) / self.shape
+        return self.centers()[cells] + jitter
+
+    def log_density(self, u):
+        inside = ((u >= 0) & (u <= 1)).all(axis=1)
+        cells = np.minimum(
+            (u.clip(0, 1) * self.shape).astype(int), np.subtract(self.shape, 1)
+        )
+        chosen = self.probabilities[np.ravel_multi_index(cells.T, self.shape)]
+        with np.errstate(divide="ignore"):
+            return np.log(np.where(inside, chosen, 0) * len(self.probabilities))
+
+
+def student_t(mean, covariance):
+    """Multivariate Student t distribution around a mean, wider than a covariance."""
+    # SciPy wants a covariance that is not nearly singular.
+    jitter = 1e-9 * np.trace(covariance) * np.eye(len(mean))
+    return multivariate_t(mean, INFLATION * covariance + jitter, DEGREES_OF_FREEDOM)
+
+
+def spread_over_cells(log_density):
+    """Probabilities p ~ exp(t log_density) with an effective number of `N_CELLS`.
+
+    t is the largest of at most 1 for which 1 / sum p^2 is at least that.
+    """
+    log_density = log_density - log_density.max()
+
+    def probabilities(t):
+        p = np.exp(t * log_density)
+        return p / p.sum()
+
+    def excess(log_t):
+        return 1 / np.square(probabilities(2.0**log_t)).sum() - N_CELLS
+
+    if excess(0.0) >= 0:
+        return probabilities(1.0)
+    # There p is within a factor of e.
+    flat = -np.log2(np.ptp(log_density))
+    return probabilities(2.0 ** brentq(excess, flat, 0.0, xtol=1e-9))

@@ -1,0 +1,49 @@
+"""The flow of the densities."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+from ._schedules import ScheduledSampler
+
+
+@dataclass(frozen=True)
+class DDIM(ScheduledSampler):
+    r"""Follow the flow of the densities, by Euler's method.
+
+    With :math:`\epsilon_t = (y_t - \hat x(y_t)) / \sigma_t` the step is [1]_
+
+    .. math:: y_{t-1} = y_t + (\sigma_{t-1} - \sigma_t)\, \epsilon_t.
+
+    Parameters
+    ----------
+    n_steps : int, default=50
+        Number of steps, each with one evaluation.
+    sigma_max : float, default=None
+        Noise level to begin with, see :class:`Sampler`.
+    sigma_min : float, default=0.01
+        Noise level to end with, positive; noise of this level is left in the samples.
+        To end without noise, pass a function as `schedule` whose last level is 0.
+    schedule : {"log_linear", "ddpm", "cosine"} or callable, default="log_linear"
+        Noise levels, see :class:`ScheduledSampler`.
+
+    References
+    ----------
+    .. [1] J. Song, C. Meng, S. Ermon, "Denoising diffusion implicit models", ICLR 2021.
+       :arxiv:`2010.02502`
+
+    Examples
+    --------
+    >>> from sklearn_gahb import EmpiricalDenoiser
+    >>> from sklearn_gahb.datasets import make_disk_images
+    >>> from sklearn_gahb.samplers import DDIM
+    >>> denoiser = EmpiricalDenoiser().fit(make_disk_images(5, 16, random_state=0))
+    >>> denoiser.sample(3, sampler=DDIM(n_steps=20)).shape
+    (3, 16, 16)
+    """
+
+    def steps(self, denoise, y, sigma_max, draw_noise):
+        """Yield images and noise levels; see :class:`Sampler`."""
+        for sigma, target in pairwise(self.levels(sigma_max)):
+            eps = (y - denoise(y, sigma)) / sigma
+            y = y + (target - sigma) * eps
+            yield y, target

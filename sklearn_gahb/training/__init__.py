@@ -1,0 +1,18 @@
+"""One run of training: the recipe, batches, steps, and several runs side by side."""
+
+from ._batches import image_batches, with_fresh_noise
+from ._optimization import TrainingLog, resolve_device, resolve_precision, train
+from ._recipe import Recipe
+from .run import TrainingRun, train_side_by_side
+
+__all__ = [
+    "Recipe",
+    "TrainingLog",
+    "TrainingRun",
+    "image_batches",
+    "resolve_device",
+    "resolve_precision",
+    "train",
+    "train_side_by_side",
+    "with_fresh_noise",
+]

@@ -1,0 +1,137 @@
+"""Hyperparameters of training."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from numbers import Real
+from typing import ClassVar
+
+import torch
+
+from .._sklearn_compat import COUNT, POSITIVE, Interval, StrOptions, validate_parameters
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Hyperparameters of a training run.
+
+    :class:`~sklearn_gahb.DNNDenoiser` has them as parameters, and says what they mean.
+
+    Parameters
+    ----------
+    architecture : str or callable, default="unet"
+        The network.
+    width, depth : int or None
+        Size of the network; 64 and None by default.
+    bias : bool, default=False
+        Whether the network has additive constants.
+    train_noise_std : float or tuple of (float, float), default=(0.0, 1.0)
+        Noise level, or range of noise levels.
+    noise_distribution : {"squared", "uniform"}, default="squared"
+        How levels are drawn from the range.
+    patch_size : int, default=None
+        Side of the random crops.
+    augment : bool, default=False
+        Whether to flip and turn images at random.
+    n_train_samples : int, default=None
+        Number of images to train on.
+    max_steps : int, default=2000
+        Number of gradient steps.
+    batch_size : int, default=64
+        Images or crops in a step.
+    learning_rate : float, default=1e-3
+        Largest learning rate of Adam.
+    schedule : {"one_cycle", "halving", "constant"}, default="one_cycle"
+        Learning rate over the steps.
+    early_stopping : bool, default=False
+        Whether to set images aside, and to stop when the loss on them no longer falls.
+    validation_fraction : float, default=0.1
+        Share of the images that early stopping sets aside.
+    n_iter_no_change : int, default=10
+        Number of evaluations without a lower loss after which training stops.
+    device : str or torch.device, default="auto"
+        Where to compute.
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        Precision of the products.
+    compile : bool or "auto", default="auto"
+        Whether to train through :func:`torch.compile`.
+
+    Examples
+    --------
+    >>> from sklearn_gahb.training import Recipe
+    >>> Recipe(width=16, train_noise_std=0.2).noise_range
+    (0.2, 0.2)
+    """
+
+    architecture: str | Callable = "unet"
+    width: int = 64
+    depth: int | None = None
+    bias: bool = False
+    train_noise_std: float | tuple = (0.0, 1.0)
+    noise_distribution: str = "squared"
+    patch_size: int | None = None
+    augment: bool = False
+    n_train_samples: int | None = None
+    max_steps: int = 2000
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    schedule: str = "one_cycle"
+    early_stopping: bool = False
+    validation_fraction: float = 0.1
+    n_iter_no_change: int = 10
+    device: str | torch.device = "auto"
+    precision: str = "auto"
+    compile: bool | str = "auto"
+    constraints: ClassVar = {
+        "architecture": [StrOptions({"unet", "bf_cnn", "dilated_unet"}), callable],
+        "width": [COUNT],
+        "depth": [COUNT, None],
+        "bias": ["boolean"],
+        "train_noise_std": [POSITIVE, tuple, list],
+        "noise_distribution": [StrOptions({"squared", "uniform"})],
+        "patch_size": [COUNT, None],
+        "augment": ["boolean"],
+        "n_train_samples": [COUNT, None],
+        "max_steps": [COUNT],
+        "batch_size": [COUNT],
+        "learning_rate": [POSITIVE],
+        "schedule": [StrOptions({"one_cycle", "halving", "constant"})],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [COUNT],
+        "device": [str, torch.device],
+        "precision": [StrOptions({"auto", "float32", "bfloat16"})],
+        "compile": ["boolean", StrOptions({"auto"})],
+    }
+
+    @classmethod
+    def of(cls, denoiser):
+        """Make the recipe of a :class:`~sklearn_gahb.DNNDenoiser`.
+
+        Parameters
+        ----------
+        denoiser : DNNDenoiser
+            Need not be fitted.
+
+        Returns
+        -------
+        recipe : Recipe
+            Its training parameters.
+        """
+        return cls(**{one.name: getattr(denoiser, one.name) for one in fields(cls)})
+
+    def __post_init__(self):
+        validate_parameters(self.constraints, vars(self), "Recipe")
+
+    @property
+    def noise_range(self):
+        """Lowest and highest noise level."""
+        levels = self.train_noise_std
+        ends = (levels, levels) if isinstance(levels, Real) else tuple(levels)
+        is_pair = len(ends) == 2 and all(isinstance(level, Real) for level in ends)
+        if is_pair and 0 <= ends[0] <= ends[1] < math.inf and ends[1] > 0:
+            return ends
+        raise ValueError(
+            f"train_noise_std={levels!r} must be a positive number or a range (low, "
+            "high) with 0 <= low <= high and high > 0."
+        )

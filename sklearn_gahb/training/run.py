@@ -1,0 +1,226 @@
+"""A training run from images to a trained network, alone or beside others."""
+
+import math
+from contextlib import nullcontext
+from itertools import islice
+
+import torch
+from sklearn.utils import check_random_state
+
+from ..images import warn_of_noise_std
+from ..networks.making import check_network, make_network
+from ..networks.norms import calibrate_norms, synchronized_norms
+from ..networks.stacking import stack_networks, unstack_networks
+from ._batches import (
+    check_sizes,
+    image_batches,
+    split_indices,
+    with_fresh_noise,
+    with_given_noise,
+)
+from ._optimization import TrainingLog, resolve_device, train
+from .processes import broadcast_object, broadcast_state, check_agreement, is_shared
+
+
+class TrainingRun:
+    """One network in training.
+
+    Images, noise and initial weights are drawn when the run is made. Iterating over it
+    trains; each item is the steps since the last evaluation. `finish` ends the run,
+    also one that was broken off.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The hyperparameters.
+    clean : Images
+        Clean images.
+    noisy : Images, default=None
+        Noisy images of the same shapes. None draws fresh noise in every step.
+    previous : torch.nn.Module, default=None
+        Network whose weights the run begins with.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the choice of images and crops, the noise and the initial weights.
+
+    Attributes
+    ----------
+    recipe : Recipe
+        The hyperparameters.
+    network : torch.nn.Module
+        The network. Maps noisy images to the noise in them.
+    pairs : iterator of (noisy, noise)
+        Batches of tensors (n, channels, height, width), without end.
+    validation_pairs : list of (noisy, noise)
+        The batches that early stopping looks at; empty without it.
+    train_indices : ndarray of int
+        The images that are trained on.
+    log : TrainingLog
+        Losses up to the last step.
+
+    Examples
+    --------
+    >>> from sklearn_gahb.datasets import make_disk_images
+    >>> from sklearn_gahb.images import check_images
+    >>> from sklearn_gahb.training import Recipe, TrainingRun
+    >>> images = check_images(make_disk_images(20, 16, random_state=0))
+    >>> run = TrainingRun(
+    ...     Recipe(width=4, depth=1, max_steps=3), images, random_state=0
+    ... )
+    >>> for start, stop in run:
+    ...     print(f"step {stop}")
+    step 1
+    step 2
+    step 3
+    >>> network = run.finish()
+    >>> len(run.losses())
+    3
+    """
+
+    def __init__(self, recipe, clean, noisy=None, *, previous=None, random_state=None):
+        warn_of_noise_std(recipe.noise_range[1], clean, "train_noise_std")
+        check_sizes(clean, recipe.patch_size)
+        if is_shared():
+            check_agreement(recipe, clean, noisy)
+        device = resolve_device(recipe.device)
+        rng = broadcast_object(check_random_state(random_state))
+        self.recipe, self.log = recipe, TrainingLog()
+        self.train_indices, validation = split_indices(len(clean), recipe, rng)
+        network = begin_network(recipe, clean.n_channels, previous, rng)
+        self.network = network.to(device, memory_format=torch.channels_last)
+        generator = torch.Generator(device).manual_seed(rng.randint(2**31 - 1))
+        images = [one.to(device) for one in (clean, noisy) if one is not None]
+
+        def make_pairs(indices):
+            batches = image_batches(images, indices, recipe, rng=rng, device=device)
+            if noisy is not None:
+                return with_given_noise(batches)
+            return with_fresh_noise(batches, recipe, generator)
+
+        n_validation = math.ceil(len(validation) / recipe.batch_size)
+        self.validation_pairs = list(islice(make_pairs(validation), n_validation))
+        self.pairs = make_pairs(self.train_indices)
+        first, _ = next(self.pairs)
+        check_network(self.network, first[:1])
+        if previous is None and recipe.architecture in ("unet", "bf_cnn"):
+            calibrate_norms(self.network, first)
+
+    def __iter__(self):
+        with synchronized_norms(self.network) if is_shared() else nullcontext():
+            run = self.network, self.pairs, self.log, self.recipe
+            yield from train(*run, validation_pairs=self.validation_pairs)
+
+    def finish(self):
+        """End the run.
+
+        Returns
+        -------
+        network : torch.nn.Module
+            The network in evaluation mode, with its best weights if the recipe stops
+            early.
+        """
+        if self.log.best_state is not None:
+            self.network.load_state_dict(self.log.best_state)
+        broadcast_state(self.network)
+        self.network.zero_grad()
+        return self.network.eval()
+
+    def losses(self):
+        """Mean squared error of each step.
+
+        Returns
+        -------
+        losses : ndarray of shape (n_steps,)
+            float64.
+        """
+        return torch.cat(self.log.losses).double().cpu().numpy()
+
+    def can_be_finished(self):
+        """Whether a run that was interrupted has learned something that is of use.
+
+        Returns
+        -------
+        answer : bool
+            False before the first step, and where other processes wait for this one:
+            they would wait for ever.
+        """
+        return self.log.is_finite() and not is_shared()
+
+
+def begin_network(recipe, n_channels, previous, rng):
+    """The network to train: a new one, or a copy of the previous one."""
+    network = make_network(recipe, n_channels, seed=rng.randint(2**31 - 1))
+    if previous is not None:
+        try:
+            network.load_state_dict(previous.state_dict())
+        except RuntimeError as error:
+            raise ValueError(
+                "warm_start goes on from the network of the previous fit, and the "
+                "parameters or the channels of X now ask for another one: set "
+                "architecture, width, depth and bias as they were, or "
+                "warm_start=False to start afresh."
+            ) from error
+    return network
+
+
+def train_side_by_side(runs):
+    """Train the networks of several runs in one pass.
+
+    Up to rounding the result is that of each run alone.
+
+    Parameters
+    ----------
+    runs : list of TrainingRun
+        Of the same recipe, the name of an architecture without early stopping, on
+        images of the same shape.
+
+    Raises
+    ------
+    ValueError
+        If the recipe has no name of an architecture, or stops early.
+
+    Examples
+    --------
+    >>> from sklearn_gahb.datasets import make_disk_images
+    >>> from sklearn_gahb.images import check_images
+    >>> from sklearn_gahb.training import Recipe, TrainingRun, train_side_by_side
+    >>> X = make_disk_images(20, 16, random_state=0)
+    >>> recipe = Recipe(width=4, depth=1, max_steps=3)
+    >>> runs = [
+    ...     TrainingRun(recipe, check_images(images), random_state=0)
+    ...     for images in (X[:10], X[10:])
+    ... ]
+    >>> train_side_by_side(runs)
+    >>> [len(run.losses()) for run in runs]
+    [3, 3]
+    """
+    recipe, networks = runs[0].recipe, [run.network for run in runs]
+    check_side_by_side(recipe)
+    if any(run.recipe != recipe for run in runs):
+        raise ValueError("Networks are trained in one pass if their recipes are equal.")
+    stacked, log = stack_networks(networks), TrainingLog()
+    # Pairs (noisy, noise) of all runs, their channels in turn.
+    pairs = (
+        tuple(torch.cat(parts, dim=1) for parts in zip(*each, strict=True))
+        for each in zip(*(run.pairs for run in runs), strict=True)
+    )
+    for _ in train(stacked, pairs, log, recipe, n_networks=len(runs)):
+        pass
+    unstack_networks(stacked, networks)
+    for number, run in enumerate(runs):
+        run.log.losses = [losses[number : number + 1] for losses in log.losses]
+
+
+def check_side_by_side(recipe):
+    """Raise a ValueError if networks of a recipe cannot be trained in one pass."""
+    if not isinstance(recipe.architecture, str):
+        reason = f"its architecture is {recipe.architecture!r}"
+    elif recipe.early_stopping:
+        reason = "it has early_stopping=True, with which each stops at another step"
+    elif is_shared():
+        reason = "here several processes train each network"
+    else:
+        return
+    raise ValueError(
+        "Networks are trained in one pass if they have the name of an architecture and "
+        f"do not stop early, but {reason}."
+    )

@@ -1,0 +1,1 @@
+"""Bases as functions of arrays and tensors: wavelets, bandlets, Fourier."""

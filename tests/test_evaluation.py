@@ -1,0 +1,139 @@
+"""Experiments with fitted denoisers: PSNR curves, and gaps between densities."""
+
+import numpy as np
+import pytest
+from scipy.stats import linregress
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+
+from sklearn_gahb import GaussianNoise, WaveletThresholdDenoiser
+from sklearn_gahb.evaluation import density_gap, psnr_curve
+from sklearn_gahb.metrics import make_psnr_scorer, psnr
+
+X = np.random.RandomState(0).rand(5, 12, 10)
+
+
+def test_curve_falls_with_noise_and_equals_the_scorer():
+    denoiser = WaveletThresholdDenoiser().fit(X)
+    curve = psnr_curve(denoiser, X, [0.01, 0.1, 1.0], random_state=0)
+    assert (np.diff(curve.output_psnr) < 0).all()
+    alone = psnr_curve(denoiser, X, 0.1, random_state=0)
+    np.testing.assert_array_equal(curve.psnr[1], alone.psnr[0])
+    told = WaveletThresholdDenoiser(noise_std=0.1).fit(X)
+    assert curve.output_psnr[1] == make_psnr_scorer(0.1, random_state=0)(told, X)
+    estimated = psnr_curve(denoiser, X, 0.1, blind=True, random_state=0)
+    assert estimated.output_psnr[0] == make_psnr_scorer(0.1, random_state=0)(
+        denoiser, X
+    )
+    assert denoiser.noise_std is None
+    assert np.isnan(alone.slope)
+
+
+class Halve:
+    """Leaves a quarter of the squared error of flat images of intensity 0."""
+
+    def transform(self, X):
+        return X / 2
+
+
+def test_curve_of_a_linear_map():
+    zeros = np.zeros((30, 16, 16))
+    levels = 10 ** (-np.array([5.0, 10, 20, 30, 40]) / 20)
+    curve = psnr_curve(Halve(), zeros, levels, random_state=0)
+    np.testing.assert_allclose(curve.input_psnr, [5, 10, 20, 30, 40])
+    gain = curve.output_psnr - curve.input_psnr
+    np.testing.assert_allclose(gain, 20 * np.log10(2), atol=0.1)
+    assert curve.slope == pytest.approx(1, abs=1e-6)
+    expected = curve.psnr[0].std(ddof=1) / np.sqrt(30)
+    assert curve.output_psnr_std_err[0] == pytest.approx(expected)
+    assert curve.slope_range == (10.0, 30.0)
+
+
+def test_slope_is_that_of_least_squares_over_the_range():
+    denoiser = WaveletThresholdDenoiser().fit(X)
+    levels = [1.0, 0.3, 0.1, 0.05, 0.01]
+    curve = psnr_curve(denoiser, X, levels, slope_range=(10, 27), random_state=0)
+    inside = (curve.input_psnr > 10) & (curve.input_psnr < 27)
+    fits = [linregress(curve.input_psnr[inside], one[inside]) for one in curve.psnr.T]
+    slopes = [fit.slope for fit in fits]
+    assert curve.slope == pytest.approx(np.mean(slopes))
+    assert curve.slope_std_err == pytest.approx(
+        np.std(slopes, ddof=1) / np.sqrt(len(X))
+    )
+
+
+def test_curve_takes_wrappers():
+    denoiser = WaveletThresholdDenoiser().fit(X)
+    expected = psnr_curve(denoiser, X, 0.1, random_state=0).psnr
+    search = GridSearchCV(
+        WaveletThresholdDenoiser(),
+        {"threshold": [3.0]},
+        cv=2,
+        scoring=make_psnr_scorer(0.1),
+    )
+    for wrapped in (
+        FrozenEstimator(denoiser),
+        make_pipeline(WaveletThresholdDenoiser()).fit(X),
+        search.fit(X),
+    ):
+        np.testing.assert_array_equal(
+            psnr_curve(wrapped, X, 0.1, random_state=0).psnr, expected
+        )
+    twice = make_pipeline(WaveletThresholdDenoiser(noise_std=1.0), denoiser).fit(X)
+    seed = np.random.RandomState(0).randint(2**31 - 1)
+    once = twice[0].transform(GaussianNoise(0.1, random_state=seed).fit_transform(X))
+    told = WaveletThresholdDenoiser(noise_std=0.1).fit(X)
+    np.testing.assert_array_equal(
+        psnr_curve(twice, X, 0.1, random_state=0).psnr[0],
+        psnr(X, told.transform(once), average=False),
+    )
+    pipeline = make_pipeline(GaussianNoise(0.1), WaveletThresholdDenoiser()).fit(X, X)
+    with pytest.raises(ValueError, match="slope_range"):
+        psnr_curve(denoiser, X, 0.1, slope_range=(30, 10))
+    with pytest.raises(ValueError, match="distinct"):
+        psnr_curve(denoiser, X, [0.1, 0.1])
+    np.testing.assert_array_equal(
+        psnr_curve(pipeline, X, 0.1, random_state=0).psnr, expected
+    )
+    with pytest.raises(ValueError, match="distinct positive"):
+        psnr_curve(denoiser, X, [0.1, -0.1])
+
+
+def test_density_gap_of_gaussians():
+    """KL(N(0, s^2) || N(0, t^2)) = (s^2 / t^2 - 1 - log(s^2 / t^2)) / 2."""
+    s, t = 1.0, 1.7
+    sigma = np.geomspace(1e-4, 1e4, 300)
+    gain = t**2 / (t**2 + sigma**2)
+    mse = s**2 * (1 - gain) ** 2 + sigma**2 * gain**2
+    optimal = s**2 * sigma**2 / (s**2 + sigma**2)
+    expected = (s**2 / t**2 - 1 - np.log(s**2 / t**2)) / 2
+    result = density_gap(mse, optimal, sigma)
+    assert result.gap == pytest.approx(expected, rel=1e-3)
+    assert np.isnan(result.std_err)
+    coarse = density_gap(mse[::20], optimal[::20], sigma[::20])
+    error = abs(coarse.gap - expected)
+    assert coarse.quadrature_err / 3 < error < 3 * coarse.quadrature_err
+    backwards = density_gap(mse[::-1], optimal[::-1], sigma[::-1])
+    assert backwards.gap == pytest.approx(result.gap)
+    per_value = density_gap(mse / 5, optimal / 5, sigma, n_values=5)
+    assert per_value.gap == pytest.approx(result.gap)
+
+
+def test_density_gap_has_the_error_of_its_mean():
+    rng = np.random.RandomState(0)
+    sigma = np.geomspace(0.1, 10, 20)
+    errors = 1 + 0.1 * rng.randn(20, 50)
+    optimal = 0.9 + 0.1 * rng.randn(20, 50)
+    result = density_gap(errors, optimal, sigma)
+    gaps = [density_gap(errors[:, i], optimal[:, i], sigma).gap for i in range(50)]
+    assert result.gap == pytest.approx(np.mean(gaps))
+    assert result.std_err == pytest.approx(np.std(gaps, ddof=1) / 50**0.5)
+    mixed = density_gap(errors, optimal.mean(1), sigma)
+    assert mixed.gap == pytest.approx(result.gap)
+    assert mixed.std_err > 0
+    for bad in ([1.0, 2.0], [1.0, 1.0, 2.0], [-1.0, 1.0, 2.0]):
+        with pytest.raises(ValueError, match="noise_std"):
+            density_gap(np.ones(len(bad)), np.ones(len(bad)), bad)
+    with pytest.raises(ValueError, match="mse_optimal has shape"):
+        density_gap(np.ones(20), np.ones(19), sigma)
