@@ -37,14 +37,14 @@ class Row:
 
 def seconds(function, device=CPU):
     """Time of a call, until the device has done what it was asked."""
-    synchronise(device)
+    synchronize(device)
     start = perf_counter()
     function()
-    synchronise(device)
+    synchronize(device)
     return perf_counter() - start
 
 
-def synchronise(device):
+def synchronize(device):
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
@@ -107,7 +107,7 @@ def copy_rate():
 def peak_rate(dtype, device=CPU):
     """Operations a second of a large matrix product or convolution, the faster one.
 
-    They are of different libraries, which favour different processors.
+    They are of different libraries, which favor different processors.
     """
     # Sizes that a device is busy with for some milliseconds.
     n, n_images = (2048, 8) if device.type == "cpu" else (8192, 512)

@@ -12,7 +12,13 @@ from time import perf_counter
 import numpy as np
 import pywt
 
-from sklearn_gahb import BandletOracle, GaussianNoise, WaveletThresholdDenoiser, psnr
+from sklearn_gahb import (
+    BandletDenoiser,
+    BandletOracle,
+    GaussianNoise,
+    WaveletThresholdDenoiser,
+    psnr,
+)
 from sklearn_gahb.datasets import load_photo_patches, make_c_alpha_images
 
 parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -42,9 +48,13 @@ for name, X, noise_std in [
     wavelets = WaveletThresholdDenoiser("haar", noise_std=noise_std).fit(X)
     seconds = median_seconds(lambda: wavelets.transform(noisy))
     print(f"500 {name} of 64x64, float32: wavelets {500 / seconds:.0f} images/s")
-    for geometry in ("clean", "noisy"):
-        oracle = BandletOracle(geometry=geometry, noise_std=noise_std).fit(X)
-        bandlet_seconds = median_seconds(lambda: oracle.transform(noisy, clean=X))
+    for geometry, bandlets in [
+        ("clean", BandletOracle(noise_std=noise_std).fit(X)),
+        ("noisy", BandletDenoiser(noise_std=noise_std).fit(X)),
+    ]:
+        bandlet_seconds = median_seconds(
+            lambda: bandlets.denoise_images(noisy, clean=X)
+        )
         print(
             f"  bandlets, {geometry} geometry: {500 / bandlet_seconds:.0f} images/s, "
             f"{seconds / bandlet_seconds:.2f} of that"
@@ -77,14 +87,14 @@ for alpha in (1, 2, 3, 4):
     spun = WaveletThresholdDenoiser("haar", noise_std=0.01, n_shifts=16).fit(X)
     projected = project_wavelets(noisy, X, 0.01)
     row = []
-    for reference, parameters in [
-        (wavelets, {}),
-        (projected, {"shrinkage": "projection"}),
-        (wavelets, {"geometry": "noisy"}),
-        (spun.transform(noisy), {"geometry": "noisy", "n_shifts": 16}),
+    for reference, bandlets in [
+        (wavelets, BandletOracle(noise_std=0.01)),
+        (projected, BandletOracle(shrinkage="projection", noise_std=0.01)),
+        (wavelets, BandletDenoiser(noise_std=0.01)),
+        (spun.transform(noisy), BandletDenoiser(n_shifts=16, noise_std=0.01)),
     ]:
-        oracle = BandletOracle(noise_std=0.01, **parameters).fit(X)
-        row.append(gain(oracle.transform(noisy, clean=X), reference, X))
+        denoised = bandlets.fit(X).denoise_images(noisy, clean=X)
+        row.append(gain(denoised, reference, X))
     print(f"{alpha:5d} ", "  ".join(row))
 
 print("\n16 shifts, noisy geometry, over 16-shift wavelets; 100 images")
@@ -96,7 +106,7 @@ for alpha in (1, 2, 3, 4):
         sigma = 10 ** (-level / 20)
         noisy = GaussianNoise(sigma, random_state=0).fit_transform(X)
         wavelets = WaveletThresholdDenoiser("haar", noise_std=sigma, n_shifts=16)
-        bandlets = BandletOracle(geometry="noisy", noise_std=sigma, n_shifts=16)
+        bandlets = BandletDenoiser(noise_std=sigma, n_shifts=16)
         row.append(
             gain(bandlets.fit(X).transform(noisy), wavelets.fit(X).transform(noisy), X)
         )

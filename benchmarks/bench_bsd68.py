@@ -2,7 +2,7 @@
 
 The authors add noise without clipping and clip what is denoised to [0, 1] before they
 measure; both ways are printed. The noise is drawn anew, so that figures differ in the
-second decimal. Needs the photographs of fetch_bsd68 and two files of fetch_pretrained.
+second decimal. Needs the photographs of fetch_bsd68 and two files of fetch_published.
 
     python benchmarks/bench_bsd68.py [--levels 10 30 50 100]
 
@@ -14,7 +14,7 @@ import argparse
 import numpy as np
 
 from sklearn_gahb import GaussianNoise, psnr
-from sklearn_gahb.checkpoints import fetch_pretrained
+from sklearn_gahb.checkpoints import fetch_published
 from sklearn_gahb.datasets import fetch_bsd68
 
 LEVELS = range(10, 101, 10)
@@ -37,7 +37,7 @@ arguments = parser.parse_args()
 clean = [photo / np.float32(255) for photo in fetch_bsd68().images]
 print("network               noise  published  clipped  difference  not clipped")
 for name, figures in FIGURES.items():
-    denoiser = fetch_pretrained(name)
+    denoiser = fetch_published(name)
     published = dict(zip(LEVELS, figures, strict=True))
     for level in arguments.levels:
         noisy = GaussianNoise(level / 255, random_state=0).fit_transform(clean)

@@ -1,11 +1,11 @@
-"""Memorising and generalising, measured: the sweep of arXiv 2310.02557 in small.
+"""Memorizing and generalizing, measured: the sweep of arXiv 2310.02557 in small.
 
     python benchmarks/bench_generalization.py [--parts photos disks extremes cifar]
 
 photos: patches of 16x16 of photographs at half resolution, trained on BSD400 and tested
 on BSD68. disks: disks of 16x16, with the posterior mean as optimum. extremes: the
-memoriser and the Wiener filter. cifar: similarity of samples between subsets and to the
-closest training image, on CIFAR-10 in grey (a file cifar10_gray.npz with `train` and
+memorizer and the Wiener filter. cifar: similarity of samples between subsets and to the
+closest training image, on CIFAR-10 in gray (a file cifar10_gray.npz with `train` and
 `test` in the data folder), reduced to 16x16 pixels by --reduce 2.
 
 A folder for figures is named by --figures; finished fits are kept in --checkpoint-dir.
@@ -44,7 +44,7 @@ parser.add_argument("--max-steps", type=int, default=1500)
 parser.add_argument("--width", type=int, default=8)
 parser.add_argument("--cifar-sizes", nargs="+", type=int, default=None)
 parser.add_argument("--reduce", type=int, default=2)
-parser.add_argument("--n-samples", type=int, default=100)
+parser.add_argument("--n-generated", type=int, default=100)
 parser.add_argument("--figures", type=Path, default=None)
 parser.add_argument("--checkpoint-dir", type=Path, default=None)
 options = parser.parse_args()
@@ -62,7 +62,7 @@ def make_network():
 
 def analyse(name, estimator, train_sizes, X, **data):
     """Run a sweep, print its table, and draw it."""
-    names = ("optimal", "n_samples", "duplicates")
+    names = ("optimal", "n_generated", "duplicates")
     parameters = {name: data.pop(name) for name in names if name in data}
     analyzer = GeneralizationAnalyzer(
         estimator,
@@ -89,13 +89,13 @@ def print_table(analyzer):
         "test": analyzer.test_psnr_.mean(axis=1)[:, at],
         "agreement": analyzer.agreement_[:, at],
     }
-    if hasattr(analyzer, "bias_"):
+    if hasattr(analyzer, "squared_bias_"):
         columns["variance e4"] = 1e4 * analyzer.variance_[:, at]
-        columns["bias e4"] = 1e4 * analyzer.bias_[:, at]
+        columns["bias e4"] = 1e4 * analyzer.squared_bias_[:, at]
         excess = analyzer.test_mse_.mean(axis=1) - analyzer.optimal_mse_
         columns["excess e4"] = 1e4 * excess[:, at]
-    if hasattr(analyzer, "samples_"):
-        columns["S1-S2"] = analyzer.sample_similarity_.mean(axis=1)
+    if hasattr(analyzer, "generated_images_"):
+        columns["S1-S2"] = analyzer.generated_similarity_.mean(axis=1)
         columns["to train"] = analyzer.train_similarity_.mean(axis=(1, 2))
         columns["to test"] = analyzer.test_similarity_.mean(axis=(1, 2))
         columns["S1-S2 images"] = [one.mean() for one in analyzer.subset_similarity_]
@@ -103,7 +103,7 @@ def print_table(analyzer):
     for i, size in enumerate(analyzer.train_sizes_):
         values = "".join(f"{column[i]:14.2f}" for column in columns.values())
         print(f"N = {size:<12}{values}  {analyzer.regime_[i]}")
-    if hasattr(analyzer, "samples_"):
+    if hasattr(analyzer, "generated_images_"):
         print(f"transition_size_ {analyzer.transition_size_}")
     print(
         f"near-duplicates, {analyzer.duplicates}: {analyzer.n_duplicates_.sum()} of "
@@ -114,7 +114,7 @@ def print_table(analyzer):
 def draw(analyzer, name):
     options.figures.mkdir(parents=True, exist_ok=True)
     kinds = ["psnr"]
-    if hasattr(analyzer, "samples_"):
+    if hasattr(analyzer, "generated_images_"):
         kinds += ["similarity", "samples"]
     for kind in kinds:
         display = GeneralizationDisplay.from_estimator(analyzer, kind=kind)
@@ -149,7 +149,7 @@ if "photos" in options.parts:
         X,
         groups=groups,
         X_test=X_test[:500],
-        n_samples=options.n_samples,
+        n_generated=options.n_generated,
     )
 
 if "disks" in options.parts:
@@ -165,7 +165,7 @@ if "disks" in options.parts:
         X_test=X_test,
         optimal=optimal,
         duplicates="ignore",
-        n_samples=options.n_samples,
+        n_generated=options.n_generated,
     )
     # The same with the standard error over test images, four times with fresh noise.
     optimal = optimal.set_params(noise_std=0.1).fit(X_test)
@@ -187,12 +187,12 @@ if "disks" in options.parts:
 if "extremes" in options.parts:
     X = make_disk_images(4000, 16, random_state=0)
     analyse(
-        "memoriser",
+        "memorizer",
         EmpiricalDenoiser(),
         SIZES[:4],
         X,
         duplicates="ignore",
-        n_samples=20,
+        n_generated=20,
     )
     X = make_gaussian_textures(4000, 16, exponent=1.0, random_state=0)
     analyse("wiener", WienerDenoiser(), SIZES[:4], X)
@@ -211,5 +211,5 @@ if "cifar" in options.parts:
         options.cifar_sizes or (1, 10, 100, 1000, 5000, 24_000),
         X.astype(np.float32),
         X_test=X_test.astype(np.float32),
-        n_samples=options.n_samples,
+        n_generated=options.n_generated,
     )

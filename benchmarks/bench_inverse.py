@@ -11,15 +11,17 @@ and beta = 0.2.
 """
 
 import argparse
+from dataclasses import replace
 from time import perf_counter
 
 import numpy as np
 from scipy.ndimage import zoom
 from skimage.restoration import inpaint_biharmonic
 
-from sklearn_gahb import as_denoise, psnr
-from sklearn_gahb.checkpoints import fetch_pretrained
+from sklearn_gahb import psnr
+from sklearn_gahb.checkpoints import fetch_published
 from sklearn_gahb.datasets import fetch_set12
+from sklearn_gahb.samplers import CoarseToFine
 from sklearn_gahb.sampling import (
     block_averages,
     observed_pixels,
@@ -45,7 +47,7 @@ X = np.stack(
         for photo in photos
     ]
 ) / np.float32(255)
-denoise = as_denoise(fetch_pretrained("bf_cnn_bsd400_0-100"))
+denoiser = fetch_published("bf_cnn_bsd400_0-100")
 has_no_hole = np.ones((SIZE, SIZE), dtype=bool)
 has_no_hole[52:76, 52:76] = False
 
@@ -61,15 +63,18 @@ def magnify(operator, measurements):
     return zoom(small, 4, order=3, mode="reflect", grid_mode=True)
 
 
-slow = {"sigma_start": 0.4, "beta": 0.02}
+# The default sampler of solve_inverse, field by field.
+USUAL = CoarseToFine(step_size=1.0, beta=0.1, bounded=True, sigma_max=1.0)
+PUBLISHED = replace(USUAL, step_size=0.05, step_schedule="published", beta=0.2)
+slow = replace(USUAL, sigma_max=0.4, beta=0.02)
 problems = {
-    "50 percent of the pixels": (random_pixels, 0.5, inpaint, {}),
-    "all but a block of 24x24": (None, None, inpaint, {}),
-    "averages of 4x4 blocks": (block_averages, 4, magnify, {}),
+    "50 percent of the pixels": (random_pixels, 0.5, inpaint, USUAL),
+    "all but a block of 24x24": (None, None, inpaint, USUAL),
+    "averages of 4x4 blocks": (block_averages, 4, magnify, USUAL),
     "10 percent of the pixels": (random_pixels, 0.1, inpaint, slow),
 }
 print(f"{'':26} mean   draw   alternative  |Mx - m|/|m|  evaluations  seconds")
-for name, (make, parameter, alternative, parameters) in problems.items():
+for name, (make, parameter, alternative, sampler) in problems.items():
     if make is None:
         operator = observed_pixels(has_no_hole)
     elif make is random_pixels:
@@ -77,25 +82,25 @@ for name, (make, parameter, alternative, parameters) in problems.items():
     else:
         operator = make((SIZE, SIZE), parameter)
     if arguments.beta is not None:
-        parameters = parameters | {"beta": arguments.beta}
+        sampler = replace(sampler, beta=arguments.beta)
     if arguments.published:
-        parameters = {"step_size": 0.05, "step_schedule": "published", "beta": 0.2}
+        sampler = PUBLISHED
     measurements = (operator @ X.reshape(len(X), -1).T.astype(np.float64)).T
     start = perf_counter()
     solution = solve_inverse(
-        denoise,
+        denoiser,
         measurements,
         operator,
         n_draws=arguments.n_draws,
+        sampler=sampler,
         random_state=0,
-        **parameters,
     )
     seconds = perf_counter() - start
     usual = np.stack([alternative(operator, m) for m in measurements])
     draws = [psnr(X, draw) for draw in solution.draws]
     print(
         f"{name:26} {psnr(X, solution.mean):.2f}  {np.mean(draws):.2f}  "
-        f"{psnr(X, usual):.2f}        {solution.deviation.max():.0e}         "
+        f"{psnr(X, usual):.2f}        {solution.relative_residual.max():.0e}         "
         f"{solution.n_evaluations.mean():4.0f}         {seconds:.0f}",
         flush=True,
     )

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from sklearn_gahb import GaussianNoise, JacobianBasis
-from sklearn_gahb.checkpoints import fetch_pretrained
+from sklearn_gahb.checkpoints import fetch_published
 from sklearn_gahb.datasets import fetch_set12
 from sklearn_gahb.jacobian import jacobian_operator
 
@@ -30,7 +30,7 @@ parser.add_argument("--n-repeats", type=int, default=1)
 parser.add_argument("--without-plain", action="store_true")
 arguments = parser.parse_args()
 
-denoiser = fetch_pretrained("bf_cnn_bsd400_0-100")
+denoiser = fetch_published("bf_cnn_bsd400_0-100")
 photo = fetch_set12().images[0]
 rows = slice(80, 80 + arguments.size) if arguments.size <= 128 else slice(None)
 clean = photo[None, rows, rows] / np.float32(255)

@@ -14,7 +14,7 @@ from time import perf_counter
 import numpy as np
 
 from sklearn_gahb import (
-    BandletOracle,
+    BandletDenoiser,
     BM3DDenoiser,
     DiskPosteriorDenoiser,
     DNNDenoiser,
@@ -115,7 +115,7 @@ if "disks" in parts:
         others = {
             "Wiener": WienerDenoiser(noise_std=sigma).fit(train),
             "wavelets": WaveletThresholdDenoiser("haar", n_shifts=16, noise_std=sigma),
-            "bandlets": BandletOracle(geometry="noisy", n_shifts=16, noise_std=sigma),
+            "bandlets": BandletDenoiser(n_shifts=16, noise_std=sigma),
             "empirical": EmpiricalDenoiser(noise_std=sigma),
             "BM3D": BM3DDenoiser(noise_std=sigma, n_jobs=-1),
             "network": network,

@@ -1,6 +1,6 @@
 """PSNR on Set12 that SURE estimates without the clean images, beside the true one.
 
-Needs the photographs of fetch_set12 and a file of fetch_pretrained.
+Needs the photographs of fetch_set12 and a file of fetch_published.
 
     python benchmarks/bench_sure.py
 """
@@ -8,20 +8,20 @@ Needs the photographs of fetch_set12 and a file of fetch_pretrained.
 import numpy as np
 
 from sklearn_gahb import GaussianNoise, psnr
-from sklearn_gahb.checkpoints import fetch_pretrained
+from sklearn_gahb.checkpoints import fetch_published
 from sklearn_gahb.datasets import fetch_set12
-from sklearn_gahb.jacobian import sure
+from sklearn_gahb.jacobian import sure_psnr
 
 NOISE_STD = 25 / 255
 
 clean = [photo / np.float32(255) for photo in fetch_set12().images]
 noisy = GaussianNoise(NOISE_STD, random_state=0).fit_transform(clean)
-denoiser = fetch_pretrained("bf_dncnn_bsd400_0-55")
+denoiser = fetch_published("bf_dncnn_bsd400_0-55")
 true = psnr(clean, denoiser.transform(noisy), average=False)
 print(f"true PSNR: {true.mean():.2f} dB on average")
 for n_probes in (1, 4):
     errors = (
-        sure(
+        sure_psnr(
             denoiser, noisy, NOISE_STD, n_probes=n_probes, average=False, random_state=0
         )
         - true

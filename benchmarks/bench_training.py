@@ -19,10 +19,10 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from sklearn_gahb import training
-from sklearn_gahb._images import as_images
 from sklearn_gahb.datasets import load_photo_patches
+from sklearn_gahb.images import check_images
 from sklearn_gahb.networks import UNet
-from sklearn_gahb.networks._layers import calibrate_norms
+from sklearn_gahb.networks.norms import calibrate_norms
 
 LEARNING_RATE = 1e-3
 
@@ -100,28 +100,23 @@ def plain_steps(network, pairs, n_steps):
 
 def package_steps(network, pairs, n_steps, compile):
     log = training.TrainingLog()
-    looks = training.train(
-        network.to(memory_format=torch.channels_last),
-        pairs,
-        log,
-        n_steps=n_steps,
+    recipe = training.Recipe(
+        max_steps=n_steps,
         learning_rate=LEARNING_RATE,
         schedule="constant",
-        precision=training.resolve_precision("auto", CPU),
         compile=compile,
-        n_looks=n_steps,
     )
-    for _ in looks:
-        yield log.losses[-1]
+    network = network.to(memory_format=torch.channels_last)
+    for _ in training.train(network, pairs, log, recipe, n_evaluations=n_steps):
+        yield log.losses[-1][0]
 
 
 def make_pairs(images, batch_size):
     rng = check_random_state(0)
-    batches = training.image_batches(
-        [images], np.arange(len(images)), batch_size=batch_size, rng=rng, device=CPU
-    )
+    recipe, indices = training.Recipe(batch_size=batch_size), np.arange(len(images))
+    batches = training.image_batches([images], indices, recipe, rng=rng, device=CPU)
     generator = torch.Generator().manual_seed(0)
-    return training.with_fresh_noise(batches, (0.0, 1.0), "squared", generator)
+    return training.with_fresh_noise(batches, recipe, generator)
 
 
 def run(steps):
@@ -137,7 +132,7 @@ def run(steps):
 
 def compare(width, size, batch_size, n_steps):
     patches = load_photo_patches(size, 512, random_state=0).images
-    images = as_images(patches)
+    images = check_images(patches)
     with torch.random.fork_rng():
         torch.default_generator.manual_seed(0)
         start = UNet(width=width)

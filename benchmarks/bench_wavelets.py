@@ -12,7 +12,7 @@ from skimage.restoration import denoise_wavelet
 from sklearn_gahb import GaussianNoise, WaveletThresholdDenoiser
 from sklearn_gahb.datasets import load_photo_patches
 
-NOISE_STD, LEVELS, WAVELET = 0.1, 3, "db2"
+NOISE_STD, N_SCALES, WAVELET = 0.1, 3, "db2"
 
 clean = load_photo_patches(64, 500, random_state=0).images / 255
 noisy = GaussianNoise(NOISE_STD, random_state=0).fit_transform(clean)
@@ -30,8 +30,8 @@ def median_seconds(function, n_repeats=7):
 def loop_over_pywavelets():
     denoised = []
     for y in noisy:
-        bands = pywt.wavedec2(y, WAVELET, "periodization", level=LEVELS)
-        for i in range(1, LEVELS + 1):
+        bands = pywt.wavedec2(y, WAVELET, "periodization", level=N_SCALES)
+        for i in range(1, N_SCALES + 1):
             bands[i] = tuple(pywt.threshold(c, 3 * NOISE_STD, "hard") for c in bands[i])
         denoised.append(pywt.waverec2(bands, WAVELET, "periodization"))
     return np.array(denoised)
@@ -46,7 +46,7 @@ def loop_over_skimage(method):
                 wavelet=WAVELET,
                 method=method,
                 mode="soft",
-                wavelet_levels=LEVELS,
+                wavelet_levels=N_SCALES,
             )
             for y in noisy
         ]
@@ -57,7 +57,7 @@ def batched(threshold, shrinkage):
     return (
         WaveletThresholdDenoiser(
             WAVELET,
-            levels=LEVELS,
+            n_scales=N_SCALES,
             threshold=threshold,
             shrinkage=shrinkage,
             noise_std=NOISE_STD,

@@ -18,7 +18,7 @@ from time import perf_counter
 import numpy as np
 import table
 import torch
-from _comparison import Row, added_memory, in_turns, peak_rate, run_cases, synchronise
+from _comparison import Row, added_memory, in_turns, peak_rate, run_cases, synchronize
 from bench_training import PlainUNet, plain_steps
 from torch.utils.data import DataLoader, TensorDataset
 from torch.utils.flop_counter import FlopCounterMode
@@ -28,14 +28,13 @@ from sklearn_gahb import (
     EmpiricalDenoiser,
     GaussianNoise,
     GeneralizationAnalyzer,
-    as_denoise,
     training,
 )
-from sklearn_gahb._images import as_images
 from sklearn_gahb.checkpoints import load_pretrained
 from sklearn_gahb.datasets import load_photo_patches, make_disk_images
+from sklearn_gahb.images import check_images
 from sklearn_gahb.networks import UNet
-from sklearn_gahb.sampling import noise_schedule, sample
+from sklearn_gahb.samplers import DDIM, run_sampler
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 ON_GPU = DEVICE.type == "cuda"
@@ -82,31 +81,28 @@ def train(width, size, batch_size, n_steps):
 
 def package_seconds_a_step(width, patches, batch_size, n_steps, compiled):
     """Of the second half, after compilation; images are on the device."""
-    looks = training.train(
+    evaluations = training.train(
         UNet(width=width).to(DEVICE, memory_format=torch.channels_last),
         pairs_on_device(patches, batch_size),
         training.TrainingLog(),
-        n_steps=n_steps,
-        learning_rate=1e-3,
-        schedule="constant",
-        precision=training.resolve_precision("auto", DEVICE),
-        compile=compiled,
-        n_looks=2,
+        training.Recipe(max_steps=n_steps, schedule="constant", compile=compiled),
+        n_evaluations=2,
     )
-    return seconds_of_second(looks) / (n_steps - n_steps // 2)
+    return seconds_of_second(evaluations) / (n_steps - n_steps // 2)
 
 
 def pairs_on_device(X, batch_size):
     """Endless pairs (noisy, noise) of images that are on the device."""
+    recipe = training.Recipe(batch_size=batch_size)
     batches = training.image_batches(
-        [as_images(X).to(DEVICE)],
+        [check_images(X).to(DEVICE)],
         np.arange(len(X)),
-        batch_size=batch_size,
+        recipe,
         rng=np.random.RandomState(0),
         device=DEVICE,
     )
     generator = torch.Generator(DEVICE).manual_seed(0)
-    return training.with_fresh_noise(batches, (0.0, 1.0), "squared", generator)
+    return training.with_fresh_noise(batches, recipe, generator)
 
 
 def plain_seconds_a_step(width, patches, batch_size, n_steps):
@@ -140,7 +136,7 @@ def seconds_of_second(iterator):
     """Time that an iterator takes from its first item to its second."""
     times = []
     for _ in iterator:
-        synchronise(DEVICE)
+        synchronize(DEVICE)
         times.append(perf_counter())
     return times[1] - times[0]
 
@@ -152,13 +148,13 @@ def sweep():
         width=8, max_steps=n_steps, batch_size=128, device=DEVICE, random_state=0
     )
 
-    def fit(n_together):
+    def fit(n_networks_per_pass):
         GeneralizationAnalyzer(
             network,
             sizes,
             noise_std=[NOISE_STD],
             duplicates="ignore",
-            n_together=n_together,
+            n_networks_per_pass=n_networks_per_pass,
             random_state=0,
         ).fit(X[:2000], X_test=X[2000:])
 
@@ -189,26 +185,23 @@ def samples():
     denoiser = load_pretrained("photos-grey")
     denoiser.network_.to(DEVICE)
     shape, n_steps = (scaled(500), 1, 64, 64), 20
-    sigmas = noise_schedule(n_steps, 1.0, 0.01).tolist()
-    options = {"method": "ddim", "schedule": sigmas, "device": DEVICE}
+    sampler = DDIM(n_steps, sigma_max=1.0)
+
+    def run(**options):
+        return run_sampler(
+            denoiser, sampler, 0.0, shape, device=DEVICE, random_state=0, **options
+        )
 
     def ours():
-        return sample(as_denoise(denoiser), shape, random_state=0, **options)
+        return run()[0]
 
-    _, trajectory = sample(
-        as_denoise(denoiser),
-        shape,
-        random_state=0,
-        keep_every=n_steps,
-        return_trajectory=True,
-        **options,
-    )
-    start = trajectory.images[0].to(DEVICE)
+    _, trajectory = run(keep_every=n_steps)
+    start = torch.from_numpy(trajectory.images[0])[:, None].to(DEVICE)
 
     @torch.no_grad()
     def all_at_once():
         y = start
-        for sigma, lower in pairwise(sigmas):
+        for sigma, lower in pairwise(sampler.levels(1.0)):
             y = y + (lower / sigma - 1) * denoiser.network_(y.clone())
         return y
 

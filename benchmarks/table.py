@@ -43,11 +43,11 @@ def train(width, size, batch_size, n_steps):
     from torch.utils.flop_counter import FlopCounterMode
 
     from sklearn_gahb import training
-    from sklearn_gahb._images import as_images
     from sklearn_gahb.datasets import load_photo_patches
+    from sklearn_gahb.images import check_images
     from sklearn_gahb.networks import UNet
 
-    images = as_images(load_photo_patches(size, 512, random_state=0).images)
+    images = check_images(load_photo_patches(size, 512, random_state=0).images)
     pairs = list(islice(plain.make_pairs(images, batch_size), n_steps))
     noisy, noise = (torch.cat(part).numpy() for part in zip(*pairs, strict=True))
     net = NeuralNet(
@@ -91,9 +91,9 @@ def wavelets():
 
     clean = load_photo_patches(64, 500, random_state=0).images / 255
     noisy = GaussianNoise(NOISE_STD, random_state=0).fit_transform(clean)
-    hard = WaveletThresholdDenoiser("db2", levels=3, threshold=3.0, noise_std=0.1)
+    hard = WaveletThresholdDenoiser("db2", n_scales=3, threshold=3.0, noise_std=0.1)
     bayes = WaveletThresholdDenoiser(
-        "db2", levels=3, threshold="bayes", shrinkage="soft", noise_std=0.1
+        "db2", n_scales=3, threshold="bayes", shrinkage="soft", noise_std=0.1
     )
 
     def loop_over_pywavelets():
@@ -126,15 +126,15 @@ def wavelets():
 
 
 def bandlets():
-    from sklearn_gahb import BandletOracle, GaussianNoise, WaveletThresholdDenoiser
+    from sklearn_gahb import BandletDenoiser, GaussianNoise, WaveletThresholdDenoiser
     from sklearn_gahb.datasets import make_c_alpha_images
 
     X = make_c_alpha_images(500, 64, 3, random_state=0)
     noisy = GaussianNoise(NOISE_STD, random_state=0).fit_transform(X)
-    oracle = BandletOracle(geometry="noisy", noise_std=NOISE_STD).fit(X)
+    denoiser = BandletDenoiser(noise_std=NOISE_STD).fit(X)
     haar = WaveletThresholdDenoiser("haar", noise_std=NOISE_STD).fit(X)
     (ours, theirs), memory = in_turns(
-        lambda: oracle.transform(noisy), lambda: haar.transform(noisy)
+        lambda: denoiser.transform(noisy), lambda: haar.transform(noisy)
     )
     what = "bandlets of the noisy image, 500 images of 64x64"
     return [Row(what, "Haar wavelets of the package", ours, theirs, memory=memory)]
@@ -182,7 +182,7 @@ def jacobian_basis(size=64, device=CPU):
 
 def samplers():
     """Evaluations from which on the end points are within 0.1 of the exact flow."""
-    from sklearn_gahb.sampling import sample
+    from sklearn_gahb.samplers import DDIM, GradientEstimation, run_sampler
 
     spectrum = torch.linspace(0.1, 1, 16)
 
@@ -192,21 +192,26 @@ def samplers():
         return (gain * y.flatten(1)).reshape(y.shape)
 
     shape = (1000, 1, 4, 4)
-    options = {"sigma_start": 10.0, "random_state": 0}
-    _, trajectory = sample(denoise, shape, n_steps=1, return_trajectory=True, **options)
-    scale = ((spectrum + 1e-4) / (spectrum + 100)).sqrt()
-    exact = (trajectory.images[0].flatten(1) * scale).reshape(shape)
 
-    def evaluations(method):
+    def run(sampler, keep_every=None):
+        return run_sampler(
+            denoise, sampler, 0.0, shape, keep_every=keep_every, random_state=0
+        )
+
+    _, trajectory = run(DDIM(1, sigma_max=10.0), keep_every=1)
+    scale = ((spectrum + 1e-4) / (spectrum + 100)).sqrt()
+    start = torch.from_numpy(trajectory.images[0]).flatten(1)
+    exact = (start * scale).reshape(shape)
+
+    def evaluations(sampler):
         distances = [
-            (sample(denoise, shape, method=method, n_steps=n, **options) - exact).norm()
-            for n in range(2, 60)
+            (run(sampler(n, sigma_max=10.0))[0] - exact).norm() for n in range(2, 60)
         ]
         too_far = [d >= 0.1 * exact.norm() for d in distances]
         return 2 + len(too_far) - too_far[::-1].index(True) if any(too_far) else 2
 
     what = "gradient estimation, to 0.1 of the exact flow of a Gaussian"
-    ours, theirs = evaluations("gradient_estimation"), evaluations("ddim")
+    ours, theirs = evaluations(GradientEstimation), evaluations(DDIM)
     return [Row(what, "DDIM", ours, theirs, unit="evaluations")]
 
 
@@ -241,8 +246,8 @@ def sweep(width, size, n_steps):
     import bench_training as plain
 
     from sklearn_gahb import DNNDenoiser, GeneralizationAnalyzer
-    from sklearn_gahb._images import as_images
     from sklearn_gahb.datasets import make_disk_images
+    from sklearn_gahb.images import check_images
 
     X = make_disk_images(2100, size, random_state=0)
     sizes = (1, 10, 100, 1000)
@@ -271,12 +276,12 @@ def sweep(width, size, n_steps):
                 network.fit(subset)
 
     def plain_one_after_another():
-        pairs = plain.make_pairs(as_images(X), 128)
+        pairs = plain.make_pairs(check_images(X), 128)
         for _ in range(2 * len(sizes)):
             list(plain.plain_steps(plain.PlainUNet(width), pairs, n_steps))
 
     (together, processes, serial, eager), memory = in_turns(
-        lambda: analyze(n_together=8),
+        lambda: analyze(n_networks_per_pass=8),
         lambda: analyze(n_jobs=-1),
         one_after_another,
         plain_one_after_another,

@@ -65,7 +65,7 @@ RECIPES = {
         for alpha in (2, 4)
     },
     "photos-grey": (
-        "Grey photographs",
+        "Gray photographs",
         "Random crops of 48x48 pixels of the 400 photographs of fetch_bsd400, which "
         "are of the Berkeley Segmentation Dataset (for research and education); the "
         "68 of fetch_bsd68, which are others, test",
@@ -124,7 +124,7 @@ card = {
         "output_psnr": curve.output_psnr.round(2).tolist(),
         "slope": round(float(curve.slope), 3),
     },
-    "licence": "BSD-3-Clause, as the package, for the weights; images are not included",
+    "license": "BSD-3-Clause, as the package, for the weights; images are not included",
     "command": f"python benchmarks/train_pretrained.py {arguments.name}"
     + (f" --max-steps {arguments.max_steps}" if arguments.max_steps else ""),
 }

@@ -30,7 +30,7 @@ for name, bias in [("bias-free", False), ("with bias", True)]:
 advantage = curves["bias-free"] - curves["with bias"]
 within = np.array(LEVELS) <= TRAINED
 verdict(
-    "without constants networks generalise across noise levels; with them they break "
+    "without constants networks generalize across noise levels; with them they break "
     "beyond the range of training (23.57 and 15.43 dB at noise 100 of 255)",
     "bias-free ahead by " + " ".join(f"{value:.1f}" for value in advantage) + " dB",
     np.abs(advantage[within]).max() < 0.5 and advantage[-1] > 2,

@@ -1,4 +1,4 @@
-"""From memorising to generalising (figures 1 and 2): gaps, agreement and samples.
+"""From memorizing to generalizing (figures 1 and 2): gaps, agreement and samples.
 
     python benchmarks/paper/transition.py [--preset laptop|gpu|paper] [--images FOLDER]
 
@@ -18,7 +18,7 @@ parser = make_parser(__doc__)
 parser.add_argument("--images", type=Path)
 parser.add_argument("--figures", type=Path)
 parser.add_argument("--n-jobs", type=int, default=2)
-parser.add_argument("--n-samples", type=int, default=100)
+parser.add_argument("--n-generated", type=int, default=100)
 options = parser.parse_args()
 preset = preset_of(options)
 X, groups, X_test = load_photos(
@@ -28,7 +28,7 @@ analyzer = GeneralizationAnalyzer(
     preset.network(),
     preset.train_sizes,
     noise_std=[0.02, 0.05, 0.1, 0.2, 0.5],
-    n_samples=options.n_samples,
+    n_generated=options.n_generated,
     duplicates="remove",
     n_jobs=options.n_jobs,
     checkpoint_dir=options.checkpoint_dir,
@@ -40,7 +40,7 @@ columns = {
     "train": analyzer.train_psnr_.mean(axis=1)[:, at],
     "test": analyzer.test_psnr_.mean(axis=1)[:, at],
     "agreement": analyzer.agreement_[:, at],
-    "S1-S2": analyzer.sample_similarity_.mean(axis=1),
+    "S1-S2": analyzer.generated_similarity_.mean(axis=1),
     "to train": analyzer.train_similarity_.mean(axis=(1, 2)),
 }
 print("at noise_std 0.1" + "".join(f"{name:>11}" for name in columns) + "  regime")

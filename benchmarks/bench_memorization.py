@@ -1,6 +1,6 @@
-"""The memorisation experiment by hand: a grid search over the training-set size.
+"""The memorization experiment by hand: a grid search over the training-set size.
 
-python benchmarks/bench_memorisation.py [--max-steps 800]
+python benchmarks/bench_memorization.py [--max-steps 800]
 """
 
 import argparse
@@ -19,7 +19,7 @@ max_steps = parser.parse_args().max_steps
 
 
 def load(subset):
-    """Patches with contrast: sky is denoised by whoever has learned one grey."""
+    """Patches with contrast: sky is denoised by whoever has learned one gray."""
     images = load_photo_patches(16, 4000, subset=subset, random_state=0).images
     return images[images.std(axis=(1, 2)) > 25.5]
 
