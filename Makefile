@@ -21,6 +21,7 @@ test: $(STAMP)
 lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/codespell sklearn_gahb tests examples benchmarks docs README.md CONTRIBUTING.md CHANGELOG.rst
 
 format: $(STAMP)
 	$(BIN)/ruff format .

@@ -1,4 +1,4 @@
-"""What the tables share: costs of ways side by side, rates of the machine, files."""
+"""Helpers of the tables: timing in turns, rates of the machine, and files."""
 
 import ctypes
 import gc
@@ -20,7 +20,7 @@ CPU = torch.device("cpu")
 
 @dataclass
 class Row:
-    """One comparison. Costs in `unit`, the floor too; memory in MiB."""
+    """One comparison, with costs and floor in `unit` and memory in MiB."""
 
     what: str
     other: str
@@ -36,7 +36,7 @@ class Row:
 
 
 def seconds(function, device=CPU):
-    """Time of a call, until the device has done what it was asked."""
+    """Time one call, including the work that it leaves to the device."""
     synchronize(device)
     start = perf_counter()
     function()
@@ -50,7 +50,7 @@ def synchronize(device):
 
 
 def in_turns(ours, *others, n_repeats=5, device=CPU):
-    """Median seconds of functions that run in turns, and memory that the first adds."""
+    """Return median seconds of functions run in turns, and the memory of the first."""
     for function in (ours, *others):
         function()
     memory = added_memory(ours, device)
@@ -62,7 +62,7 @@ def in_turns(ours, *others, n_repeats=5, device=CPU):
 
 
 def added_memory(function, device=CPU):
-    """MiB that a call adds at its peak; None on the CPU outside Linux."""
+    """Return the MiB that a call adds at its peak; None for a CPU outside Linux."""
     gc.collect()
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
@@ -71,10 +71,10 @@ def added_memory(function, device=CPU):
         return (torch.cuda.max_memory_allocated(device) - before) / 2**20
     if not Path("/proc/self/clear_refs").exists():
         return None
-    # What earlier calls have freed would be taken again unseen.
+    # Otherwise the call could reuse memory that earlier calls freed, unnoticed.
     ctypes.CDLL(None).malloc_trim(0)
     before = memory_of_process("VmRSS")
-    # Sets the peak to what the process has now.
+    # Writing 5 resets the peak to the current memory of the process.
     Path("/proc/self/clear_refs").write_text("5")
     function()
     return memory_of_process("VmHWM") - before
@@ -87,7 +87,7 @@ def memory_of_process(name):
 
 
 def processor():
-    """Model name of the processor."""
+    """Return the model name of the processor."""
     if Path("/proc/cpuinfo").exists():
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
@@ -96,7 +96,7 @@ def processor():
 
 
 def copy_rate():
-    """Bytes a second that a large copy reads and writes."""
+    """Return the bytes per second that a large copy reads and writes."""
     source = torch.rand(64 * 2**20)
     target = torch.empty_like(source)
     fastest = min(seconds(lambda: target.copy_(source)) for _ in range(20))
@@ -105,11 +105,12 @@ def copy_rate():
 
 @torch.no_grad()
 def peak_rate(dtype, device=CPU):
-    """Operations a second of a large matrix product or convolution, the faster one.
+    """Return the operations per second of a large matrix product or convolution.
 
-    They are of different libraries, which favor different processors.
+    The faster of the two counts. They come from different libraries, which favor
+    different processors.
     """
-    # Sizes that a device is busy with for some milliseconds.
+    # These sizes keep a device busy for some milliseconds.
     n, n_images = (2048, 8) if device.type == "cpu" else (8192, 512)
     a = torch.rand(n, n, device=device).to(dtype)
     x = torch.rand(n_images, 256, 32, 32, device=device)
@@ -126,21 +127,22 @@ def peak_rate(dtype, device=CPU):
 
 
 def run_cases(cases, names, output, machine):
-    """Measure, print and write a table.
+    """Measure cases, and print and write their table.
 
     Parameters
     ----------
     cases : dict of str to callable
-        Functions of modules, which return lists of rows.
+        Module-level functions that return lists of rows.
     names : list of str
-        Those to measure. Rows of others stay if the machine is the same.
+        Cases to measure. Rows of other cases are kept if the machine is the same.
     output : Path
-        Of the Markdown and the JSON, without suffix.
+        Path of the Markdown and JSON files, without suffix.
     machine : dict of str to str or int
+        Description of the machine.
     """
     kept = read(output, machine)
     for name in names:
-        # A process of its own, so that memory is that of this case.
+        # Each case runs in its own process, so that its memory is measured alone.
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
             found = pool.submit(cases[name]).result()
         for row in found:
@@ -171,7 +173,7 @@ def as_markdown(machine, rows):
 
 
 def read(path, machine):
-    """Rows by case that were written before on the same machine."""
+    """Read the rows of each case that were written on the same machine."""
     if not path.with_suffix(".json").exists():
         return {}
     content = json.loads(path.with_suffix(".json").read_text())
@@ -179,7 +181,7 @@ def read(path, machine):
 
 
 def write(path, machine, rows):
-    """Markdown and JSON of rows by case."""
+    """Write the rows of each case as Markdown and JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
     content = json.dumps({"machine": machine, "rows": rows}, indent=2)
     path.with_suffix(".json").write_text(content + "\n")

@@ -1,9 +1,10 @@
-"""Bandlets: images per second against wavelet thresholding, and gain in PSNR.
+"""Speed of bandlets and their gain in PSNR, against wavelet thresholding.
 
     python benchmarks/bench_bandlets.py [--n-images 500]
 
-Gains are on C^alpha images of 64x64 with the exponents of the released code, in dB over
-Haar wavelets with the same thresholds and shifts; +- is the standard error.
+Gains are measured on C^alpha images of 64x64 pixels with the exponents of the released
+code. They are in dB over Haar wavelets with the same thresholds and shifts; +- is the
+standard error.
 """
 
 import argparse
@@ -57,7 +58,7 @@ for name, X, noise_std in [
         )
         print(
             f"  bandlets, {geometry} geometry: {500 / bandlet_seconds:.0f} images/s, "
-            f"{seconds / bandlet_seconds:.2f} of that"
+            f"{seconds / bandlet_seconds:.2f} times the wavelet rate"
         )
 
 
@@ -97,7 +98,7 @@ for alpha in (1, 2, 3, 4):
         row.append(gain(denoised, reference, X))
     print(f"{alpha:5d} ", "  ".join(row))
 
-print("\n16 shifts, noisy geometry, over 16-shift wavelets; 100 images")
+print("\n16 shifts, noisy geometry, gain over 16-shift wavelets; 100 images")
 print("alpha ", "  ".join(f"{level:>13d} dB" for level in (10, 20, 30, 40, 50)))
 for alpha in (1, 2, 3, 4):
     X = make_c_alpha_images(100, 64, alpha, convention="released", random_state=1)

@@ -1,12 +1,13 @@
-"""PSNR of the published bias-free networks on BSD68, beside the published figures.
+"""PSNR of the published bias-free networks on BSD68, against published figures.
 
-The authors add noise without clipping and clip what is denoised to [0, 1] before they
-measure; both ways are printed. The noise is drawn anew, so that figures differ in the
-second decimal. Needs the photographs of fetch_bsd68 and two files of fetch_published.
+The authors add noise without clipping, and clip the denoised images to [0, 1] before
+they measure the PSNR. This script prints the PSNR with and without clipping. It draws
+new noise, so its figures differ from the published ones in the second decimal. It needs
+the photographs of fetch_bsd68 and two files of fetch_published.
 
     python benchmarks/bench_bsd68.py [--levels 10 30 50 100]
 
-There is no published figure for levels that are not multiples of 10.
+Published figures exist only for levels that are multiples of 10.
 """
 
 import argparse

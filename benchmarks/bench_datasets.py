@@ -1,4 +1,4 @@
-"""Images a second of the generators and loaders.
+"""Speed of the generators and loaders of images.
 
 python benchmarks/bench_datasets.py
 """

@@ -1,14 +1,19 @@
-"""Memorizing and generalizing, measured: the sweep of arXiv 2310.02557 in small.
+"""Memorization and generalization: the sweep of arXiv 2310.02557 at a small scale.
 
     python benchmarks/bench_generalization.py [--parts photos disks extremes cifar]
 
-photos: patches of 16x16 of photographs at half resolution, trained on BSD400 and tested
-on BSD68. disks: disks of 16x16, with the posterior mean as optimum. extremes: the
-memorizer and the Wiener filter. cifar: similarity of samples between subsets and to the
-closest training image, on CIFAR-10 in gray (a file cifar10_gray.npz with `train` and
-`test` in the data folder), reduced to 16x16 pixels by --reduce 2.
+photos: patches of 16x16 pixels of photographs at half resolution. Networks are trained
+on BSD400 and tested on BSD68.
 
-A folder for figures is named by --figures; finished fits are kept in --checkpoint-dir.
+disks: disk images of 16x16 pixels, with the posterior mean as the optimum.
+
+extremes: the memorizer and the Wiener filter.
+
+cifar: similarity of samples between subsets and to the closest training image, on
+CIFAR-10 in gray. The data folder must contain a file cifar10_gray.npz with the arrays
+`train` and `test`. --reduce 2 reduces the images to 16x16 pixels.
+
+--figures names a folder for figures. --checkpoint-dir names a folder for finished fits.
 """
 
 import argparse
@@ -60,7 +65,7 @@ def make_network():
     )
 
 
-def analyse(name, estimator, train_sizes, X, **data):
+def analyze(name, estimator, train_sizes, X, **data):
     """Run a sweep, print its table, and draw it."""
     names = ("optimal", "n_generated", "duplicates")
     parameters = {name: data.pop(name) for name in names if name in data}
@@ -122,7 +127,7 @@ def draw(analyzer, name):
 
 
 def photo_patches(photos, n_per_photo):
-    """Random patches of photographs at half resolution that have some contrast."""
+    """Draw random patches with some contrast from photographs at half resolution."""
     patches, groups = [], []
     for number, photo in enumerate(photos):
         height, width = (side // 2 * 2 for side in photo.shape)
@@ -142,7 +147,7 @@ SIZES = (1, 10, 100, 1000, 10_000)
 if "photos" in options.parts:
     X, groups = photo_patches(fetch_bsd400().images, 90)
     X_test, _ = photo_patches(fetch_bsd68().images, 10)
-    analyse(
+    analyze(
         "photos",
         make_network(),
         SIZES,
@@ -153,11 +158,12 @@ if "photos" in options.parts:
     )
 
 if "disks" in options.parts:
-    # Of ten thousand disks nearly each one has a near-duplicate in ten thousand others.
+    # Among ten thousand disks, nearly every one has a near-duplicate in ten thousand
+    # other disks, so duplicates are ignored.
     X = make_disk_images(20_000, 16, random_state=0)
     X_test = make_disk_images(300, 16, random_state=1)
     optimal = DiskPosteriorDenoiser(random_state=0)
-    analyzer = analyse(
+    analyzer = analyze(
         "disks",
         make_network(),
         SIZES,
@@ -167,7 +173,8 @@ if "disks" in options.parts:
         duplicates="ignore",
         n_generated=options.n_generated,
     )
-    # The same with the standard error over test images, four times with fresh noise.
+    # Repeat the decomposition with four new draws of noise, and with standard errors
+    # over the test images.
     optimal = optimal.set_params(noise_std=0.1).fit(X_test)
     rest = np.zeros((len(SIZES), len(X_test)))
     for seed in range(4):
@@ -186,7 +193,7 @@ if "disks" in options.parts:
 
 if "extremes" in options.parts:
     X = make_disk_images(4000, 16, random_state=0)
-    analyse(
+    analyze(
         "memorizer",
         EmpiricalDenoiser(),
         SIZES[:4],
@@ -195,7 +202,7 @@ if "extremes" in options.parts:
         n_generated=20,
     )
     X = make_gaussian_textures(4000, 16, exponent=1.0, random_state=0)
-    analyse("wiener", WienerDenoiser(), SIZES[:4], X)
+    analyze("wiener", WienerDenoiser(), SIZES[:4], X)
 
 if "cifar" in options.parts:
     with np.load(get_data_home() / "cifar10_gray.npz") as archive:
@@ -205,7 +212,7 @@ if "cifar" in options.parts:
         one.reshape(len(one), 32 // r, r, 32 // r, r).mean(axis=(2, 4)) / 255
         for one in (X, X_test)
     )
-    analyse(
+    analyze(
         "cifar",
         make_network(),
         options.cifar_sizes or (1, 10, 100, 1000, 5000, 24_000),

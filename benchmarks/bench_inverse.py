@@ -1,13 +1,17 @@
-"""Inverse problems with a published network on Set12. Half an hour on 2 cores.
+"""Inverse problems with a published network on Set12.
 
     python benchmarks/bench_inverse.py [--n-images 12] [--n-draws 4] [--beta BETA]
         [--published]
 
-128x128 crops from the middle, BF-CNN trained on 400 photographs. PSNR in dB of the mean
-of the draws, of one draw, and of the usual alternative: skimage's biharmonic inpainting
-for missing pixels, SciPy's cubic zoom for averages of blocks. --beta replaces that of
-the package, --published all step sizes by those of the authors, h0 = 0.05 that grows,
-and beta = 0.2.
+The network is BF-CNN, trained on 400 photographs. The images are central crops of
+128x128 pixels. The script prints the PSNR in dB of the mean of the draws, of single
+draws, and of the usual alternative: biharmonic inpainting of scikit-image for missing
+pixels, and SciPy's cubic zoom for averages of blocks.
+
+--beta replaces the beta of the package. --published replaces all step sizes by the
+authors' values: a growing step size that starts at h0 = 0.05, and beta = 0.2.
+
+The script takes half an hour on 2 cores.
 """
 
 import argparse
@@ -63,7 +67,7 @@ def magnify(operator, measurements):
     return zoom(small, 4, order=3, mode="reflect", grid_mode=True)
 
 
-# The default sampler of solve_inverse, field by field.
+# The fields equal those of the default sampler of solve_inverse.
 USUAL = CoarseToFine(step_size=1.0, beta=0.1, bounded=True, sigma_max=1.0)
 PUBLISHED = replace(USUAL, step_size=0.05, step_schedule="published", beta=0.2)
 slow = replace(USUAL, sigma_max=0.4, beta=0.02)

@@ -1,9 +1,9 @@
-"""Top of the basis of a published network, against the plain way, in one run.
+"""Time of the leading basis vectors of a published network, against plain autograd.
 
-The plain way calls autograd once for each value of the output, and decomposes the
-symmetric part of the whole matrix. BF-CNN at 80x80 takes 9.2 GFLOP a product, at which
-the plain way already runs near the peak of the processor in float32: fewer products are
-the way down. The photograph is a crop of the first one of Set12. Minutes a level.
+The plain way calls autograd once for each output value, and decomposes the symmetric
+part of the whole matrix. BF-CNN at 80x80 takes 9.2 GFLOP per product. The plain way
+already runs near the float32 peak of the processor, so only fewer products save time.
+The image is a crop of the first photograph of Set12. Each level takes minutes.
 
     python benchmarks/bench_jacobian_basis.py [--size 80] [--levels 30 10]
         [--n-components 64 | --full] [--n-repeats 1]
@@ -38,7 +38,7 @@ n_components = None if arguments.full else arguments.n_components
 
 
 def plain_basis(y):
-    """Eigenvalues of the symmetric part in descending order, vectors and the part."""
+    """Return eigenvalues in descending order, eigenvectors, and the symmetric part."""
     y = torch.from_numpy(y)[None].requires_grad_()
     x_hat = y - denoiser.network_(y)
     J = torch.stack(

@@ -1,11 +1,17 @@
-"""Denoisers against optima that are known. About ten minutes on 2 cores.
+"""Errors and slopes of denoisers against known optima.
 
     python benchmarks/bench_known_optima.py [--parts textures backgrounds disks]
 
-textures: slope of the Wiener filter on Gaussian textures, (b - 1) / b for exponent b,
-and the excess error of a spectrum learned from 200 images. backgrounds: its slope on
-C^alpha backgrounds, alpha / (alpha + 1). disks: the posterior mean against the limit of
-little noise, 5 sigma^2 / d, and against the other denoisers.
+textures: the slope of the Wiener filter on Gaussian textures, which is (b - 1) / b for
+exponent b, and the excess error of a spectrum learned from 200 images.
+
+backgrounds: the slope of the Wiener filter on C^alpha backgrounds, which is
+alpha / (alpha + 1).
+
+disks: the posterior mean against its low-noise limit, 5 sigma^2 / d, and against the
+other denoisers.
+
+The script takes about ten minutes on 2 cores.
 """
 
 import argparse
@@ -90,17 +96,17 @@ if "disks" in parts:
     seconds = perf_counter() - start
     sizes = denoiser.effective_sample_size(noisy) / denoiser.n_draws
     limit = 5 * sigma**2 / 1024
-    # The trace of J = F^T F, with the factors that its products are made of.
+    # Products with J = F^T F use its factors F, so this trace is exact.
     traces = np.array(
         [jacobian_operator(denoiser, y).dense().trace() for y in noisy[:300]]
     )
     print(
         f"{len(X)} disks, noise {sigma}: mse over 5 sigma^2 / d "
         f"{errors.mean() / limit:.3f} +- {errors.std() / limit / len(X) ** 0.5:.3f}; "
-        f"trace of the posterior over it {traces.mean() / 5:.3f} +- "
+        f"trace of the posterior over 5 {traces.mean() / 5:.3f} +- "
         f"{traces.std() / 5 / len(traces) ** 0.5:.3f}; effective share of the draws "
         f"{np.median(sizes):.2f} median, {sizes.min():.2f} smallest; "
-        f"{1000 * seconds / len(X):.0f} ms an image"
+        f"{1000 * seconds / len(X):.0f} ms per image"
     )
     train = make_disk_images(5000, 32, random_state=1)
     X = make_disk_images(200, 32, random_state=2)

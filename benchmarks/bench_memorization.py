@@ -1,4 +1,4 @@
-"""The memorization experiment by hand: a grid search over the training-set size.
+"""The memorization experiment as a grid search over the training-set size.
 
 python benchmarks/bench_memorization.py [--max-steps 800]
 """
@@ -19,12 +19,12 @@ max_steps = parser.parse_args().max_steps
 
 
 def load(subset):
-    """Patches with contrast: sky is denoised by whoever has learned one gray."""
+    """Load patches with contrast: a network that has learned one gray denoises sky."""
     images = load_photo_patches(16, 4000, subset=subset, random_state=0).images
     return images[images.std(axis=(1, 2)) > 25.5]
 
 
-# Training and test patches are of different photographs.
+# Training and test patches come from different photographs.
 X_train, X_test = load("train"), load("test")
 X = np.concatenate([X_train, X_test])
 splits = [(np.arange(len(X_train)), np.arange(len(X_train), len(X)))]

@@ -1,4 +1,4 @@
-"""Peak memory of denoising one photograph of 4096x4096 pixels with the paper's UNet.
+"""Peak memory of the paper's UNet when denoising one image of 4096x4096 pixels.
 
 python benchmarks/bench_memory.py
 """

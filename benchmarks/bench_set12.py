@@ -1,6 +1,6 @@
-"""PSNR on Set12 of a network trained on BSD400 for some minutes on a CPU.
+"""PSNR on Set12 of a network trained on BSD400 for a few minutes on a CPU.
 
-Needs the photographs of fetch_bsd400 and fetch_set12. Run it with
+The script needs the photographs of fetch_bsd400 and fetch_set12. Run it with
 
     python benchmarks/bench_set12.py [--max-steps 4000] [--random-state 0]
 """

@@ -1,6 +1,6 @@
-"""PSNR on Set12 that SURE estimates without the clean images, beside the true one.
+"""PSNR on Set12 estimated by SURE without the clean images, against the true PSNR.
 
-Needs the photographs of fetch_set12 and a file of fetch_published.
+The script needs the photographs of fetch_set12 and a file of fetch_published.
 
     python benchmarks/bench_sure.py
 """

@@ -1,8 +1,9 @@
-"""Training throughput against plain eager float32 torch, side by side.
+"""Training throughput against plain eager float32 torch.
 
-The plain way is what one writes first from the paper: the UNet with a bias-free norm of
-torch.var, division and multiplication, Adam, float32, contiguous tensors. Both train
-the same weights on the same batches, so that their loss curves can be compared.
+The plain way is a first implementation of the paper: the UNet with a bias-free norm
+made of torch.var, division and multiplication; Adam; float32; contiguous tensors. The
+package and the plain way start from the same weights and train on the same batches, so
+their loss curves can be compared.
 
     python benchmarks/bench_training.py [--quick]
 """
@@ -42,7 +43,7 @@ class PlainNorm(nn.Module):
 
 
 class PlainUNet(nn.Module):
-    """The paper's UNet with 3 scales, its parameters in the order of the package's."""
+    """The paper's UNet with 3 scales and the parameter order of the package's UNet."""
 
     def __init__(self, width):
         super().__init__()
@@ -120,7 +121,7 @@ def make_pairs(images, batch_size):
 
 
 def run(steps):
-    """Losses, and the median seconds a step after the first two."""
+    """Return losses, median seconds per step from the third on, and the first time."""
     losses, times = [], []
     start = perf_counter()
     for loss in steps:
@@ -151,14 +152,14 @@ def compare(width, size, batch_size, n_steps):
     floor = operations / peak_rate(torch.bfloat16)
     print(
         f"\nwidth {width}, {size}x{size}, batch {batch_size}: {operations / 1e9:.0f} "
-        f"GFLOP a step, {1e3 * floor:.0f} ms at the largest rate in bfloat16"
+        f"GFLOP per step, {1e3 * floor:.0f} ms at the peak rate in bfloat16"
     )
     plain_losses, plain, _ = run(
         plain_steps(
             copy_into(PlainUNet(width)), make_pairs(images, batch_size), n_steps
         )
     )
-    print(f"  plain eager float32   {1e3 * plain:8.1f} ms a step")
+    print(f"  plain eager float32   {1e3 * plain:8.1f} ms per step")
     for compiled in (False, True):
         losses, seconds, first = run(
             package_steps(
@@ -172,7 +173,7 @@ def compare(width, size, batch_size, n_steps):
         gap = losses[half:].mean() / plain_losses[half:].mean() - 1
         name = "package, compiled" if compiled else "package, eager"
         print(
-            f"  {name:20}  {1e3 * seconds:8.1f} ms a step, {plain / seconds:.2f}x; "
+            f"  {name:20}  {1e3 * seconds:8.1f} ms per step, {plain / seconds:.2f}x; "
             f"first step {first:.0f} s; mean loss of the second half {gap:+.1%}, "
             f"first step's loss {losses[0] / plain_losses[0] - 1:+.2%}"
         )

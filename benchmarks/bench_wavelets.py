@@ -1,4 +1,4 @@
-"""Wavelet thresholding of 500 images: batched, against loops over single images.
+"""Batched wavelet thresholding of 500 images against loops over single images.
 
 python benchmarks/bench_wavelets.py
 """

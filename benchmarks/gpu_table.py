@@ -1,12 +1,13 @@
-"""The toolkit on a GPU beside plain torch there: a table of ratios.
+"""Table of ratios: the toolkit against plain torch on a GPU.
 
     python benchmarks/gpu_table.py [--cases NAME ...] [--output benchmarks/results/NAME]
 
-Writes a Markdown table and JSON under the name of the device, as `table.py` does for
-the CPU. Plain float32 is what torch makes of it: its convolutions round to TF32 unless
-they are told not to. The floor is the time of the operations at the rate of a large
-matrix product or convolution in the same precision; memory is that of the device.
-Without a GPU all is a tenth as large and runs on the CPU, to try the script.
+The script writes a Markdown table and JSON under the name of the device, as `table.py`
+does for the CPU. Plain float32 uses the default settings of torch, with which
+convolutions round to TF32. The floor is the time of the operations at the rate of a
+large matrix product or convolution in the same precision. Memory is the memory of the
+device. Without a GPU, the script runs on the CPU with everything a tenth as large, so
+that it can be tried.
 """
 
 import argparse
@@ -80,7 +81,10 @@ def train(width, size, batch_size, n_steps):
 
 
 def package_seconds_a_step(width, patches, batch_size, n_steps, compiled):
-    """Of the second half, after compilation; images are on the device."""
+    """Time a step of the package in the second half; images are on the device.
+
+    The first half includes compilation.
+    """
     evaluations = training.train(
         UNet(width=width).to(DEVICE, memory_format=torch.channels_last),
         pairs_on_device(patches, batch_size),
@@ -92,7 +96,7 @@ def package_seconds_a_step(width, patches, batch_size, n_steps, compiled):
 
 
 def pairs_on_device(X, batch_size):
-    """Endless pairs (noisy, noise) of images that are on the device."""
+    """Yield endless pairs (noisy, noise) of images that are on the device."""
     recipe = training.Recipe(batch_size=batch_size)
     batches = training.image_batches(
         [check_images(X).to(DEVICE)],
@@ -106,7 +110,7 @@ def pairs_on_device(X, batch_size):
 
 
 def plain_seconds_a_step(width, patches, batch_size, n_steps):
-    """Of the second half; images come from a DataLoader with workers."""
+    """Time a plain step in the second half; images come from a DataLoader."""
     clean = torch.from_numpy(patches)[:, None].float() / 255
     loader = DataLoader(
         TensorDataset(clean),
@@ -133,7 +137,7 @@ def plain_seconds_a_step(width, patches, batch_size, n_steps):
 
 
 def seconds_of_second(iterator):
-    """Time that an iterator takes from its first item to its second."""
+    """Measure the time from the first item of an iterator to the second."""
     times = []
     for _ in iterator:
         synchronize(DEVICE)
@@ -206,7 +210,9 @@ def samples():
         return y
 
     if float((ours() - all_at_once()).abs().max()) > 1e-2:
-        raise RuntimeError("The two ways to sample differ.")
+        raise RuntimeError(
+            "The samples of run_sampler and of the plain loop differ by more than 1e-2."
+        )
     (cost, plain), memory = in_turns(ours, all_at_once, n_repeats=3, device=DEVICE)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         denoiser.network_(torch.zeros(1, *shape[1:], device=DEVICE))
@@ -239,11 +245,14 @@ def empirical():
 
     difference = denoiser.transform(y).flatten(1) - all_distances_at_once()
     if float(difference.abs().max()) > 1e-4:
-        raise RuntimeError("The two ways to the posterior mean differ.")
+        raise RuntimeError(
+            "The posterior means of EmpiricalDenoiser and of the plain way differ by "
+            "more than 1e-4."
+        )
     (cost, plain), memory = in_turns(
         lambda: denoiser.transform(y), all_distances_at_once, device=DEVICE
     )
-    # Distances, and the weighted mean.
+    # One product for the distances and one for the weighted mean.
     operations = 2 * 2 * len(y) * x.numel()
     floor = operations / peak_rate(torch.float64, DEVICE)
     what = f"posterior mean of {len(y)} images over {len(X)} of 32x32"
@@ -269,7 +278,7 @@ if __name__ == "__main__":
         type=Path,
         default=Path(__file__).parent / "results" / file_name,
         required=not ON_GPU,
-        help="without suffix; needed where there is no GPU",
+        help="path without suffix; required without a GPU",
     )
     arguments = parser.parse_args()
     machine = {"GPU": name, "torch": torch.__version__}

@@ -1,13 +1,17 @@
-"""The toolkit beside what a user would write or take instead: a table of ratios.
+"""Table of ratios: the toolkit against the code that a user would otherwise use.
 
     python benchmarks/table.py [--cases NAME ...] [--output benchmarks/results/cpu]
 
-writes a Markdown table and JSON; rows of other cases stay if the machine is the same.
-Both ways run in one process, in turns; seconds are medians. The floor is the time that
-this machine needs for the operations (at the rate of a large matrix product or
-convolution in the same precision) or, where these are few, for reading the input and
-writing the output (at the rate of a large copy). Memory is what the peak of the process
-grows by in the package's way. About half an hour on two cores.
+The script writes a Markdown table and JSON. Rows of other cases are kept if the machine
+is the same. The package and the other way run in turns in one process; seconds are
+medians.
+
+The floor is the time that this machine needs for the operations, at the rate of a large
+matrix product or convolution in the same precision. If there are few operations, the
+floor is the time to read the input and write the output, at the rate of a large copy.
+Memory is the growth of the process's peak memory when the package runs.
+
+All cases together take about half an hour on two cores.
 """
 
 import argparse
@@ -60,7 +64,7 @@ def train(width, size, batch_size, n_steps):
         verbose=0,
     ).initialize()
 
-    # All three take batches that are ready.
+    # All three ways receive prepared batches.
     def package():
         list(plain.package_steps(UNet(width=width), iter(pairs), n_steps, False))
 
@@ -111,7 +115,10 @@ def wavelets():
 
     difference = hard.fit(clean).transform(noisy) - loop_over_pywavelets()
     if np.abs(difference).max() > 1e-5:
-        raise RuntimeError("The two ways of thresholding wavelets differ.")
+        raise RuntimeError(
+            "The results of WaveletThresholdDenoiser and of PyWavelets differ by more "
+            "than 1e-5."
+        )
     rows = []
     for denoiser, name, other, loop in [
         (hard, "hard threshold", "loop over PyWavelets", loop_over_pywavelets),
@@ -173,7 +180,7 @@ def jacobian_basis(size=64, device=CPU):
     )
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         denoiser.network_(torch.zeros(1, 1, size, size, device=device))
-    # A product with the symmetric part takes one pass forward and one backward.
+    # A product with the symmetric part takes one forward pass and one backward pass.
     operations = 2 * counter.get_total_flops() * found[-1].n_products_
     floor = operations / peak_rate(torch.float32, device)
     what = f"Jacobian basis, 64 vectors at {size}x{size}"
@@ -181,7 +188,7 @@ def jacobian_basis(size=64, device=CPU):
 
 
 def samplers():
-    """Evaluations from which on the end points are within 0.1 of the exact flow."""
+    """Count evaluations until the end points stay within 0.1 of the exact flow."""
     from sklearn_gahb.samplers import DDIM, GradientEstimation, run_sampler
 
     spectrum = torch.linspace(0.1, 1, 16)

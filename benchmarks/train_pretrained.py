@@ -2,9 +2,9 @@
 
     python benchmarks/train_pretrained.py disks [--output FOLDER] [--max-steps 7000]
 
-writes FOLDER/disks.safetensors, in float16, and FOLDER/disks.json. The photographs
-are those of fetch_bsd400, and fetch_bsd68 to test on. The figures in a card are those
-of the network that was read back from the file.
+The script writes FOLDER/disks.safetensors in float16, and FOLDER/disks.json. It trains
+the network for photographs on fetch_bsd400 and tests it on fetch_bsd68. The figures in
+a card are measured with the network that was read back from the file.
 """
 
 import argparse
@@ -45,11 +45,11 @@ def photos():
 
 
 SYNTHETIC = {"width": 16, "batch_size": 48, "learning_rate": 4e-3, "max_steps": 7000}
-# Name: what it was trained on, where that comes from, (train, test), parameters.
+# Name: (training images, their source, function that loads (train, test), parameters).
 RECIPES = {
     "disks": (
         "Disks of random position, radius, foreground and background, 32x32 pixels",
-        "make_disk_images(100_200, 32, random_state=0); the last 200 test",
+        "make_disk_images(100_200, 32, random_state=0); the last 200 are test images",
         disks,
         SYNTHETIC,
     ),
@@ -57,7 +57,8 @@ RECIPES = {
         f"c-alpha-{alpha}": (
             f"C^alpha images, alpha = {alpha} in the Hoelder convention, 40x40 pixels",
             f"make_c_alpha_images(50_200, 40, alpha={alpha}, random_state={alpha}); "
-            "the last 200 test",
+            "the last 200 are "
+            "test images",
             lambda alpha=alpha: c_alpha(alpha),
             # Slopes are measured at levels up to 0.32.
             SYNTHETIC | {"train_noise_std": (0.0, 0.4)},
@@ -66,9 +67,9 @@ RECIPES = {
     },
     "photos-grey": (
         "Gray photographs",
-        "Random crops of 48x48 pixels of the 400 photographs of fetch_bsd400, which "
-        "are of the Berkeley Segmentation Dataset (for research and education); the "
-        "68 of fetch_bsd68, which are others, test",
+        "Random 48x48 crops of the 400 photographs of fetch_bsd400, from the Berkeley "
+        "Segmentation Dataset (for research and education); the 68 photographs of "
+        "fetch_bsd68, which are not among the 400, are test images",
         photos,
         {
             "width": 32,
@@ -84,7 +85,7 @@ RECIPES = {
 parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
 parser.add_argument("name", choices=RECIPES)
 parser.add_argument("--output", type=Path, default=PACKAGE_DATA)
-parser.add_argument("--max-steps", type=int, help="default: that of the recipe")
+parser.add_argument("--max-steps", type=int, help="default: the steps of the recipe")
 arguments = parser.parse_args()
 
 title, source, load_images, recipe = RECIPES[arguments.name]
@@ -98,7 +99,7 @@ minutes = (perf_counter() - start) / 60
 device = next(denoiser.network_.parameters()).device
 
 arguments.output.mkdir(parents=True, exist_ok=True)
-del denoiser.train_indices_  # 0.8 MB, which nobody needs.
+del denoiser.train_indices_  # The indices take 0.8 MB and have no use here.
 path = arguments.output / f"{arguments.name}.safetensors"
 save(denoiser, path, dtype="float16")
 curve = psnr_curve(load(path), X_test, NOISE_STD, random_state=0)
@@ -124,7 +125,8 @@ card = {
         "output_psnr": curve.output_psnr.round(2).tolist(),
         "slope": round(float(curve.slope), 3),
     },
-    "license": "BSD-3-Clause, as the package, for the weights; images are not included",
+    "license": "BSD-3-Clause for the weights, like the package; the images are not "
+    "included",
     "command": f"python benchmarks/train_pretrained.py {arguments.name}"
     + (f" --max-steps {arguments.max_steps}" if arguments.max_steps else ""),
 }

@@ -1,10 +1,10 @@
 """
-=========================================
-The analyzer on a cluster
-=========================================
+===========================================
+Run a generalization analyzer on a cluster
+===========================================
 
-The fits of an analyzer are tasks of joblib, so that whatever runs those runs the
-analyzer: processes of this machine, Dask, or Ray. The numbers are the same.
+The analyzer runs its fits as joblib tasks. Any joblib backend can therefore run the
+analyzer: processes on this machine, Dask, or Ray. All backends give the same numbers.
 
 .. code-block:: console
 
@@ -12,9 +12,9 @@ analyzer: processes of this machine, Dask, or Ray. The numbers are the same.
    $ python analyzer_on_a_cluster.py dask tcp://10.0.0.1:8786
    $ python analyzer_on_a_cluster.py ray auto
 
-The second argument is the address of a running cluster; without it Dask and Ray start
-one on this machine. Every machine of the cluster needs this package, and with
-`checkpoint_dir` a folder that all of them see.
+The second argument is the address of a running cluster. Without an address, Dask and
+Ray start a cluster on this machine. This package must be installed on every machine of
+the cluster. If you set `checkpoint_dir`, every machine must have access to that folder.
 """
 
 import sys
@@ -28,7 +28,7 @@ from sklearn_gahb.datasets import make_disk_images
 
 @contextmanager
 def connected(backend, address):
-    """Make a backend known to joblib, for as long as the block lasts."""
+    """Connect joblib to a backend for the duration of the block."""
     if backend == "dask":
         from distributed import Client
 
@@ -60,7 +60,9 @@ def main(backend="loky", address=None):
     for size, agreement in zip(
         analyzer.train_sizes_, analyzer.agreement_.mean(axis=-1), strict=True
     ):
-        print(f"{size:4} images: the two networks agree to {agreement:.4f} dB")
+        print(
+            f"{size:4} images: the two networks agree with a PSNR of {agreement:.4f} dB"
+        )
 
 
 if __name__ == "__main__":

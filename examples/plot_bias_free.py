@@ -1,19 +1,21 @@
 """
-=================================================
-Without additive constants, any noise level goes
-=================================================
+==============================================
+Bias-free networks beyond the training noise
+==============================================
 
-Two networks that differ in one thing: one has additive constants in its layers, the
-other has none. Both are trained for little noise. Within the range of training they do
-about equally well. Beyond it the first one breaks, and the second one goes on, for it
-is homogeneous: twice the image and twice the noise give twice the result.
+This example compares two networks that differ in one respect: the layers of the first
+network have additive constants (biases), and the layers of the second network have
+none. Both networks are trained at low noise levels. Within the training range, they
+perform about equally well. Beyond that range, the network with constants breaks down.
+The bias-free network keeps working because it is homogeneous: twice the image with
+twice the noise gives twice the result.
 """
 
 # %%
 # Two networks
 # ------------
 #
-# Both see noise levels up to 0.1 only.
+# During training, both networks only see noise levels up to 0.1.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -40,11 +42,11 @@ networks = {
 }
 
 # %%
-# Noise that they have not seen
-# -----------------------------
+# Noise levels beyond the training range
+# --------------------------------------
 #
-# Levels of training are at the right, from 20 dB on. The dotted line is what the noisy
-# images have.
+# The training noise levels are on the right, from 20 dB upward. The thin gray line
+# shows the PSNR of the noisy images.
 
 levels = np.array([0.03, 0.05, 0.1, 0.2, 0.3, 0.5])
 curves = {
@@ -53,14 +55,14 @@ curves = {
 }
 display = PSNRCurveDisplay.from_curves(curves)
 display.ax_.axvspan(20, display.ax_.get_xlim()[1], color="0.93", zorder=0)
-display.ax_.set_title("levels of training are shaded")
+display.ax_.set_title("Shaded: noise levels used in training")
 
 # %%
-# Homogeneous, or not
-# -------------------
+# Homogeneity
+# -----------
 #
-# The reason: the network without constants returns ten times the image for ten times
-# the input.
+# The reason is homogeneity: for ten times the input, the network without constants
+# returns ten times the output.
 
 y = X_test[:1] / np.float32(255)
 for name, network in networks.items():
@@ -71,5 +73,7 @@ plt.show()
 
 free, biased = (curves[name].output_psnr for name in networks)
 within = levels <= 0.1
+# sphinx_gallery_start_ignore
 assert np.abs(free - biased)[within].max() < 1.2
 assert (free - biased)[levels >= 0.3].min() > 2
+# sphinx_gallery_end_ignore

@@ -3,10 +3,11 @@
 Classical and deep denoisers side by side
 ==========================================
 
-Every denoiser of the package has the same methods: `fit` on clean images, `transform`
-of noisy ones, and `score`, the mean PSNR in dB. Here a deep network learns from three
-photographs, and is compared with the Wiener filter and with wavelet thresholding on two
-photographs that none of them has seen.
+All denoisers in this package have the same methods: `fit` takes clean images,
+`transform` takes noisy images, and `score` returns the mean PSNR in dB. In this
+example, a deep network learns from three photographs. The network is then compared with
+the Wiener filter and with wavelet thresholding on two photographs that none of the
+denoisers has seen.
 """
 
 # %%
@@ -14,7 +15,7 @@ photographs that none of them has seen.
 # -----------
 #
 # The photographs come with scikit-learn and PyWavelets, so nothing is downloaded.
-# Patches for training and for testing never share a photograph.
+# Training patches and test patches never come from the same photograph.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -40,9 +41,10 @@ print(f"test:  {test.images.shape} from {', '.join(test.photos)}")
 # ---------
 #
 # The Wiener filter learns the mean power spectrum of the patches. Wavelet thresholding
-# learns nothing: it knows that photographs have few large wavelet coefficients. The
-# network is a small one of the architecture that diffusion models use. It is not told
-# the noise level, and has no additive constants, so that it works at any level.
+# learns nothing: it relies on the fact that photographs have few large wavelet
+# coefficients. The network is a small version of the architecture that diffusion models
+# use. The network does not receive the noise level and has no additive constants, so it
+# works at any noise level.
 
 deep = DNNDenoiser(
     "unet",
@@ -78,9 +80,9 @@ for denoiser in denoisers.values():
 # One pipeline, several noise levels
 # ----------------------------------
 #
-# A pipeline that begins with :class:`~sklearn_gahb.GaussianNoise` is scored on
-# clean images: its first step degrades them, its second one restores them. The
-# classical denoisers are told the noise level, the deep one ignores it.
+# A pipeline that starts with :class:`~sklearn_gahb.GaussianNoise` is scored on clean
+# images: the first step adds noise, and the second step removes it. The classical
+# denoisers receive the noise level. The deep denoiser ignores it.
 
 levels = [0.05, 0.1, 0.2, 0.4]
 noise = GaussianNoise(random_state=0)
@@ -108,13 +110,14 @@ for name, row in scores.items():
     print(f"{name:27}" + "".join(f"{score:8.2f}" for score in row))
 
 # %%
-# What they do to a photograph
-# ----------------------------
+# A denoised photograph
+# ---------------------
 #
-# The Wiener filter treats all images alike and blurs edges with the noise. Wavelets
-# keep edges, and leave wavelets where noise exceeded the threshold. The network
-# averages along edges, whatever their direction: the basis in which it shrinks is
-# adapted to the geometry of the image.
+# The Wiener filter treats all images alike, so it blurs edges along with the noise.
+# Wavelet thresholding keeps edges, but it leaves wavelet-shaped artifacts where the
+# noise exceeds the threshold. The network averages along edges in any direction,
+# because the basis in which it shrinks coefficients adapts to the geometry of the
+# image.
 
 clean = test.photos["camera"][None, 60:188, 170:298] / 255
 noisy = noise.set_params(noise_std=0.2).transform(clean)
@@ -132,10 +135,12 @@ fig.suptitle("A crop of a test photograph at noise_std 0.2")
 fig.savefig("classical_vs_deep.png", dpi=150)
 
 # %%
-# The deep denoiser is best wherever there is much to denoise. Below, the build of this
-# page checks it.
+# The deep denoiser performs best when the noise is strong. The assertions below verify
+# this claim whenever this page is built.
 
 table = np.array([scores[name] for name in denoisers])
 without_shifts = [name != "wavelets, hard, 16 shifts" for name in denoisers]
+# sphinx_gallery_start_ignore
 assert (table[-1, 1:] >= table[without_shifts, 1:].max(axis=0)).all()
 assert (table[-1, 2:] >= table[:, 2:].max(axis=0)).all()
+# sphinx_gallery_end_ignore

@@ -1,19 +1,21 @@
 r"""
 =========================================================
-Gaussian textures: a network finds the Wiener filter
+Gaussian textures: a network learns the Wiener filter
 =========================================================
 
-The error of a denoiser alone does not tell how good it is: noise destroys information.
-For Gaussian textures the best possible denoiser is known since 1949: it multiplies each
-Fourier coefficient by a fixed factor. A network that is trained on such textures, and
-knows nothing of Fourier, comes to the same.
+The error of a denoiser alone does not tell how good the denoiser is, because noise
+destroys information. For Gaussian textures, the best possible denoiser has been known
+since 1949: the Wiener filter multiplies each Fourier coefficient by a fixed factor. A
+network trained on such textures arrives at the same result, although the network knows
+nothing about Fourier analysis.
 """
 
 # %%
 # Textures
 # --------
 #
-# Sums of sine waves of random phase, with amplitudes that decay like :math:`|k|^{-b}`.
+# Each texture is a sum of sine waves with random phases. The amplitudes decay like
+# :math:`|k|^{-b}`.
 
 # sphinx_gallery_thumbnail_number = 4
 import matplotlib.pyplot as plt
@@ -40,11 +42,11 @@ for ax, image in zip(axes, X_test, strict=False):
     ax.set(xticks=[], yticks=[])
 
 # %%
-# How far from the optimum
-# ------------------------
+# Distance to the optimum
+# -----------------------
 #
-# The PSNR of the output grows with that of the input; for these textures the slope of
-# the optimum is (b - 1) / b. Wavelets look for edges where there are none.
+# The output PSNR increases with the input PSNR. For these textures, the slope of the
+# optimum is (b - 1) / b. Wavelet thresholding looks for edges where there are none.
 
 denoisers = {
     "Wiener, the optimum": WienerDenoiser(),
@@ -72,11 +74,12 @@ for name, curve in curves.items():
     print(f"{name:20} {below.min():.2f} to {below.max():.2f} dB below the optimum")
 
 # %%
-# The same images come out
-# ------------------------
+# Denoised images
+# ---------------
 #
-# Not only the error is the same, the denoised images are: with noise of 0.2 the
-# network is closer to the Wiener filter than both are to the clean image.
+# The errors agree, and so do the denoised images themselves. At noise level 0.2, the
+# outputs of the network and of the Wiener filter are closer to each other than to the
+# clean image.
 
 noise_std = 0.2
 noisy = GaussianNoise(noise_std, random_state=1).fit_transform(X_test)
@@ -90,15 +93,18 @@ for row, i in zip(axes, [0, 1], strict=True):
         ax.set(title=name if i == 0 else None, xticks=[], yticks=[])
 to_clean = psnr(X_test, learned, data_range=1)
 to_optimum = psnr(optimal, learned, data_range=1)
-print(f"network: {to_clean:.1f} dB to the clean images, {to_optimum:.1f} to Wiener's")
+print(
+    f"network: {to_clean:.1f} dB to the clean images, {to_optimum:.1f} dB to the "
+    "outputs of the Wiener filter"
+)
 
 # %%
-# And the basis
-# -------------
+# Bases of both denoisers
+# -----------------------
 #
-# The basis of the Wiener filter is the Fourier basis, whatever the image. The network
-# has waves too, where its optimum has them: the geometry to which it could adapt is
-# not there.
+# The basis of the Wiener filter is the Fourier basis for every image. The basis of the
+# network consists of waves as well, like the optimal basis: these textures have no
+# geometry to which the network could adapt.
 
 bases = {
     name: JacobianBasis(denoiser, 24, random_state=0).fit(noisy[:1])
@@ -114,10 +120,15 @@ for row, (name, basis) in zip(axes, bases.items(), strict=True):
         ax.set(xticks=[], yticks=[])
         ax.set_title(f"k = {k}: {basis.eigenvalues_[k - 1]:.2f}", fontsize="small")
 spanned = np.linalg.norm(bases["Wiener"].components_ @ bases["network"].components_.T)
-print(f"{spanned**2 / 24:.2f} of the network's 24 vectors lie in the span of Wiener's")
+print(
+    f"{spanned**2 / 24:.2f} of the energy of the network's 24 vectors lies in the span "
+    "of the Wiener filter's vectors"
+)
 plt.show()
 
+# sphinx_gallery_start_ignore
 assert (optimum - curves["network"].output_psnr < 1).all()
 assert curves["network"].output_psnr.mean() > curves["wavelets"].output_psnr.mean()
 assert to_optimum > to_clean + 3
 assert spanned**2 / 24 > 0.7
+# sphinx_gallery_end_ignore

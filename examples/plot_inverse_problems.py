@@ -1,11 +1,11 @@
 """
 =============================================
-Inverse problems with a network that denoises
+Inverse problems with a denoising network
 =============================================
 
-A denoiser is a prior for any linear inverse problem: the samplers that draw images from
-it can be made to agree with measurements. Here the network was trained to denoise
-photographs, and knows nothing of the problems.
+A denoiser is a prior for any linear inverse problem: samplers draw images from the
+denoiser, and these samplers can be made to agree with measurements. The network in this
+example was trained to denoise photographs and knows nothing about inverse problems.
 """
 
 # %%
@@ -26,12 +26,13 @@ photo = load_photo_patches(64, 1, subset="test", random_state=0).photos["camera"
 clean = photo[70:198:2, 190:318:2] / np.float32(255)
 
 # %%
-# Missing pixels, and too few of them
-# -----------------------------------
+# Missing pixels and low resolution
+# ---------------------------------
 #
-# The measurements are linear: a matrix with orthonormal rows, as an operator that
-# multiplies flattened images. Each draw agrees with them exactly. Draws differ in what
-# they say about the rest; their mean has the smaller error.
+# The measurements are linear. Each operator represents a matrix with orthonormal rows
+# and multiplies flattened images. Each draw agrees exactly with the measurements. The
+# draws differ in what was not measured. The mean of the draws has a smaller error than
+# a single draw.
 
 problems = {
     "half of the pixels": random_pixels((64, 64), 0.5, random_state=0),
@@ -49,7 +50,7 @@ for part, (name, operator) in zip(
     of_mean = psnr(clean[None], solution.mean[None])
     of_draws = np.mean([psnr(clean[None], draw[None]) for draw in solution.draws])
     print(
-        f"{name}: {of_mean:.1f} dB, single draws {of_draws:.1f} dB, "
+        f"{name}: mean of draws {of_mean:.1f} dB, single draws {of_draws:.1f} dB, "
         f"{solution.n_evaluations.mean():.0f} evaluations, "
         f"|Mx - m| / |m| = {solution.relative_residual.max():.0e}"
     )

@@ -3,19 +3,19 @@ r"""
 From memorizing to generalizing: disks
 ==================================================
 
-A network that is trained on few images returns those; trained on enough, it has learned
-the density that they come from. Two networks tell which: trained on images that they do
-not share, they agree only in the second case. Disks are a good place to see it, for
-their best possible denoiser is known, so that the error of the networks can be split
-into bias and variance.
+A network trained on few images returns those images. A network trained on enough images
+has learned the density behind them. Two networks reveal which case applies: if they are
+trained on disjoint sets of images, they agree only in the second case. Disk images are
+well suited to this experiment because their best possible denoiser is known. The error
+of the networks can therefore be split into bias and variance.
 """
 
 # %%
-# One call for all networks
-# -------------------------
+# Train all networks in one call
+# ------------------------------
 #
-# For each of four sizes two networks are trained on disks that they do not share, with
-# the same number of steps.
+# For each of four training-set sizes, the analyzer trains two networks on disjoint sets
+# of disks. All networks are trained for the same number of steps.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -41,22 +41,23 @@ for size, regime in zip(analyzer.train_sizes_, analyzer.regime_, strict=True):
     print(f"{size:5} images: {regime}")
 
 # %%
-# Training images and other images
-# --------------------------------
+# PSNR on training images and test images
+# ---------------------------------------
 #
-# With one training image or ten the network is far better on these than on others; with
-# a thousand there is no difference left.
+# With one or ten training images, the network is far better on these images than on
+# test images. With a thousand training images, no difference remains.
 
 GeneralizationDisplay.from_estimator(analyzer, kind="psnr")
 
 # %%
-# Do the networks agree?
-# ----------------------
+# Bias and variance
+# -----------------
 #
-# The error above that of the best possible denoiser is the squared bias of a network
-# plus its variance over training sets. Both fall with the size of the training set. Two
-# networks measure them, roughly where each has seen but one disk: these two disks are
-# more alike than disks are on average, which counts as bias.
+# The excess error is the error of a network minus the error of the best possible
+# denoiser. It equals the squared bias of the network plus its variance over training
+# sets. Both decrease as the training set grows. The analyzer estimates them from two
+# networks. The estimate is rough where each network has seen only one disk: these two
+# disks are more alike than disks are on average, and their likeness counts as bias.
 
 level = 1
 excess = analyzer.test_mse_.mean(axis=1) - analyzer.optimal_mse_
@@ -68,30 +69,33 @@ for values, name in [
 ]:
     ax.loglog(analyzer.train_sizes_, values[:, level], "o-", label=name)
 ax.set(
-    xlabel="training images",
+    xlabel="number of training images",
     ylabel="mean squared error",
     title=f"noise_std = {analyzer.noise_std_[level]}",
 )
 ax.legend()
 
 # %%
-# What they draw from the same noise
-# ----------------------------------
+# Samples from the same noise
+# ---------------------------
 #
-# Both networks of a size begin with the same noise. The outer rows show the training
-# image that is closest to what was drawn: of few images a network draws copies, and the
-# two networks draw different ones. With a thousand both draw the same image, which is
-# in neither training set. (So small networks, trained for half a minute, do not draw
-# perfect disks yet.)
+# For each size, both networks start from the same noise. The outer rows show the
+# training image that is closest to each sample. A network trained on few images draws
+# copies of them, and the two networks draw different copies. With a thousand training
+# images, both networks draw the same image, which is in neither training set. (These
+# small networks were trained for half a minute and do not draw perfect disks yet.)
 
 GeneralizationDisplay.from_estimator(analyzer, kind="samples", sample=2)
 
 # %%
-# The same for all samples, as cosines of images without their means.
+# The next figure summarizes all samples. Similarity is the cosine between two images
+# after subtraction of their means.
 
 GeneralizationDisplay.from_estimator(analyzer, kind="similarity")
 plt.show()
 
+# sphinx_gallery_start_ignore
 assert analyzer.regime_[0] == "memorizing"
 assert analyzer.regime_[-1] == "generalizing"
 assert np.all(np.diff(analyzer.variance_[:, level]) < 0)
+# sphinx_gallery_end_ignore

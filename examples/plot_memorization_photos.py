@@ -3,19 +3,20 @@ r"""
 From memorizing to generalizing: photographs
 ==================================================
 
-How many photographs does a network need to see before it denoises others as well as
-those? And do two networks that saw different ones then return the same image? It is
-measured on patches of photographs here, for a network and for two denoisers that learn
-little or nothing.
+How many photographs must a network see before it denoises other photographs as well as
+those it was trained on? Do two networks trained on different photographs then return
+the same image? This example answers both questions on patches of photographs, for a
+network and for two denoisers that learn little or nothing.
 """
 
 # %%
 # Patches of five photographs
 # ---------------------------
 #
-# Patches of sky are left out: who has learned one denoises all. The test patches are of
-# other photographs. So are those of the two training sets: `groups` names the
-# photograph of each patch, and patches of a group stay together.
+# Patches of sky are left out, because a network that has learned one of them denoises
+# all of them. The test patches come from other photographs than the training patches.
+# The two training sets do not share photographs either: `groups` names the photograph
+# of each patch, and the analyzer keeps the patches of a group together.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -44,8 +45,8 @@ print(f"{len(X)} patches of {', '.join(np.unique(groups))}; {len(X_test)} to tes
 # Three denoisers
 # ---------------
 #
-# The same analysis takes any denoiser. Networks are trained with the same number of
-# steps for each size.
+# The analyzer accepts any denoiser. For each training-set size, the networks are
+# trained for the same number of steps.
 
 denoisers = {
     "network": DNNDenoiser(width=8, depth=2, max_steps=600, learning_rate=5e-3),
@@ -66,14 +67,15 @@ analyzers = {
 }
 
 # %%
-# Train, test and agreement
-# -------------------------
+# Training PSNR, test PSNR and agreement
+# --------------------------------------
 #
-# The network that saw one patch has learned that patch. With more of them the training
-# curve comes down and the test curve comes up until they meet, above the others; and
-# the outputs of the two networks come closer to each other than to the clean images.
-# The Wiener filter learns no more than a spectrum, for which few patches suffice, and
-# wavelets learn nothing: their curves are flat, and they agree exactly, beyond any dB.
+# The network that saw one patch has learned that patch. With more patches, the training
+# curve falls and the test curve rises until both meet above the curves of the other
+# denoisers. The outputs of the two networks become closer to each other than to the
+# clean images. The Wiener filter learns only a spectrum, for which a few patches
+# suffice. Wavelet thresholding learns nothing: its curves are flat, and two denoisers
+# agree exactly, so their agreement in dB is infinite.
 
 level = 1
 figure, axes = plt.subplots(1, 3, figsize=(10, 3.4), sharey=True, layout="constrained")
@@ -84,24 +86,26 @@ for ax, (name, analyzer) in zip(axes, analyzers.items(), strict=True):
         (analyzer.agreement_, "agreement"),
     ]:
         ax.semilogx(analyzer.train_sizes_, values[:, level], "o-", label=label)
-    ax.set(title=name, xlabel="training patches", ylim=(10, 45))
+    ax.set(title=name, xlabel="number of training patches", ylim=(10, 45))
 axes[0].set(ylabel="PSNR in dB at noise_std 0.1")
 axes[0].legend()
 
 # %%
-# What the network draws
+# Samples of the network
 # ----------------------
 #
-# Samples of the two networks from the same noise, between the training patches that are
-# closest to them.
+# The middle rows show samples that the two networks draw from the same noise. The outer
+# rows show the closest training patches.
 
 GeneralizationDisplay.from_estimator(analyzers["network"], kind="samples")
 plt.show()
 
 network = analyzers["network"]
+# sphinx_gallery_start_ignore
 assert network.regime_[0] == "memorizing"
 assert network.psnr_gap_[-1] < 1
 assert network.agreement_[-1, level] > network.test_psnr_[-1, :, level].mean()
+# sphinx_gallery_end_ignore
 for analyzer in analyzers.values():
     others = analyzer.test_psnr_[-1, :, level].mean()
     assert network.test_psnr_[-1, :, level].mean() >= others

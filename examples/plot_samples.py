@@ -1,19 +1,19 @@
 r"""
 =====================================
-Samples from what a denoiser learned
+Draw samples from a denoiser
 =====================================
 
-A denoiser knows the density of its images: the denoised image minus the noisy one is
+A denoiser knows the density of its images: the denoised image minus the noisy image is
 :math:`\sigma^2` times the gradient of the logarithm of the density of noisy images.
-Samplers follow it from noise to images. Here a small network has learned disks, and
-four samplers draw from it, beginning with the same noise.
+Samplers follow this gradient from noise to images. In this example, a small network has
+learned disks. Four samplers draw images from the network, starting from the same noise.
 """
 
 # %%
-# A network that knows disks
+# A network trained on disks
 # --------------------------
 #
-# It ships with the package, and was trained on images of
+# The network ships with the package. It was trained on images from
 # :func:`~sklearn_gahb.datasets.make_disk_images`.
 
 import matplotlib.pyplot as plt
@@ -29,10 +29,10 @@ from sklearn_gahb.sampling import sample
 denoiser = load_pretrained("disks")
 
 # %%
-# In one call
-# -----------
+# Samples in one call
+# -------------------
 #
-# `sample` of a fitted denoiser begins at the highest noise level of training.
+# The `sample` method of a fitted denoiser starts at the highest training noise level.
 
 print(denoiser.sample(4, random_state=0).shape)
 
@@ -40,9 +40,9 @@ print(denoiser.sample(4, random_state=0).shape)
 # Four samplers
 # -------------
 #
-# A sampler is an object, whose fields are its parameters. DDIM and gradient estimation
+# A sampler is an object whose fields are its parameters. DDIM and gradient estimation
 # follow the same flow, so they end at nearly the same images. Ancestral sampling and
-# coarse-to-fine ascent add fresh noise on the way and end elsewhere.
+# coarse-to-fine ascent add fresh noise along the way, so they end at other images.
 
 samplers = {
     "DDIM, 50 steps": DDIM(n_steps=50),
@@ -63,11 +63,11 @@ for row, (name, sampler) in zip(axes, samplers.items(), strict=True):
         ax.set(xticks=[], yticks=[])
 
 # %%
-# Are they disks?
-# ---------------
+# Distance to the closest disk
+# ----------------------------
 #
-# The posterior mean over disks at little noise returns the disk that is closest, so an
-# image that it leaves as it is, is a disk.
+# At low noise, the posterior mean over disks returns the closest disk. An image that
+# the posterior mean leaves unchanged is therefore a disk.
 
 posterior = DiskPosteriorDenoiser(noise_std=0.05, random_state=0)
 posterior.fit(make_disk_images(10, 32, random_state=0))
@@ -83,15 +83,18 @@ print(f"DDIM and gradient estimation: {same_flow:.1f} dB from each other")
 print(f"gradient estimation and ancestral: {fresh_noise:.1f} dB from each other")
 
 # %%
-# On the way
-# ----------
+# Trajectory of a sampler
+# -----------------------
 #
-# The last sampler, step by step: large shapes are decided first.
+# The figure shows the last sampler, coarse-to-fine ascent, step by step. It settles the
+# large shapes first.
 
 TrajectoryDisplay(
     images=trajectory.images[:, :3], noise_std=trajectory.noise_std[:, :3]
 ).plot()
 plt.show()
 
+# sphinx_gallery_start_ignore
 assert min(to_disk.values()) > 30
 assert same_flow > fresh_noise + 3
+# sphinx_gallery_end_ignore

@@ -1,19 +1,20 @@
 """
 ==========================================
-Searching the size of the training set
+Grid search over the training-set size
 ==========================================
 
 How many images does a network need? The number of training images is a parameter like
-another, so that scikit-learn's grid search answers it: at the same number of gradient
-steps, few images are memorized and many are generalized from.
+any other, so scikit-learn's grid search can answer this question. With the same number
+of gradient steps, a network memorizes few images and generalizes from many.
 """
 
 # %%
-# One split: train on some photographs, test on others
-# ----------------------------------------------------
+# One split by photograph
+# -----------------------
 #
-# `GridSearchCV` takes any splits. Here patches of three photographs are for training,
-# and those of two others for testing. Patches of sky are left out.
+# `GridSearchCV` accepts any splits. Here, patches from three photographs are used for
+# training, and patches from two other photographs are used for testing. Patches of sky
+# are left out.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -30,12 +31,12 @@ X = np.concatenate(stacks)
 splits = [(np.arange(len(stacks[0])), np.arange(len(stacks[0]), len(X)))]
 
 # %%
-# The search
-# ----------
+# Run the search
+# --------------
 #
-# :func:`~sklearn_gahb.metrics.make_psnr_scorer` adds noise to the clean images and
-# returns the PSNR of what the denoiser makes of them. `refit` is off, because it would
-# train on the test photographs as well.
+# The scorer returned by :func:`~sklearn_gahb.metrics.make_psnr_scorer` adds noise to
+# the clean images and computes the PSNR of the denoised images. `refit` is False,
+# because refitting would also train on the test photographs.
 
 sizes = [1, 10, 100, 1000]
 search = GridSearchCV(
@@ -51,20 +52,23 @@ for size, score in zip(sizes, test_psnr, strict=True):
     print(f"{size:5} patches: {score:.1f} dB")
 
 # %%
-# Noisy images have 20 dB
-# -----------------------
+# Test PSNR by training-set size
+# ------------------------------
 #
-# The network that saw one patch makes others worse than they were: it puts that patch
-# into them. With a thousand patches it has learned photographs. The search does not
-# tell whether two networks would agree: see
+# The noisy images have a PSNR of 20 dB. The network that saw one patch makes other
+# images worse than the noisy ones, because it inserts that patch into them. The network
+# that saw a thousand patches has learned photographs. The search does not tell whether
+# two networks would agree. For that question, see
 # :ref:`sphx_glr_auto_examples_plot_memorization_photos.py`.
 
 figure, ax = plt.subplots(figsize=(5, 3.5), layout="constrained")
 ax.semilogx(sizes, test_psnr, "o-", label="denoised")
 ax.axhline(20, color="gray", linestyle=":", label="noisy")
-ax.set(xlabel="training patches", ylabel="PSNR in dB on other photographs")
+ax.set(xlabel="number of training patches", ylabel="PSNR in dB on test photographs")
 ax.legend()
 plt.show()
 
+# sphinx_gallery_start_ignore
 assert test_psnr[0] < 20 < test_psnr[-1]
 assert (np.diff(test_psnr) > 0).all()
+# sphinx_gallery_end_ignore

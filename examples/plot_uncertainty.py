@@ -3,19 +3,19 @@
 Error and uncertainty without the clean image
 ====================================================
 
-How good is a denoised photograph, if nobody has the clean one? The Jacobian of the
-denoiser tells: its trace gives the error of the whole image, and its diagonal the
-uncertainty of each pixel.
+How good is a denoised photograph when the clean one is not available? The Jacobian of
+the denoiser answers this question: its trace gives the error of the whole image, and
+its diagonal gives the uncertainty of each pixel.
 """
 
 # %%
 # Stein's estimate of the PSNR
 # ----------------------------
 #
-# :func:`~sklearn_gahb.jacobian.sure_psnr` takes the noisy image, the noise level and
-# one product with the Jacobian in a random direction. The clean image is used here only
-# to see whether it is right. The network is a published one, a file of 2.7 MB that
-# :func:`~sklearn_gahb.checkpoints.fetch_published` downloads.
+# :func:`~sklearn_gahb.jacobian.sure_psnr` needs the noisy image and the noise level. By
+# default, it multiplies the Jacobian by one random vector; this example uses four. The
+# clean image is used here only to check the estimate. The network is a published one.
+# :func:`~sklearn_gahb.checkpoints.fetch_published` downloads it as a file of 2.7 MB.
 
 import warnings
 
@@ -40,13 +40,15 @@ for level in levels:
     print(f"noise {level}: estimated {estimates[-1]:.2f} dB, true {truths[-1]:.2f} dB")
 
 # %%
-# Which pixels are uncertain
-# --------------------------
+# Uncertainty of each pixel
+# -------------------------
 #
-# The standard deviation of the clean image given the noisy one, from the diagonal of
-# the Jacobian: large at contours, which could be elsewhere, and small within regions.
-# Where it is large, so is the error. No network is quite optimal, so the diagonal is
-# negative at a few pixels, and taken for 0 there; the warning that says so is left out.
+# The diagonal of the Jacobian gives the standard deviation of the clean image given the
+# noisy image. This uncertainty is large at contours, because the contours could be
+# elsewhere, and small within regions. Where the uncertainty is large, the error is
+# large too. No network is exactly optimal, so the diagonal is negative at a few pixels.
+# The function replaces these values by 0 and warns about them. The example ignores that
+# warning.
 
 level = 0.1
 crop = clean[:, 32:96, 40:104]
@@ -67,11 +69,11 @@ for ax, image, title, limit in [
     ax.set(title=title, xticks=[], yticks=[])
 
 # %%
-# Is it calibrated?
-# -----------------
+# Calibration of the uncertainty
+# ------------------------------
 #
-# Pixels in ten groups of growing uncertainty: the error that they have in the mean
-# follows it.
+# The pixels are split into ten groups of increasing uncertainty. The root mean square
+# error of each group follows its uncertainty.
 
 order = np.argsort(std.ravel())
 groups = np.array_split(order, 10)
@@ -80,8 +82,10 @@ found = np.array([np.sqrt(np.mean(error.ravel()[g] ** 2)) for g in groups])
 figure, ax = plt.subplots(figsize=(4, 3.5), layout="constrained")
 ax.plot(expected, found, "o-")
 ax.axline((0, 0), slope=1, color="gray", linestyle=":")
-ax.set(xlabel="uncertainty", ylabel="error", title="root mean square of pixels")
+ax.set(xlabel="uncertainty", ylabel="error", title="Root mean square over pixels")
 plt.show()
 
+# sphinx_gallery_start_ignore
 assert np.abs(np.subtract(estimates, truths)).max() < 0.5
 assert np.corrcoef(expected, found)[0, 1] > 0.9
+# sphinx_gallery_end_ignore

@@ -1,18 +1,19 @@
 """
-=========================================
-One training on several GPUs or processes
-=========================================
+==============================================
+Train one network on several GPUs or processes
+==============================================
 
-Started by torchrun, `fit` shares each batch among the processes and ends with the same
-denoiser in each. On a machine with four GPUs:
+When torchrun starts this script, `fit` splits each batch among the processes. All
+processes end with the same denoiser. On a machine with four GPUs, run:
 
 .. code-block:: console
 
    $ torchrun --nproc_per_node=4 train_on_several_devices.py unet.safetensors
 
-The result is that of one process up to rounding: noise, crops and initial weights are
-drawn alike, and the norms of bias-free networks are taken over all processes. (Other
-norms see the share of their process.)
+The result equals the result of a single process up to rounding. The noise, the crops
+and the initial weights are drawn as in a single process, and the norms of bias-free
+networks are computed over all processes. (Other norms only see the part of the batch in
+their own process.)
 """
 
 import os
@@ -43,6 +44,6 @@ denoiser.fit(X)
 print(f"process {distributed.get_rank()}: {denoiser.score(X[:100]):.5f} dB")
 if is_first:
     save(denoiser, sys.argv[1])
-# None leaves before the others have done their work.
+# No process may leave before the others have finished their work.
 distributed.barrier()
 distributed.destroy_process_group()

@@ -1,7 +1,7 @@
 """Classical and deep denoisers, and the bases in which they shrink.
 
-Scikit-learn estimators that denoise images, and tools that show what a denoiser has
-learned: memorized images, or the density behind them.
+The denoisers are scikit-learn estimators. Other tools show what a denoiser has learned:
+whether it memorized its training images or learned the density behind them.
 """
 
 import importlib
@@ -9,8 +9,8 @@ import pkgutil
 
 __version__ = "0.1.0"
 
-# Imported when first used, so that `import sklearn_gahb` is fast: torch is not needed
-# by everything.
+# Names are imported on first use. This keeps `import sklearn_gahb` fast, because only
+# some modules need torch.
 _MODULES = {
     "BandletDenoiser": "denoisers",
     "BandletOracle": "denoisers",

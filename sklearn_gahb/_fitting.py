@@ -1,15 +1,15 @@
-"""A fit that fails leaves the estimator as it was."""
+"""Restore an estimator whose fit fails."""
 
 from contextlib import contextmanager
 
 
 class FitInterrupted(KeyboardInterrupt):
-    """Ctrl-C, after which the estimator is fitted with what it learned so far."""
+    """Raised on Ctrl-C when the estimator keeps what it has learned so far."""
 
 
 @contextmanager
 def unchanged_on_failure(estimator):
-    """Put the fitted attributes of an estimator back if an exception is raised."""
+    """Restore the fitted attributes of an estimator if an exception is raised."""
     before = fitted_attributes(estimator)
     try:
         yield
@@ -28,7 +28,7 @@ def forget_fit(estimator):
 
 
 def fitted_attributes(estimator):
-    """Fitted attributes of an estimator by name: those that end in an underscore."""
+    """Return the attributes whose names end in an underscore, as a dict."""
     return {
         name: value
         for name, value in vars(estimator).items()

@@ -1,4 +1,4 @@
-"""Optional imports, with the command that installs what is missing."""
+"""Optional imports that name the install command if a package is missing."""
 
 import importlib
 
@@ -11,7 +11,7 @@ def import_optional(module_name, extra):
     module_name : str
         Name of the module, such as ``"matplotlib.pyplot"``.
     extra : str
-        The extra of this package that brings it.
+        Name of the extra of this package that installs the module.
 
     Returns
     -------
@@ -27,6 +27,6 @@ def import_optional(module_name, extra):
     except ImportError as error:
         package = module_name.partition(".")[0]
         raise ImportError(
-            f"{package} is needed here and is not installed. "
+            f"This function needs {package}, which is not installed. "
             f'Install it with: pip install "sklearn-gahb[{extra}]"'
         ) from error

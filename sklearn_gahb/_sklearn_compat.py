@@ -1,4 +1,4 @@
-"""Everything private that this package takes from scikit-learn, in one file."""
+"""All private imports from scikit-learn, in one file."""
 
 import inspect
 from functools import partial
@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions  # 
 
 
 def at_least(number):
-    """Constraint of whole numbers from a number on."""
+    """Constraint on integers: at least `number`."""
     return Interval(Integral, number, None, closed="left")
 
 
@@ -20,7 +20,7 @@ NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
 FRACTION = Interval(Real, 0, 1, closed="right")
 COUNT = at_least(1)
 SHAPE = [tuple, list, None]
-# Parameters of functions that mean the same wherever they occur.
+# Function parameters that have the same meaning in every function.
 SHARED = {
     "average": ["boolean"],
     "batch_size": [COUNT, None],
@@ -42,7 +42,7 @@ validate_parameters = _param_validation.validate_parameter_constraints
 
 
 def validate_params(**constraints):
-    """Decorate a function to check its arguments: these, and those of `SHARED`."""
+    """Check the arguments of a function against `constraints` and `SHARED`."""
 
     def decorate(function):
         names = inspect.signature(function).parameters
@@ -55,12 +55,12 @@ def validate_params(**constraints):
 
 
 def has_callbacks(estimator):
-    """Whether callbacks were set on an estimator itself."""
+    """Whether the estimator itself has callbacks."""
     return bool(getattr(estimator, "_skl_callbacks", []))
 
 
 class BaseEstimator(sklearn.base.BaseEstimator):
-    """scikit-learn's, whose HTML representation links to our documentation."""
+    """Base class whose HTML representation links to our documentation."""
 
     _doc_link_module = "sklearn_gahb"
     _doc_link_template = (

@@ -1,4 +1,4 @@
-"""Arrays and tensors of any dtype as float tensors, and back."""
+"""Conversions between arrays or tensors of any dtype and float tensors."""
 
 import sys
 
@@ -6,25 +6,25 @@ import numpy as np
 
 
 def is_tensor(X):
-    """Whether `X` is a torch tensor; torch is not imported to find out."""
+    """Whether `X` is a torch tensor. This check does not import torch."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(X, torch.Tensor)
 
 
 def is_unsigned(dtype):
-    """Whether images of a dtype, of NumPy or torch, are fractions of its maximum."""
+    """Whether images of this dtype (NumPy or torch) are scaled to [0, 1]."""
     return str(dtype).removeprefix("torch.").startswith("uint")
 
 
 def float_dtype(dtype):
-    """NumPy float dtype in which images of `dtype` are processed."""
+    """NumPy float dtype used to process images of `dtype`."""
     dtype = np.dtype(dtype)
     small = dtype.itemsize < 8 if dtype.kind == "f" else dtype.itemsize <= 2
     return np.dtype(np.float32 if small or dtype.kind in "ub" else np.float64)
 
 
 def torch_float_dtype(dtype):
-    """torch float dtype in which tensors of `dtype` are processed."""
+    """torch float dtype used to process tensors of `dtype`."""
     import torch
 
     is_wide = dtype in (torch.float64, torch.int32, torch.int64)
@@ -34,8 +34,8 @@ def torch_float_dtype(dtype):
 def to_tensor(stack, device=None):
     """Convert (n, h, w, c) of any dtype to a float tensor (n, c, h, w) on `device`.
 
-    Unsigned integers are divided by their largest value. With ``device=None`` tensors
-    stay where they are.
+    Unsigned integers are divided by the largest value of their dtype. If `device` is
+    None, tensors stay on their device.
     """
     import torch
 
@@ -47,13 +47,13 @@ def to_tensor(stack, device=None):
 
 
 def to_array(images):
-    """Convert an array or tensor of any dtype to floats, as `to_tensor` does."""
+    """Convert an array or tensor of any dtype to a float array, as in `to_tensor`."""
     images = images if is_tensor(images) else np.asarray(images)
     return to_tensor(images.reshape(1, 1, -1, 1)).cpu().numpy().reshape(images.shape)
 
 
 def images_to_rows(images):
-    """Tensor (n, channels, height, width) as rows (n, height * width * channels)."""
+    """Flatten (n, channels, height, width) to rows (n, height * width * channels)."""
     return images.permute(0, 2, 3, 1).reshape(len(images), -1)
 
 
@@ -63,18 +63,18 @@ def rows_to_images(rows, image_shape):
 
 
 def raw_tensor(stack):
-    """Tensor of the dtype of `stack`; arrays are copied."""
+    """Return `stack` as a tensor of the same dtype. Arrays are copied."""
     import torch
 
     if is_tensor(stack):
         return stack
     dtype = float_dtype(stack.dtype) if stack.dtype.kind == "f" else stack.dtype
-    # torch wants writable memory in native byte order.
+    # torch requires writable memory in native byte order.
     return torch.from_numpy(np.array(stack, dtype.newbyteorder("="), order="C"))
 
 
 def empty_float_like(array):
-    """Uninitialized floats of the shape and the kind (array, tensor) of `array`."""
+    """Uninitialized float array or tensor, of the shape and kind of `array`."""
     if is_tensor(array):
         import torch
 

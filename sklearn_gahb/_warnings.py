@@ -1,4 +1,4 @@
-"""Warnings that point at the code of the user."""
+"""Warnings that point to the user's code."""
 
 import concurrent
 import inspect
@@ -15,16 +15,16 @@ def _folder(module):
     return os.path.dirname(module.__file__) + os.sep
 
 
-# Methods are called through what decorates them, there and here.
+# Skip the frames of these packages, because their decorators wrap our methods.
 _PACKAGES = (os.path.dirname(__file__) + os.sep, _folder(sklearn), _folder(joblib))
-# What calls the first function of a worker, which has no user's code below it.
+# These modules call the first function of a worker. No user code is below them.
 _WORKERS = (threading.__file__, _folder(multiprocessing), _folder(concurrent))
 
 
 def warn(message, category=UserWarning):
-    """Warn at the first caller outside of this package, scikit-learn and joblib.
+    """Warn at the first caller outside this package, scikit-learn and joblib.
 
-    In a worker of theirs, where there is none, at the caller of this function.
+    A worker has no such caller, so there the warning points to the caller of `warn`.
     """
     frame, level = inspect.currentframe(), 1
     while frame.f_back and frame.f_code.co_filename.startswith(_PACKAGES):

@@ -1,7 +1,7 @@
-"""One entrance for images: layouts, dtypes and units.
+"""Validation of images: layouts, dtypes and units.
 
-Users hold images as arrays, tensors, rows of pixels or lists of photographs. Everything
-else in the package sees float tensors of shape (n, channels, height, width).
+Users hold images as arrays, tensors, rows of pixels or lists of photographs. All other
+modules receive float tensors of shape (n, channels, height, width).
 """
 
 import math
@@ -20,28 +20,29 @@ __all__ = ["Images", "check_images"]
 
 MAX_CHANNELS = 4
 SHAPES = "(height, width) or (height, width, channels)"
-# `image_shape` where only the values matter: each row is an image of one line.
+# Use this `image_shape` where only the values matter: each row is a one-line image.
 ONE_LINE = (1, -1)
-# The mean of images in [0, 1] is below this value, that of images in [0, 255] above.
+# Images in [0, 1] have a mean below this value. Images in [0, 255] have a larger mean.
 LARGEST_MEAN = 2
-# Noise far above this level leaves nothing of images in [0, 1].
+# Noise above this level hides images in [0, 1] almost completely.
 LARGEST_NOISE_STD = 4
 
 
 @dataclass(frozen=True)
 class Images:
-    """Checked images, in the memory and the dtype in which they came.
+    """Validated images, without a copy and in their original dtype.
 
-    :func:`check_images` makes them.
+    :func:`check_images` returns this object.
 
     Parameters
     ----------
     data : ndarray, Tensor or list of those
-        What the user passed, as arrays.
+        The images that the user passed, as arrays.
     stacks : list of (ndarray or Tensor) of shape (n, height, width, channels)
-        Views of `data`: one stack, or one for each photograph if `data` is a list.
+        Views of `data`. If `data` is a list, there is one stack per photograph, and
+        otherwise a single stack.
     name : str, default="X"
-        What error messages call them.
+        Name of the images in error messages.
 
     Examples
     --------
@@ -68,24 +69,24 @@ class Images:
 
     @property
     def is_list(self):
-        """Whether these are photographs, each an array of its own."""
+        """Whether the images are a list of photographs, one array per photograph."""
         return isinstance(self.data, list)
 
     @property
     def sizes(self):
-        """Set of the (height, width) that occur."""
+        """Set of the distinct image sizes (height, width)."""
         return {tuple(stack.shape[1:3]) for stack in self.stacks}
 
     def locate(self, index):
-        """Stack that holds an image, and the position of the image in it."""
+        """Return the stack that holds an image, and the position in that stack."""
         return (self.stacks[index], 0) if self.is_list else (self.stacks[0], index)
 
     def take(self, indices):
-        """Images at `indices`, in the layout of `data`."""
+        """Return the images at `indices`, in the layout of `data`."""
         return [self.data[i] for i in indices] if self.is_list else self.data[indices]
 
     def as_one_stack(self):
-        """The stack (n, height, width, channels) of images of one size."""
+        """Return one stack (n, height, width, channels) if all sizes are equal."""
         if not self.is_list:
             return self.stacks[0]
         if is_tensor(self.stacks[0]):
@@ -95,9 +96,9 @@ class Images:
         return np.concatenate(self.stacks)
 
     def to(self, device):
-        """The same images as tensors on `device`, in the dtype that they have.
+        """Move the images to `device` as tensors of the same dtype.
 
-        On the CPU nothing is copied.
+        If `device` is the CPU, the images are returned unchanged.
         """
         if device.type == "cpu":
             return self
@@ -110,20 +111,21 @@ class Images:
             yield to_tensor(self.stacks[number][batch])
 
     def map(self, function, *others):
-        """Apply a function to float tensors; return the result in the layout of `data`.
+        """Apply a function to float tensors, and return the layout of `data`.
 
         Parameters
         ----------
         function : callable
-            Maps a batch of these images, and the same batch of each of the `others`,
-            to a tensor of the shape (n, channels, height, width) of the first.
+            Takes a batch of these images and the same batch of each of `others`.
+            Returns a tensor of the shape (n, channels, height, width) of the first
+            batch.
         *others : Images
             Images of the same shapes.
 
         Returns
         -------
         result : ndarray, Tensor or list of those
-            Of the shape of `data`, float32 or float64.
+            Result of the same shape as `data`, float32 or float64.
         """
         import torch
 
@@ -138,7 +140,7 @@ class Images:
         return results if self.is_list else results[0]
 
     def _batches(self, max_pixels=2**19):
-        """Yield (stack number, slice) of at most `max_pixels` pixels, or one image."""
+        """Yield (stack number, slice): at most `max_pixels` pixels, or one image."""
         for number, stack in enumerate(self.stacks):
             n_pixels = stack.shape[1] * stack.shape[2]
             for batch in gen_batches(len(stack), max(1, max_pixels // n_pixels)):
@@ -146,34 +148,34 @@ class Images:
 
 
 def check_images(X, image_shape=None, *, name="X", estimator=None, reset=None):
-    """Check images in any accepted layout. Nothing is copied.
+    """Validate images in any accepted layout, without a copy.
 
     Parameters
     ----------
     X : array-like or list of array-like
-        Of shape (n_images, height, width), (n_images, height, width, channels) with at
-        most 4 channels or, with `image_shape`, (n_images, n_pixels). A list holds
-        photographs of shape (height, width) or (height, width, channels).
+        Images of shape (n_images, height, width), (n_images, height, width, channels)
+        with at most 4 channels, or (n_images, n_pixels) with `image_shape`. A list
+        holds photographs of shape (height, width) or (height, width, channels).
     image_shape : tuple of int, default=None
-        (height, width) or (height, width, channels) of the rows of a 2-D `X`; -1 means
-        what it means for :func:`numpy.reshape`.
+        Shape of the image in each row of a 2-D array: (height, width) or
+        (height, width, channels). As in :func:`numpy.reshape`, one entry can be -1.
     name : str, default="X"
-        What error messages call `X`.
+        Name of `X` in error messages.
     estimator : estimator, default=None
-        The estimator that takes the images.
+        Estimator that receives the images.
     reset : bool, default=None
-        Whether `estimator` sets the number and the names of its features, or checks
-        them. None does neither.
+        If True, set the number and the names of the features of `estimator`. If False,
+        check them. If None, do neither.
 
     Returns
     -------
     images : Images
-        The images.
+        Validated images.
 
     Raises
     ------
     ValueError
-        If values are not finite, or the layout is not one of the above.
+        If values are not finite, or if the layout is not one of the above.
 
     Examples
     --------
@@ -183,7 +185,7 @@ def check_images(X, image_shape=None, *, name="X", estimator=None, reset=None):
     (10, 3, 4, 1)
     """
     numbers = _check_numbers(X, name, estimator)
-    # scikit-learn's message on rows of another length comes before ours on shapes.
+    # Check features first, so that rows of another length raise scikit-learn's message.
     if reset is False and image_shape is not None:
         _check_features(estimator, X, numbers, reset=False)
     images = _as_images(numbers, image_shape, name)
@@ -193,7 +195,7 @@ def check_images(X, image_shape=None, *, name="X", estimator=None, reset=None):
 
 
 def check_clean(clean, noisy, image_shape=None):
-    """Check the clean images of noisy Images, for oracles; None stays None."""
+    """Validate the clean images of an oracle against the noisy Images, unless None."""
     if clean is not None:
         clean = check_images(clean, image_shape, name="clean")
         check_pair(noisy, clean)
@@ -201,9 +203,9 @@ def check_clean(clean, noisy, image_shape=None):
 
 
 def check_one_image(y, image_shape=None, *, name="y"):
-    """Check that there is one image, which may come without the axis of a stack."""
+    """Validate a single image, with or without a leading axis of length 1."""
     y = y if is_tensor(y) else np.asarray(y)
-    # Several rows of another length than `image_shape` says are one image.
+    # Several rows are one image if their length does not match `image_shape`.
     n_values = math.prod(image_shape or (0,))
     if y.ndim == 2 and (n_values == 0 or (len(y) > 1 and 0 < n_values != y.shape[1])):
         numbers = _check_numbers(y[None], name)
@@ -213,22 +215,24 @@ def check_one_image(y, image_shape=None, *, name="y"):
     images = check_images(y, image_shape, name=name)
     if len(images) != 1:
         raise ValueError(
-            f"{name} holds {len(images)} images, of shape {tuple(y.shape)}; one is "
-            f"accepted, such as {name}[:1]."
+            f"{name} holds {len(images)} images and has shape {tuple(y.shape)}. Pass "
+            f"one image, such as {name}[:1]."
         )
     return images
 
 
 def height_width_channels(image_shape, n_channels=1):
-    """(height, width, channels) of the shape of an image; or a ValueError."""
+    """Return `image_shape` as (height, width, channels), or raise a ValueError."""
     shape = tuple(np.atleast_1d(image_shape).tolist())
     if len(shape) not in (2, 3) or not all(type(n) is int and n > 0 for n in shape):
-        raise ValueError(f"image_shape={image_shape!r} must be {SHAPES}.")
+        raise ValueError(
+            f"image_shape={image_shape!r} must be {SHAPES}, in positive integers."
+        )
     return (*shape, n_channels)[:3]
 
 
 def is_photo_list(X):
-    """Whether `X` is a sequence of arrays of which each one is an image."""
+    """Whether `X` is a sequence of arrays, one per image."""
     return (
         isinstance(X, Sequence)
         and not isinstance(X, str | bytes)
@@ -238,19 +242,19 @@ def is_photo_list(X):
 
 
 def is_images(y):
-    """Whether `y` holds images, rather than labels (one axis) or nothing."""
+    """Whether `y` holds images. Labels have one axis, and `y` can be None."""
     if y is None or is_photo_list(y):
         return y is not None
     try:
         return (y if hasattr(y, "ndim") else np.asarray(y)).ndim > 1
     except ValueError as error:
         raise ValueError(
-            "y must hold images of the shapes in X, or one label an image."
+            "y must hold images of the same shapes as X, or one label per image."
         ) from error
 
 
 def _check_numbers(X, name, estimator=None):
-    """Finite real numbers, as an array or tensor of two axes or more, or as a list."""
+    """Return finite real numbers: an array or tensor of at least 2 axes, or a list."""
     if is_photo_list(X):
         return [_check_numbers(x, f"{name}[{i}]", estimator) for i, x in enumerate(X)]
     if not is_tensor(X):
@@ -260,11 +264,11 @@ def _check_numbers(X, name, estimator=None):
     X = X.detach()
     kind = "complex" if X.is_complex() else str(X.layout).removeprefix("torch.")
     if kind != "strided":
-        raise ValueError(f"{name} is a {kind} tensor; dense real tensors are accepted.")
+        raise ValueError(f"{name} is a {kind} tensor. Pass a dense, real tensor.")
     if X.ndim < 2 or X.numel() == 0:
         raise ValueError(
-            f"{name} is a tensor of shape {tuple(X.shape)}; at least one image and two "
-            "axes are needed."
+            f"{name} is a tensor of shape {tuple(X.shape)}. Pass at least one image, "
+            "in a tensor of at least two axes."
         )
     if X.is_floating_point() and not X.isfinite().all():
         raise ValueError(f"Input {name} contains NaN or infinity.")
@@ -272,15 +276,16 @@ def _check_numbers(X, name, estimator=None):
 
 
 def _check_features(estimator, X, numbers, *, reset):
-    """Set, or check, the number and the names of the features of an estimator.
+    """Set or check the number and the names of the features of an estimator.
 
-    Stacks set their number of values an image, and are not checked: their size is free.
+    A stack sets the number of values per image. This number is not checked later,
+    because later stacks can have another size.
     """
     if isinstance(numbers, list):
         for name in ("n_features_in_", "feature_names_in_") if reset else ():
             vars(estimator).pop(name, None)
     elif numbers.ndim == 2:
-        # X and not `numbers`, for a data frame has names.
+        # Pass X instead of `numbers`, because a data frame has feature names.
         validate_data(estimator, X, reset=reset, skip_check_array=True)
     elif reset:
         row = np.empty((1, math.prod(numbers.shape[1:])))
@@ -293,16 +298,17 @@ def _as_images(X, image_shape, name):
         channels = sorted({stack.shape[-1] for stack in stacks})
         if len(channels) > 1:
             raise ValueError(
-                f"{name} mixes images of {channels} channels; pass images of one kind."
+                f"{name} mixes images of {channels} channels. Pass images that all "
+                "have the same number of channels."
             )
         return Images(X, stacks, name)
     if X.ndim == 2:
         return Images(X, [_rows_as_stack(X, image_shape, name)], name)
     if X.ndim == 3 and X.shape[-1] in (3, 4):
         warn(
-            f"{name} of shape {tuple(X.shape)} is taken for {X.shape[0]} gray images "
-            f"of {X.shape[1]}x{X.shape[2]} pixels. Pass a single color image as "
-            f"{name}[None]."
+            f"{name} of shape {tuple(X.shape)} is read as {X.shape[0]} gray images "
+            f"of {X.shape[1]}x{X.shape[2]} pixels. If {name} is a single color image, "
+            f"pass {name}[None]."
         )
     return Images(X, [_as_stack(X, name)], name)
 
@@ -310,9 +316,9 @@ def _as_images(X, image_shape, name):
 def _rows_as_stack(X, image_shape, name):
     if image_shape is None:
         raise ValueError(
-            f"{name} has shape {tuple(X.shape)} and image_shape is None: pass a single "
-            f"image as {name}[None], or name the shape of the image in each row, "
-            f"image_shape={SHAPES}."
+            f"{name} has shape {tuple(X.shape)}, but image_shape is None. If {name} is "
+            f"a single image, pass {name}[None]. If each row is an image, set "
+            f"image_shape to {SHAPES}."
         )
     if len(image_shape) not in (2, 3):
         raise ValueError(f"image_shape={image_shape!r} must be {SHAPES}.")
@@ -320,8 +326,9 @@ def _rows_as_stack(X, image_shape, name):
         stack = X.reshape(len(X), *image_shape)
     except (TypeError, ValueError, RuntimeError):
         raise ValueError(
-            f"{name} has {X.shape[1]} values a row, which do not make images of "
-            f"image_shape={tuple(image_shape)}. Pass a single image as {name}[None]."
+            f"{name} has {X.shape[1]} values per row, which cannot form images of "
+            f"image_shape={tuple(image_shape)}. If {name} is a single image, pass "
+            f"{name}[None]."
         ) from None
     return _as_stack(stack, name)
 
@@ -330,20 +337,23 @@ def _as_stack(X, name):
     shape = tuple(X.shape)
     if X.ndim not in (3, 4):
         raise ValueError(
-            f"{name} has shape {shape}; accepted are (n_images, height, width), "
-            "(n_images, height, width, channels) and (n_images, n_pixels) with "
+            f"{name} has shape {shape}; expected (n_images, height, width), "
+            "(n_images, height, width, channels), or (n_images, n_pixels) with "
             "image_shape."
         )
     if 0 in shape:
-        raise ValueError(f"{name} has shape {shape}: it holds no pixels.")
+        raise ValueError(
+            f"{name} has shape {shape} and holds no pixels. Pass images with at least "
+            "one pixel."
+        )
     if X.ndim == 3:
         return X[..., None]
     if shape[-1] > MAX_CHANNELS:
         is_torch = is_tensor(X)
         moved = f"{name}.movedim(1, -1)" if is_torch else f"np.moveaxis({name}, 1, -1)"
         raise ValueError(
-            f"{name} has shape {shape}, that is {shape[-1]} channels, and at most "
-            f"{MAX_CHANNELS} are accepted. Channels come last: if yours come first, "
+            f"{name} has shape {shape}, which means {shape[-1]} channels; at most "
+            f"{MAX_CHANNELS} are accepted. Channels come last. If yours come first, "
             f"pass {moved}."
         )
     return X
@@ -360,8 +370,8 @@ def check_same_shapes(X, y):
     shapes = [[tuple(stack.shape) for stack in images.stacks] for images in (X, y)]
     if shapes[0] != shapes[1]:
         raise ValueError(
-            f"{y.name} has the shape {_describe(y)} and {X.name} {_describe(X)}: they "
-            "must hold the same images."
+            f"{y.name} has shape {_describe(y)}, but {X.name} has shape "
+            f"{_describe(X)}. Both must hold the same images."
         )
 
 
@@ -372,41 +382,41 @@ def _describe(images):
 
 
 def check_same_units(X, y):
-    """Raise a ValueError if of two Images one is in [0, 1], one in [0, 255]."""
+    """Raise a ValueError if one of two Images is in [0, 1], the other in [0, 255]."""
     for integers, others in ((X, y), (y, X)):
         dtype, other_dtype = (one.stacks[0].dtype for one in (integers, others))
         if not is_unsigned(dtype) or is_unsigned(other_dtype):
             continue
-        # Noise does not move the mean, however much there is.
+        # The mean works for noisy images too, because noise does not change it.
         mean = float(to_tensor(others.stacks[0][:100]).double().mean())
         if mean > LARGEST_MEAN:
             raise ValueError(
-                f"{integers.name} is {dtype} and so taken for [0, 1], but the mean of "
-                f"{others.name}, which is {other_dtype}, is {mean:.3g}: divide it by "
-                f"{2 ** (8 * dtype.itemsize) - 1}."
+                f"{integers.name} is {dtype} and is scaled to [0, 1], but "
+                f"{others.name}, which is {other_dtype}, has a mean of {mean:.3g}. "
+                f"Divide {others.name} by {2 ** (8 * dtype.itemsize) - 1}."
             )
 
 
 def complaint_of_noise_std(noise_std, dtype, name="noise_std"):
-    """What is wrong with a noise level for images of a dtype; None if nothing is."""
+    """Return a message if a noise level is too high for a dtype, and None otherwise."""
     is_plausible = not isinstance(noise_std, Real) or noise_std <= LARGEST_NOISE_STD
     if is_plausible or not is_unsigned(dtype):
         return None
     return (
-        f"{name}={noise_std:g} is in the units of the images, which as {dtype} are "
-        f"in [0, 1]: if {noise_std:g} of 255 is meant, that is {noise_std:g} / 255."
+        f"{name}={noise_std:g} is very high for {dtype} images, which are scaled to "
+        f"[0, 1]. If you mean {noise_std:g} of 255, pass {noise_std:g} / 255."
     )
 
 
 def warn_of_noise_std(noise_std, images, name="noise_std"):
-    """Warn of a noise level such as 25 if Images are in [0, 1]."""
+    """Warn about a noise level such as 25 if the Images are scaled to [0, 1]."""
     complaint = complaint_of_noise_std(noise_std, images.stacks[0].dtype, name)
     if complaint is not None:
         warn(complaint)
 
 
 def equal_images(X, y):
-    """Which images of two Images hold the same intensities, bool of shape (n,)."""
+    """Compare two Images image by image; return bool of shape (n,)."""
     pairs = zip(X.tensors(), y.tensors(), strict=True)
     equal = [(a.to(b.device) == b).flatten(1).all(dim=1) for a, b in pairs]
     return np.concatenate([one.cpu().numpy() for one in equal])

@@ -1,4 +1,4 @@
-"""Distances between images, and scorers."""
+"""Errors between images, and scorers."""
 
 from dataclasses import dataclass
 
@@ -14,32 +14,33 @@ __all__ = ["make_psnr_scorer", "mse", "psnr"]
 
 @validate_params()
 def mse(clean, denoised, *, average=True, image_shape=None):
-    r"""Mean squared error of images.
+    r"""Compute the mean squared error of images.
 
     .. math:: \mathrm{mse}(x, \hat x) = \frac{1}{d} \sum_{i=1}^d (x_i - \hat x_i)^2
 
-    over the d values of an image, channels included.
+    where d is the number of values of an image, including its channels.
 
     Parameters
     ----------
     clean, denoised : array-like or list of array-like
         Images of the same shapes: (n_images, height, width), (n_images, height, width,
         channels), (n_images, n_pixels) with `image_shape`, or lists of photographs.
-        Unsigned integers mean their value divided by the largest of their dtype.
+        Unsigned integers are divided by the largest value of their dtype.
     average : bool, default=True
-        Whether to average over the images.
+        If True, average over the images. If False, return one value per image.
     image_shape : tuple of int, default=None
-        (height, width) or (height, width, channels) of the rows of 2-D arrays.
+        Shape of the image in each row of a 2-D array: (height, width) or
+        (height, width, channels).
 
     Returns
     -------
     mse : float or ndarray of shape (n_images,)
-        Mean squared error, or that of each image if not `average`.
+        Mean squared error. If `average` is False, the mean squared error of each image.
 
     Raises
     ------
     ValueError
-        If the shapes differ, or values are not finite.
+        If the shapes differ, or if values are not finite.
 
     Examples
     --------
@@ -54,37 +55,39 @@ def mse(clean, denoised, *, average=True, image_shape=None):
 
 @validate_params(data_range=[POSITIVE])
 def psnr(clean, denoised, *, data_range=1.0, average=True, image_shape=None):
-    r"""Peak signal-to-noise ratio of images in dB.
+    r"""Compute the peak signal-to-noise ratio (PSNR) of images in dB.
 
     .. math:: \mathrm{psnr}(x, \hat x)
               = 10 \log_{10} \frac{\text{data_range}^2}{\mathrm{mse}(x, \hat x)}
 
-    for each image, then averaged over the images in dB. Nothing is clipped.
+    This ratio is computed for each image and then averaged over the images in dB.
+    Values are not clipped.
 
     Parameters
     ----------
     clean, denoised : array-like or list of array-like
         Images of the same shapes: (n_images, height, width), (n_images, height, width,
         channels), (n_images, n_pixels) with `image_shape`, or lists of photographs.
-        Unsigned integers mean their value divided by the largest of their dtype.
+        Unsigned integers are divided by the largest value of their dtype.
     data_range : float, default=1.0
-        Difference between the largest and the smallest value that clean images can
-        have: 1 for images in [0, 1], as the ones of unsigned integers are.
+        Difference between the largest and the smallest possible value of a clean
+        image. It is 1 for images in [0, 1], including images of unsigned integers.
     average : bool, default=True
-        Whether to average over the images.
+        If True, average over the images. If False, return one value per image.
     image_shape : tuple of int, default=None
-        (height, width) or (height, width, channels) of the rows of 2-D arrays.
+        Shape of the image in each row of a 2-D array: (height, width) or
+        (height, width, channels).
 
     Returns
     -------
     psnr : float or ndarray of shape (n_images,)
-        Mean PSNR in dB, or that of each image if not `average`; infinite for an image
-        without error.
+        Mean PSNR in dB. If `average` is False, the PSNR of each image. The PSNR of an
+        image without error is infinite.
 
     Raises
     ------
     ValueError
-        If the shapes differ, or values are not finite.
+        If the shapes differ, or if values are not finite.
 
     Examples
     --------
@@ -114,31 +117,31 @@ def _squared_errors(clean, denoised, image_shape):
 
 @validate_params()
 def make_psnr_scorer(noise_std, *, random_state=None):
-    """Make a scorer that compares estimators of any kind at one noise level.
+    """Make a scorer that compares all kinds of estimators at one noise level.
 
-    The scorer takes clean images, adds white Gaussian noise itself and returns
-    ``estimator.score(noisy, clean)``, which every denoiser defines as the mean PSNR in
-    dB. All calls of one scorer add the same noise to the same image, whatever its place
-    in the array, so that the candidates of a search are compared on equal terms.
+    The scorer takes clean images, adds white Gaussian noise and returns
+    ``estimator.score(noisy, clean)``. The score of a denoiser is the mean PSNR in dB.
+    A scorer adds the same noise to an image in every call, at any position in the
+    array, so all candidates of a search are compared under the same noise.
 
     Parameters
     ----------
     noise_std : float
-        Standard deviation of the noise, in the units of the images, which for unsigned
-        integers are fractions of the largest value: 25 of 255 is ``25 / 255``.
-        Positive.
+        Standard deviation of the noise, positive, in the units of the images. Images
+        of unsigned integers are scaled to [0, 1], so 25 gray levels out of 255 are
+        ``25 / 255``.
     random_state : int, RandomState instance or None, default=None
-        Seeds the noise, once, when the scorer is made. Pass an int for noise that is
-        the same in every scorer.
+        Seed of the noise, drawn once when the scorer is made. Pass an int to get the
+        same noise in every scorer.
 
     Returns
     -------
     scorer : callable
-        With signature ``scorer(estimator, X, y=None)``, as the `scoring` argument of
-        :class:`~sklearn.model_selection.GridSearchCV` and
-        :func:`~sklearn.model_selection.cross_validate` wants it. The clean images are
-        `y` if it holds images, and `X` otherwise. It refuses a pipeline that adds noise
-        itself, by a step `GaussianNoise`: ``pipeline.score(X, X)`` scores that.
+        Scorer with the signature ``scorer(estimator, X, y=None)``. Pass it as the
+        `scoring` argument of :class:`~sklearn.model_selection.GridSearchCV` or
+        :func:`~sklearn.model_selection.cross_validate`. If `y` holds images, `y` is the
+        clean images; otherwise, `X` is. The scorer refuses a pipeline that contains a
+        `GaussianNoise` step: score such a pipeline with ``pipeline.score(X, X)``.
 
     Examples
     --------
@@ -160,7 +163,7 @@ def make_psnr_scorer(noise_std, *, random_state=None):
 
 @dataclass(repr=False)
 class _PSNRScorer:
-    """What `make_psnr_scorer` returns; a class, so that it can be pickled."""
+    """Scorer of `make_psnr_scorer`. It is a class so that it can be pickled."""
 
     noise_std: float
     seed: int

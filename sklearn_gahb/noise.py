@@ -1,4 +1,4 @@
-"""White Gaussian noise: added, and estimated."""
+"""Add white Gaussian noise, and estimate its level."""
 
 import hashlib
 import warnings
@@ -18,29 +18,29 @@ __all__ = ["GaussianNoise", "estimate_noise_std"]
 class GaussianNoise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Add white Gaussian noise to images.
 
-    A transformer that degrades: ``y = x + noise_std * z`` with z standard normal. It is
-    the first step of pipelines that are fitted and scored on clean images, as in
+    The transformer computes ``y = x + noise_std * z``, where z is standard normal. Use
+    it as the first step of a pipeline that is fitted and scored on clean images, as in
     ``pipeline.fit(X, X)`` and ``pipeline.score(X, X)``.
 
-    The noise of an image is seeded by `random_state` and the values of that image.
-    Neither the order of the images nor the batch they come in matters in a call, nor
-    across calls if `random_state` is an int; two copies of an image get the same noise.
-    Rows of a 2-D array are images: pass a single
-    photograph as ``X[None]``.
+    `random_state` and the values of an image seed the noise of that image. The noise
+    does not depend on the order of the images or on their batch, and two copies of an
+    image get the same noise. If `random_state` is an int, this also holds across calls.
+    Each row of a 2-D array is an image, so pass a single photograph as ``X[None]``.
 
     Parameters
     ----------
     noise_std : float, default=0.1
-        Standard deviation of the noise, in the units of the images, which for unsigned
-        integers are fractions of the largest value: 25 of 255 is ``25 / 255``. Not
-        negative.
+        Standard deviation of the noise, at least 0, in the units of the images. Images
+        of unsigned integers are scaled to [0, 1], so 25 gray levels out of 255 are
+        ``25 / 255``.
     random_state : int, RandomState instance or None, default=None
-        Pass an int to get the same noise in every call. None draws afresh in each.
+        Seed of the noise. Pass an int to get the same noise in every call. If None,
+        every call draws new noise.
 
     Attributes
     ----------
     n_features_in_ : int
-        Number of values of an image seen during :term:`fit`. Not defined for lists of
+        Number of values per image seen during :term:`fit`. Not defined for lists of
         photographs.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen during :term:`fit`. Defined only when `X` has feature
@@ -48,12 +48,13 @@ class GaussianNoise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     See Also
     --------
-    sklearn_gahb.noise.estimate_noise_std : Estimate the level of such noise.
+    sklearn_gahb.noise.estimate_noise_std : Estimate the level of white Gaussian noise.
 
     Notes
     -----
-    With ``pipeline.fit(X)``, or labels in place of the second `X`, the last step takes
-    the noisy images for clean ones, and adds noise of its own to them.
+    Pass the clean images twice, as in ``pipeline.fit(X, X)``. With ``pipeline.fit(X)``,
+    or with labels as the second argument, the last step treats the noisy images as
+    clean images and adds its own noise to them.
 
     Examples
     --------
@@ -76,13 +77,13 @@ class GaussianNoise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     @fit_context()
     def fit(self, X, y=None):
-        """Check the images; nothing is learned.
+        """Validate the images. Nothing is learned.
 
         Parameters
         ----------
         X : array-like or list of array-like
-            Images, in any layout that denoisers accept. Rows of pixels need no
-            `image_shape` here.
+            Images, in any layout that denoisers accept. Rows of pixels do not need
+            `image_shape`.
         y : Ignored
             Not used, present here for API consistency by convention.
 
@@ -105,7 +106,7 @@ class GaussianNoise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Returns
         -------
         X_noisy : ndarray, Tensor or list of those
-            Noisy images in the layout of `X`, float32 or float64. Not clipped.
+            Noisy images in the layout of `X`, float32 or float64, not clipped.
         """
         self._validate_params()
         images = check_images(X, ONE_LINE, estimator=self, reset=False)
@@ -120,7 +121,7 @@ class GaussianNoise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
 
 def check_noise_levels(noise_std):
-    """Noise levels as an array of distinct positive numbers; or a ValueError."""
+    """Return distinct positive noise levels as an array, or raise a ValueError."""
     levels = np.atleast_1d(np.asarray(noise_std, dtype=np.float64))
     is_valid = levels.ndim == 1 and levels.size and len(set(levels)) == len(levels)
     if not is_valid or not (np.isfinite(levels) & (levels > 0)).all():
@@ -129,17 +130,17 @@ def check_noise_levels(noise_std):
 
 
 def check_adds_no_noise(estimator, name):
-    """Raise a ValueError if what `name` adds noise for does so itself."""
+    """Raise a ValueError if an estimator adds noise itself; `name` is the caller."""
     inner = getattr(estimator, "get_params", dict)().values()
     if any(isinstance(one, GaussianNoise) for one in (estimator, *inner)):
         raise ValueError(
-            "The pipeline adds noise itself (its step GaussianNoise), and so does "
-            f"{name}: pass the last step alone, pipeline[-1]."
+            "The pipeline adds noise itself, in its GaussianNoise step, and "
+            f"{name} adds noise too. Pass only the last step, pipeline[-1]."
         )
 
 
 def noisy_copy(X, noise_std, random_state):
-    """Images with noise, in the layout and of the type of `X`: data frames, too."""
+    """Return a noisy copy in the layout and type of `X`, which can be a data frame."""
     noisy = add_noise(check_images(X, ONE_LINE), noise_std, random_state)
     if hasattr(X, "columns"):
         return type(X)(noisy, index=X.index, columns=X.columns)
@@ -147,21 +148,21 @@ def noisy_copy(X, noise_std, random_state):
 
 
 def add_noise(images, noise_std, random_state):
-    """Add noise to Images; return arrays in their layout."""
+    """Add noise to Images, and return arrays in the same layout."""
     warn_of_noise_std(noise_std, images)
     seed = check_random_state(random_state).randint(2**31 - 1)
     return images.map(lambda x: x + noise_std * _noise_like(x, seed))
 
 
 def _noise_like(x, seed):
-    """Standard normal noise for a tensor (n, c, h, w), seeded image by image."""
+    """Draw standard normal noise for a tensor (n, c, h, w), with a seed per image."""
     images = x.permute(0, 2, 3, 1).cpu().numpy()
     noise = np.stack([_image_noise(image, seed) for image in images])
     return x.new_tensor(noise).permute(0, 3, 1, 2)
 
 
 def _image_noise(image, seed):
-    # Values as float32, so that an image gets the same noise in both precisions.
+    # Hash float32 values, so that an image gets the same noise in both precisions.
     values = np.ascontiguousarray(image, dtype=np.float32)
     digest = hashlib.blake2b(values.tobytes(), digest_size=16).digest()
     rng = np.random.default_rng([seed, *np.frombuffer(digest, dtype=np.uint32)])
@@ -174,30 +175,32 @@ def estimate_noise_std(X, *, image_shape=None):
 
     .. math:: \hat\sigma = \mathrm{median}(|d|) \,/\, \Phi^{-1}(3/4)
 
-    over the non-zero coefficients d of the finest diagonal wavelet band (Daubechies 2)
-    [1]_, in which images have little and white noise as much as everywhere. Channels
-    are averaged. Edges and texture are taken for noise, so that the estimate is too
-    high where there is little noise; it is too low where noisy values were clipped, as
-    in files of photographs.
+    where d are the non-zero coefficients of the finest diagonal wavelet band
+    (Daubechies 2) [1]_. In this band, images have little energy, but white noise has as
+    much energy as in any other band. The estimates of the channels are averaged.
+
+    Edges and texture count as noise, so the estimate is too high if there is little
+    noise. The estimate is too low if noisy values were clipped, as in photograph files.
 
     Parameters
     ----------
     X : array-like or list of array-like
-        Noisy images: (n_images, height, width), (n_images, height, width, channels),
-        (n_images, n_pixels) with `image_shape`, or a list of photographs.
+        Noisy images of shape (n_images, height, width), (n_images, height, width,
+        channels), or (n_images, n_pixels) with `image_shape`; or a list of photographs.
     image_shape : tuple of int, default=None
-        (height, width) or (height, width, channels) of the rows of a 2-D `X`.
+        Shape of the image in each row of a 2-D array: (height, width) or
+        (height, width, channels).
 
     Returns
     -------
     noise_std : ndarray of shape (n_images,)
-        Estimated standard deviations, in the units of the images; 0 where all
-        coefficients vanish.
+        Estimated standard deviations, in the units of the images. The estimate is 0 if
+        all coefficients are zero.
 
     Raises
     ------
     ValueError
-        If values are not finite, or the layout of `X` is not one of the above.
+        If values are not finite, or if the layout of `X` is not one of the above.
 
     References
     ----------
@@ -218,7 +221,7 @@ def estimate_noise_std(X, *, image_shape=None):
 
 
 def median_noise_std(y):
-    """Noise level of each image of an array (n, c, h, w), float of shape (n,)."""
+    """Estimate the noise level of each image (n, c, h, w), of shape (n,)."""
     axes = [axis for axis in (2, 3) if y.shape[axis] > 1]
     if not axes:
         return np.zeros(len(y))

@@ -1,4 +1,4 @@
-"""Fixtures that several test files use."""
+"""Fixtures shared by several test files."""
 
 import os
 from pathlib import Path
@@ -11,13 +11,13 @@ from sklearn_gahb.datasets import load_photo_patches
 
 @pytest.fixture(autouse=True, scope="session")
 def one_thread():
-    """Tiny networks are faster, and their times steadier, on one thread."""
+    """Use one thread: tiny networks are then faster, and their times vary less."""
     torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
 def data_home():
-    """Folder of the published data, or a skip that says how to get it."""
+    """Return the folder of published data, or skip the test with instructions."""
     folder = os.environ.get("SKLEARN_GAHB_DATA")
     if folder is None or not Path(folder).is_dir():
         pytest.skip("needs SKLEARN_GAHB_DATA, a folder that the fetchers have filled")
@@ -26,7 +26,7 @@ def data_home():
 
 @pytest.fixture(scope="session")
 def patches():
-    """Patches of 16x16 with some contrast: (train, test), of different photographs."""
+    """16x16 patches with some contrast: (train, test), from different photographs."""
     pairs = []
     for subset in ("train", "test"):
         images = load_photo_patches(16, 2000, subset=subset, random_state=0).images

@@ -1,4 +1,4 @@
-"""Bandlets: the transform, the best basis, and what it gains."""
+"""Bandlets: the transform, the best basis, and the gain over wavelets."""
 
 import numpy as np
 import pytest
@@ -51,7 +51,7 @@ def wavelet_bands(images, n_scales=3):
 
 
 def leaf_costs(bands, geometry, penalty):
-    """Lagrangian of a geometry, added up over its leaves one by one."""
+    """Compute the Lagrangian of a geometry as a sum over its leaves."""
     total = 0.0
     coefficients = transform_leaves(bands, geometry, DICTIONARY, inverse=False)
     for i, band in enumerate(coefficients):
@@ -75,7 +75,7 @@ def test_blocks_are_orthonormal(size, moments):
 @pytest.mark.parametrize("size", [4, 8])
 @pytest.mark.parametrize("moments", [(1, 2), (2, 2)])
 def test_polynomials_along_every_direction_need_few_coefficients(size, moments):
-    """u^a v^b of the moments are in the span of the scaling vectors alone."""
+    """The scaling vectors span the polynomials u^a v^b of the moments."""
     y, x = np.divmod(np.arange(size**2), size)
     for angle in directions(size, 4):
         matrix = alpert_matrix(size, angle, moments)
@@ -146,7 +146,7 @@ def test_lagrangian_is_never_above_that_of_wavelets(penalty):
 
 
 def test_best_basis_of_one_square_by_exhaustion():
-    """All bases of a 8x8 square: one leaf, or any choice in each quarter."""
+    """Try all bases of an 8x8 square: one leaf, or any choice in each quarter."""
     penalty = 0.2
     for seed in range(20):
         rng = np.random.RandomState(seed)
@@ -177,7 +177,7 @@ def test_high_cost_of_geometry_gives_wavelets():
 
 
 def test_leftover_coefficients_and_lines_are_wavelets():
-    """A subband that holds no square, or an image of one line."""
+    """A subband can be smaller than a square, and an image can be a single line."""
     for shape in [(3, 1, 40), (3, 40, 1), (3, 6, 6), (3, 1, 1)]:
         X = np.random.RandomState(0).rand(*shape)
         bandlets = BandletDenoiser(noise_std=0.2).fit(X)
@@ -189,7 +189,7 @@ def test_leftover_coefficients_and_lines_are_wavelets():
 
 @pytest.fixture(scope="module")
 def gains():
-    """PSNR over Haar wavelets at input PSNR 40 dB, by exponent and estimator."""
+    """PSNR gain over Haar wavelets at input PSNR 40 dB, by exponent and estimator."""
     gains = {}
     for exponent in (1, 2, 3, 4):
         X = make_c_alpha_images(
@@ -254,7 +254,7 @@ def test_noisy_geometry_with_shifts_does_no_harm(input_psnr, exponent):
 
 
 def test_bounds_are_in_order():
-    """Any factors beat factors of 0 or 1, which beat thresholds."""
+    """Arbitrary factors beat factors of 0 or 1, and these beat thresholds."""
     scores = [
         BandletOracle(shrinkage=shrinkage, noise_std=0.05)
         .fit(CLEAN)
@@ -313,7 +313,7 @@ def test_clean_images_are_needed_and_asked_for(oracle):
         lambda y: jacobian_operator(oracle, y[0]),
         clone(oracle).fit_transform,
     ):
-        with pytest.raises(ValueError, match="needs the clean images: pass transform"):
+        with pytest.raises(ValueError, match=r"needs the clean images\. Call tran"):
             ask(NOISY)
     with pytest.raises(ValueError, match="needs no clean image: use BandletDenoiser"):
         BandletOracle(geometry="noisy").fit(CLEAN)
@@ -362,7 +362,7 @@ def test_no_noise_keeps_the_image():
         denoiser = clone(denoiser).set_params(noise_std=0.0).fit(CLEAN)
         denoised = denoiser.denoise_images(NOISY, clean=CLEAN)
         np.testing.assert_allclose(denoised, NOISY, atol=1e-5)
-        # Also where coefficients vanish, as those of a flat image do.
+        # This also holds where coefficients are zero, as for a flat image.
         flat = np.full((16, 16), 0.5)
         J = jacobian_operator(denoiser, flat, clean=flat)
         np.testing.assert_allclose(J.dense(), np.eye(256), atol=1e-10)
@@ -376,11 +376,11 @@ def test_no_noise_keeps_the_image():
         ({"block_sizes": (1, 2)}, "block_sizes"),
         ({"moments": (1,)}, r"moments=\(1,\) must be two"),
         ({"moments": (0, 2)}, "moments"),
-        ({"n_shifts": 3}, "n_shifts=3 must be the square"),
+        ({"n_shifts": 3}, "n_shifts=3 must be a square"),
         ({"shrinkage": "soft"}, "'shrinkage' parameter"),
         ({"geometry": "true"}, "'geometry' parameter"),
         ({"wavelet": "bior2.2"}, "is not orthogonal"),
-        ({"n_scales": 9}, "n_scales=9 is too many"),
+        ({"n_scales": 9}, "n_scales=9 is too large"),
     ],
 )
 def test_bad_parameters(parameters, message):
@@ -390,7 +390,7 @@ def test_bad_parameters(parameters, message):
 
 def test_bad_clean_images():
     oracle = BandletOracle(noise_std=0.05).fit(CLEAN)
-    with pytest.raises(ValueError, match="clean has the shape"):
+    with pytest.raises(ValueError, match="clean has shape"):
         oracle.transform(NOISY, clean=CLEAN[:2])
     with pytest.raises(ValueError, match="Input clean contains NaN"):
         oracle.transform(NOISY, clean=np.full_like(NOISY, np.nan))

@@ -1,4 +1,4 @@
-"""The adapter to the package bm3d."""
+"""The adapter for the package bm3d."""
 
 import numpy as np
 import pytest
@@ -27,14 +27,14 @@ def test_is_the_package():
     ("name", "published"), [("house", 32.85), ("cameraman", 29.45)]
 )
 def test_published_psnr(name, published, data_home):
-    """Noise 25/255; the table of Zhang et al., 2017, doi:10.1109/TIP.2017.2662206."""
+    """Table of Zhang et al., 2017, doi:10.1109/TIP.2017.2662206, at noise 25/255."""
     from sklearn_gahb.datasets import fetch_set12
 
     set12 = fetch_set12()
     position = {"cameraman": 0, "house": 1}[name]
     clean = set12.images[position][None] / np.float32(255)
     denoiser = BM3DDenoiser(noise_std=25 / 255, random_state=0).fit(clean)
-    # The package refined the method of the table, by 0.25 dB at most.
+    # The package improves the method of the table by at most 0.25 dB.
     assert published - 0.05 < denoiser.score(clean) < published + 0.3
 
 
@@ -48,11 +48,11 @@ def test_small_images(shape):
 
 
 def test_gray_stored_as_color():
-    """Channels that are equal have no chrominance to normalize."""
+    """Equal channels have no chrominance to normalize."""
     gray = RNG.rand(1, 16, 16)
     denoiser = BM3DDenoiser(noise_std=0.1)
     expected = denoiser.fit(gray).transform(gray)
-    # Equal up to rounding.
+    # The channels are equal up to rounding.
     color = np.stack([gray, gray * 1.1 / 1.1, gray * 3 / 3], axis=-1)
     denoised = denoiser.fit(color).transform(color)
     expected = np.repeat(expected[..., None], 3, axis=-1)

@@ -1,4 +1,4 @@
-"""The example of an analyzer on a cluster gives the numbers of one machine."""
+"""The cluster example gives the same numbers as a single machine."""
 
 import importlib.util
 import os

@@ -1,4 +1,4 @@
-"""C^alpha images: the algorithm, the two conventions, spectra and regularity."""
+"""C^alpha images: the algorithm, the two conventions, the spectra and regularity."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from sklearn_gahb.datasets import make_c_alpha_backgrounds, make_c_alpha_images
 
 
 def one_image(rng, size, contour_exponent, background_exponent):
-    """One image by plain loops, as the appendix and the released code describe it."""
+    """Compute one image with plain loops, as in the appendix and the released code."""
     frequency = size * np.abs(np.fft.fftfreq(size))
     frequency[0] = 1
     noise = rng.uniform(-1, 1, size=size)
@@ -60,7 +60,7 @@ def test_images_are_those_of_the_plain_algorithm(size, arguments, exponents):
 
 
 def spectral_slope(X):
-    """Slope of the log of the mean power spectrum against the log wavenumber."""
+    """Fit the slope of the log mean power spectrum against the log wavenumber."""
     size = X.shape[-1]
     X = X - X.mean(axis=(1, 2), keepdims=True)
     X /= X.std(axis=(1, 2), keepdims=True)
@@ -85,8 +85,8 @@ def test_background_spectrum(alpha):
     ("convention", "regularity"), [("hoelder", 0.5), ("released", -0.5)]
 )
 def test_background_regularity(convention, regularity):
-    # Mean squared increments over a distance h grow like h^(2 regularity) as far as
-    # regularity is in (0, 1); below 0 they do not grow.
+    # If the regularity is in (0, 1), the mean squared increments over a distance h grow
+    # like h^(2 regularity). If the regularity is negative, they do not grow.
     X = make_c_alpha_backgrounds(
         100, 256, 0.5, convention=convention, random_state=0
     ).astype(float)
@@ -100,7 +100,7 @@ def test_background_regularity(convention, regularity):
 @pytest.mark.parametrize("convention", ["hoelder", "released"])
 @pytest.mark.parametrize("alpha", [1, 2, 3, 4])
 def test_linear_denoising_has_the_optimal_rate(alpha, convention):
-    # Output against input PSNR of the Wiener filter with the spectrum of the images.
+    # Compare output and input PSNR of the Wiener filter that knows the spectrum.
     exponent = alpha + 1 if convention == "hoelder" else alpha + 2
     X = make_c_alpha_backgrounds(
         300,

@@ -1,4 +1,4 @@
-"""What all functions that draw images promise; new ones are found by their name."""
+"""The contract of all functions named make_*, including new ones."""
 
 import inspect
 

@@ -1,4 +1,4 @@
-"""Disks: areas, derivatives, tangent spaces."""
+"""Disks: areas, derivatives and tangent spaces."""
 
 import numpy as np
 import pytest
@@ -19,12 +19,12 @@ def test_mean_intensity_is_that_of_the_area():
     radius, foreground, background = parameters[:, 2:].T
     fraction = np.pi * radius**2 / 32**2
     expected = background + (foreground - background) * fraction
-    # A fifth of a pixel of area: the sum over pixels samples the integral.
+    # The tolerance is 0.2 pixels of area, because the pixels sample the integral.
     assert_allclose(X.mean(axis=(1, 2)), expected, atol=0.2 / 32**2)
 
 
 def test_area_is_exact_on_a_fine_grid():
-    # Averaged over many positions the sum over pixels is the integral.
+    # The average over many positions turns the sum over pixels into the integral.
     rng = np.random.RandomState(0)
     row, column = rng.uniform(15, 16, size=(2, 4000))
     for radius in (2.0, 5.0, 10.3):
@@ -58,7 +58,7 @@ def test_disks_lie_inside_the_image(image_size):
     assert X.dtype == np.float32
     assert 0 <= X.min() < 0.01
     assert 0.99 < X.max() <= 1
-    # Nothing but the outer half of the edge reaches the border.
+    # Only the outer half of the edge reaches the border.
     contrast = np.abs(foreground - background)
     at_border = np.abs(X[:, 0] - background[:, None]).max(axis=1)
     assert np.all(at_border <= 0.2 * contrast + 1e-6)
@@ -89,8 +89,8 @@ def test_tangents_are_finite_differences():
 
 
 def test_rendering_is_twice_continuously_differentiable():
-    # While circles sweep over the pixels, the largest jump of a derivative halves with
-    # the step: nothing is discontinuous. It would stay the same otherwise.
+    # Circles sweep over the pixels. The largest change of a derivative per step halves
+    # with the step size. At a discontinuity, it would not depend on the step size.
     jumps = []
     for n_steps in (500, 1000):
         s = np.linspace(0, 1, n_steps + 1)
@@ -108,7 +108,7 @@ def test_tangent_space_has_five_dimensions():
     tangents = disk_tangents(parameters, 32).reshape(100, 5, -1)
     singular = np.linalg.svd(tangents, compute_uv=False)
     assert np.all(singular[:, -1] > 0.03 * singular[:, 0])
-    # Small neighborhoods are flat: five directions hold all of their variance.
+    # Small neighborhoods are flat: five directions explain all their variance.
     rng = np.random.RandomState(0)
     cloud = parameters[0] + 1e-4 * rng.standard_normal((50, 5))
     images = render_disks(cloud, 32).reshape(50, -1)
@@ -154,7 +154,7 @@ def test_make_disk_images_bad_arguments(arguments, message):
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ([[8, 8, 5, 1]], r"parameters must have the shape \(n_samples, 5\).*\(1, 4\)"),
+        ([[8, 8, 5, 1]], r"parameters must have shape \(n_samples, 5\).*\(1, 4\)"),
         ([8, 8, 5, 1, 0], "2D array"),
         ([[8, 8, np.nan, 1, 0]], "parameters contains NaN"),
         ([[8, 8, -2, 1, 0]], "radius of a disk must be positive. Got -2 instead"),

@@ -1,4 +1,4 @@
-"""A user's own photographs: reading on access, kinds of files, damaged files."""
+"""Photographs of the user: reading on access, file types, damaged files."""
 
 import pickle
 import re
@@ -18,7 +18,7 @@ def random_image(*shape, seed=0):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Five gray images of 20x30, 21x31, ... pixels, and what is not an image."""
+    """Folder of five gray images of 20x30, 21x31, ... pixels, and other files."""
     for i in range(5):
         Image.fromarray(random_image(20 + i, 30 + i, seed=i)).save(
             tmp_path / f"photo_{i}.png"
@@ -85,7 +85,7 @@ def test_resize(folder):
     gradient = np.add.outer(2 * np.arange(40), np.arange(80)).astype(np.uint8)
     Image.fromarray(gradient).save(folder / "gradient.png")
     shorter = load_image_folder(folder, resize=20).images[0]
-    # Averages of 2x2 pixels, except at the border of the wider filter.
+    # Pixels are averages of 2x2, except at the border, where the filter is wider.
     expected = gradient.reshape(20, 2, 40, 2).mean(axis=(1, 3))
     assert_allclose(shorter[3:-3, 3:-3], expected[3:-3, 3:-3], atol=1)
     assert load_image_folder(folder, resize=(9, 7)).images[1].shape == (9, 7)
@@ -115,7 +115,7 @@ def test_color_and_gray(tmp_path):
 
 def test_orientation(tmp_path):
     exif = Image.Exif()
-    exif[0x0112] = 6  # turned by a quarter
+    exif[0x0112] = 6  # rotated by 90 degrees
     image = random_image(4, 6)
     Image.fromarray(image).save(tmp_path / "turned.png", exif=exif)
     assert_array_equal(load_image_folder(tmp_path).images[0], np.rot90(image, -1))

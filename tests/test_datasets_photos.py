@@ -1,4 +1,4 @@
-"""Patches of photographs: where they come from, and that subsets share none."""
+"""Patches of photographs: their positions, and subsets without common photographs."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def test_patches_are_parts_of_their_photograph():
     assert data.images.dtype == np.uint8
     for patch, name in zip(data.images, data.groups, strict=True):
         photo = data.photos[name]
-        # Candidates share the first row; one of them is the patch.
+        # One of the windows with the same first row must match the whole patch.
         windows = np.lib.stride_tricks.sliding_window_view(photo, (1, 24))[:, :, 0]
         rows, columns = np.nonzero((windows == patch[0]).all(axis=-1))
         assert any(
@@ -112,7 +112,7 @@ def test_photographs_are_copies():
         ({"test_photos": [], "subset": "test"}, r"no photograph for subset='test'"),
         (
             {"test_photos": ["aero"], "subset": "test", "color": True},
-            r"no photograph for subset='test'. There are: china, flower",
+            r"no photograph for subset='test'. The photographs are china, flower",
         ),
         ({"color": "rgb"}, r"'color'.*Got 'rgb' instead"),
     ],

@@ -1,4 +1,4 @@
-"""Published image sets: contents, checksums, and what happens without a network."""
+"""Published image sets: contents, checksums, and errors without a network."""
 
 import hashlib
 import os
@@ -29,7 +29,7 @@ needs_data = pytest.mark.skipif(
 
 @pytest.fixture
 def requested(monkeypatch):
-    """URLs that were asked for; no connection is made, every request fails."""
+    """URLs of the requests. No connection is made, and every request fails."""
     urls = []
 
     def refuse(url, **options):
@@ -43,7 +43,7 @@ def requested(monkeypatch):
 
 @pytest.fixture
 def served(tmp_path, monkeypatch):
-    """Contents by URL of a registry of two images, served without a network."""
+    """Contents by URL for a registry of two images, served without a network."""
     contents, checksums = {}, {}
     for i in (1, 2):
         path = tmp_path / f"{i}.png"
@@ -87,7 +87,7 @@ def test_published_sets(fetch, n_images, sizes, requested):
 @needs_data
 def test_set12_is_in_the_usual_order(requested):
     sizes = [len(image) for image in fetch_set12().images]
-    # Lena, Barbara, boat, man and couple are the large ones.
+    # Lena, Barbara, boat, man and couple have 512x512 pixels.
     assert sizes == [256] * 7 + [512] * 5
 
 
@@ -98,7 +98,7 @@ def test_registry_holds_all_files():
     assert counts == {"bsd400": 400, "set12": 12, "set68": 68, "weights": 5}
     for name in registry.registry_files:
         assert len(registry.registry[name]) == 64
-        # URLs contain a commit, so what they give never changes.
+        # URLs contain a commit, so their contents never change.
         assert registry.get_url(name).split("/")[2] == "raw.githubusercontent.com"
         assert len(registry.get_url(name).split("/")[5]) == 40
 
@@ -126,7 +126,7 @@ def test_without_network(fetch, tmp_path, requested):
     with pytest.raises(OSError, match="no network") as caught:
         fetch(data_home=tmp_path)
     message = str(caught.value)
-    # One file is tried, three times; the message says what to put where.
+    # A single file is tried three times. The message explains how to add files.
     assert len(requested) == 3
     assert len(set(requested)) == 1
     assert f"Download {requested[0]} and save it as {tmp_path}" in message

@@ -1,4 +1,4 @@
-"""Gaussian textures, sine waves and rays: spectra, ranks, optimal errors."""
+"""Gaussian textures, sine waves and rays: spectra, ranks and optimal errors."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,8 @@ def test_texture_spectrum_is_the_returned_one(image_size):
     )
     periodogram = np.abs(np.fft.fft2(X.astype(float) - 0.5)) ** 2 / image_size**2
     ratio = periodogram.mean(axis=0) / spectrum
-    # Means of 4000 exponential or, at real coefficients, chi-square variables.
+    # Each ratio is a mean of 4000 exponential variables. If the coefficient is real,
+    # they are chi-square variables.
     assert_allclose(ratio, 1, atol=6 * np.sqrt(2 / 4000))
     assert_allclose(ratio.mean(), 1, atol=0.005)
 
@@ -37,7 +38,7 @@ def test_texture_spectrum_is_a_power_law():
 def test_texture_moments():
     X = make_gaussian_textures(3000, 16, mean=0.4, std=0.1, random_state=0)
     assert_allclose(X.mean(dtype=float), 0.4, atol=0.005)
-    # Stationary: every pixel has this mean and standard deviation.
+    # The textures are stationary: all pixels have the same mean and deviation.
     assert_allclose(X.mean(axis=0, dtype=float), 0.4, atol=0.01)
     assert_allclose(X.std(axis=0, dtype=float), 0.1, rtol=0.08)
 
@@ -84,7 +85,7 @@ def test_sine_images_amplitude_range():
 
 
 def test_linear_manifolds_projection_error():
-    # The projection onto the span of the images leaves sigma^2 times its dimension / d.
+    # Projection onto the span of the images leaves an error of sigma^2 * dimension / d.
     noise = np.random.RandomState(0).standard_normal((20000, 16 * 16))
     for X, dimension in (
         (make_ray_images(50, 16, random_state=0), 1),
@@ -146,7 +147,7 @@ def test_random_state(function):
         (make_sine_images, {"amplitude_range": None}, r"amplitude_range.*None"),
         (make_ray_images, {"image_size": 4}, r"'image_size'.*Got 4 instead"),
         (make_ray_images, {"scale_range": (0, 2)}, r"scale_range.*Got \(0, 2\)"),
-        (make_ray_images, {"image": [1.0]}, r"image must have the shape.*\(1,\)"),
+        (make_ray_images, {"image": [1.0]}, r"image must have shape.*\(1,\)"),
         (make_ray_images, {"image": [[np.nan]]}, r"image contains NaN"),
         (make_ray_images, {"image": [[1j]]}, r"Complex data not supported"),
         (make_ray_images, {"image": [["a"]]}, r"arrays of bytes/strings"),

@@ -1,4 +1,4 @@
-"""One test for each entry of docs/design.rst, under the words of the entry."""
+"""One test for each entry of docs/design.rst, with the entry title as docstring."""
 
 import ast
 import dataclasses
@@ -66,7 +66,7 @@ def test_the_rooms_of_the_page_are_the_folders():
     rooms = re.findall(r"^   \* - `(\w+)`$", PAGE, re.M)
     folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
     assert set(rooms) == folders
-    # Top to bottom: each room imports those above it only.
+    # Rooms are listed from top to bottom. Each room only imports rooms above it.
     for number, room in enumerate(rooms):
         assert (ALLOWED[room] & set(rooms)) <= set(rooms[:number])
 
@@ -91,7 +91,7 @@ def test_holders():
             if first.name == "denoiser" and not isinstance(function, type):
                 n_functions += 1
                 needed = [0.1 for one in others if one.default is one.empty]
-                with pytest.raises(TypeError, match="'blur' is no denoiser"):
+                with pytest.raises(TypeError, match="'blur' is not a denoiser"):
                     function("blur", *needed)
     assert n_functions == 9
     pipeline = make_pipeline(WienerDenoiser()).fit(X)
@@ -281,11 +281,11 @@ def test_kept_fits(tmp_path):
     GeneralizationAnalyzer(memory, (1, 2), **parameters).fit(X)
     first = {path.name for path in tmp_path.iterdir()}
     assert {name.partition("-")[0] for name in first} == {"fit", "psnr"}
-    # Another level is measured anew, with the same fits.
+    # A new noise level is measured with the same fits.
     GeneralizationAnalyzer(memory, (1, 2), noise_std=0.2, **parameters).fit(X)
     new = {path.name for path in tmp_path.iterdir()} - first
     assert {name.partition("-")[0] for name in new} == {"psnr"}
-    # A damaged file is found by its checksum.
+    # The checksum reveals a damaged file.
     damaged = next(tmp_path.glob("fit-*"))
     damaged.write_bytes(damaged.read_bytes()[:-1])
     with pytest.warns(UserWarning, match="its checksum is wrong"):

@@ -1,4 +1,4 @@
-"""The optimal denoiser of disks."""
+"""The optimal denoiser for disks."""
 
 import warnings
 
@@ -34,13 +34,13 @@ PRIOR = DiskPrior(32, 4.0, 12.0)
 
 
 def grid_posterior_mean(y, sigma, n=36, n_intensities=60):
-    """By the midpoint rule over all five parameters of disks of 8x8 pixels."""
+    """Integrate over all five parameters of 8x8 disks by the midpoint rule."""
     middle = (np.arange(n) + 0.5) / n
     u = np.stack(np.meshgrid(middle, middle, middle, indexing="ij"), -1).reshape(-1, 3)
     circles = DiskPrior(8, 1.5, 3.0).circles(u)
     c = disk_coverage(*circles.T, image_size=8).reshape(len(u), -1)
     a = (np.arange(n_intensities) + 0.5) / n_intensities
-    # |y - b - (f - b) c|^2 in the sums over pixels.
+    # Expand |y - b - (f - b) c|^2 in these sums over pixels.
     cc, c1, cy = (c**2).sum(1), c.sum(1), c @ y
     total, mean = 0.0, np.zeros(64)
     for b in a:
@@ -74,7 +74,7 @@ def test_agrees_with_a_grid_posterior(sigma):
 
 
 def test_vanishing_noise():
-    """mse -> 5 sigma^2 / d, and the trace of the posterior with it."""
+    """The mse tends to 5 sigma^2 / d, and the trace of the Jacobian tends to 5."""
     sigma = 0.01
     X, parameters = make_disk_images(2200, 32, return_parameters=True, random_state=0)
     X = X[np.abs(parameters[:, 3] - parameters[:, 4]) > 0.3][:1000]
@@ -107,7 +107,7 @@ def test_is_never_worse_than_others(sigma):
 
 
 def test_jacobian_is_the_posterior_covariance():
-    """At little noise the projection onto the five tangents."""
+    """With little noise, the Jacobian is the projection onto the five tangents."""
     X, parameters = make_disk_images(1, 32, return_parameters=True, random_state=3)
     y = X[0].astype(np.float64)
     denoiser = DiskPosteriorDenoiser(noise_std=0.003, random_state=0).fit(X)
@@ -153,7 +153,7 @@ def test_few_draws_warn():
 
 
 def test_images_that_are_no_disks():
-    """Neither noise, nor intensities far outside, nor none, give NaN."""
+    """Textures, extreme intensities and zero images do not give NaN."""
     X = make_disk_images(2, 32, random_state=0)
     texture = np.random.RandomState(0).rand(32, 32)
     odd = np.stack([X[0] + 3, -5 * X[0], 0 * texture, texture, 1e6 * texture])

@@ -1,4 +1,4 @@
-"""One training over two processes."""
+"""Training that is distributed over two processes."""
 
 import os
 import re
@@ -17,7 +17,7 @@ from sklearn_gahb.datasets import make_disk_images
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "train_on_several_devices.py"
 X = make_disk_images(60, 16, random_state=0)
-# What two processes run. Each writes its own result: they are to be the same.
+# Two processes run this script. Each writes its result, and both must be equal.
 SCRIPT = """
 import sys
 from torch import distributed
@@ -72,7 +72,7 @@ def torchrun(script, *arguments):
         timeout=200,
     )
     done = run()
-    # Threads of gloo can abort a process that has done its work and leaves:
+    # Threads of gloo can abort a process that exits after it has finished its work:
     # https://github.com/pytorch/pytorch/pull/179291.
     if "terminate called without an active exception" in done.stderr:
         done = run()
@@ -129,6 +129,6 @@ def test_example(tmp_path):
     score = load(tmp_path / "unet.safetensors").score(
         make_disk_images(1000, 16, random_state=0)[:100]
     )
-    # Two processes may write between each other's ends of lines.
+    # The lines of the two processes can be interleaved.
     said = re.findall(r"process \d: [\d.]+ dB", done.stdout)
     assert sorted(said) == [f"process {i}: {score:.5f} dB" for i in (0, 1)]

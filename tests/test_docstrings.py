@@ -28,13 +28,13 @@ MODULES = [
     "training",
 ]
 IGNORED = {
-    "ES01",  # an extended summary where the summary says it all
-    "GL01",  # the summary stands on the line of the quotes
-    "SA01",  # See Also where nothing is related
-    "SA04",  # its descriptions
-    "RT02",  # names of return values
+    "ES01",  # no extended summary, if the summary is sufficient
+    "GL01",  # the summary starts on the line of the quotes
+    "SA01",  # no See Also section, if nothing is related
+    "SA04",  # no descriptions in See Also
+    "RT02",  # return values have names
 }
-# What denoisers override: described once, by the base class.
+# Methods that denoisers override. The base class documents them.
 PROTOCOL = ["denoise", "learn", "linearize", "noise_levels", "prior", "with_clean"]
 METHODS = [
     "adopt",
@@ -88,7 +88,7 @@ def test_numpydoc_validation(name):
     ],
 )
 def test_html_representations_link_to_the_page_of_the_class(name):
-    """Of the API reference, where the class is listed by that name."""
+    """The API reference lists the class under its public name."""
     estimator_class = getattr(sklearn_gahb, name)
     link = estimator_class._get_doc_link(estimator_class.__new__(estimator_class))
     assert link.endswith(f"/generated/sklearn_gahb.{name}.html")
@@ -106,7 +106,7 @@ def test_what_denoisers_override_refers_to_the_protocol(name):
 
 @pytest.mark.parametrize("room", MODULES)
 def test_public_classes_and_generators_are_exported(room):
-    """A new denoiser, sampler, network, figure or dataset is in `__all__`."""
+    """A new denoiser, sampler, network, display or dataset must be in `__all__`."""
     module = importlib.import_module(f"sklearn_gahb.{room}")
     bases = (denoisers.BaseDenoiser, samplers.Sampler, torch.nn.Module)
     is_folder = Path(module.__file__).name == "__init__.py"
@@ -134,7 +134,7 @@ def test_every_public_name_has_a_page():
 
 
 def public_callables():
-    """Functions, classes and methods with the names of their parameters."""
+    """Yield functions, classes and methods with the names of their parameters."""
     for name in public_names():
         _, module_name, *path = name.split(".")
         found = importlib.import_module(f"sklearn_gahb.{module_name}")

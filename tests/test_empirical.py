@@ -1,4 +1,4 @@
-"""The posterior mean where the density is the training set."""
+"""The posterior mean if the density is the set of training images."""
 
 import numpy as np
 import pytest
@@ -53,7 +53,7 @@ def test_level_is_estimated():
 
 
 def test_memory_is_bounded_for_small_images(monkeypatch):
-    """The weights of all images at once would be 20 times the block."""
+    """The weights of all images at once would take 20 times the size of a block."""
     shapes = []
 
     def spy(y, x, variance):

@@ -1,4 +1,4 @@
-"""scikit-learn's own checks on every estimator that takes rows."""
+"""scikit-learn's checks, on every estimator that accepts rows."""
 
 import pytest
 from sklearn.utils.estimator_checks import (
@@ -41,7 +41,7 @@ def test_sklearn_checks(estimator, check):
 
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: type(e).__name__)
 def test_checks_are_not_skipped_wholesale(estimator):
-    """scikit-learn leaves most checks out for estimators that take no rows."""
+    """scikit-learn skips most checks for estimators that do not accept rows."""
     results = check_estimator(estimator, on_skip=None, on_fail="raise")
     statuses = [result["status"] for result in results]
     assert statuses.count("passed") >= 40

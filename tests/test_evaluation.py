@@ -1,4 +1,4 @@
-"""Experiments with fitted denoisers: PSNR curves, and gaps between densities."""
+"""Experiments with fitted denoisers: PSNR curves and density gaps."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def test_curve_falls_with_noise_and_equals_the_scorer():
 
 
 class Halve:
-    """Leaves a quarter of the squared error of flat images of intensity 0."""
+    """Halve images. If the clean images are 0, the squared error is divided by 4."""
 
     def transform(self, X):
         return X / 2

@@ -1,4 +1,4 @@
-"""Denoisers on disjoint subsets: what tells memorizing from generalizing."""
+"""Denoisers on disjoint subsets: measures of memorization and generalization."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -90,7 +90,7 @@ def test_measures_are_what_they_say(empirical):
         estimator.set_params(noise_std=noise_std)
         for estimator in empirical.estimators_[size]
     )
-    # The analyzer's own noise: the same for both, and for both measures.
+    # The analyzer uses the same noise for both denoisers and for both measures.
     for seed in range(3):
         noisy = GaussianNoise(noise_std, random_state=seed).fit_transform(TEST)
         outputs = a.transform(noisy), b.transform(noisy)
@@ -107,7 +107,7 @@ def test_measures_are_what_they_say(empirical):
 
 
 def test_bias_and_variance_add_up_to_the_excess_error():
-    """Exactly to the distance from the optimum, and in the mean to the excess mse."""
+    """They add up to the distance from the optimum and, on average, the excess mse."""
     network = quick_network(learning_rate=1e-2).set_params(max_steps=150)
     analyzer = analyze(
         network, (100,), noise_std=0.1, optimal=DiskPosteriorDenoiser(random_state=0)
@@ -188,12 +188,12 @@ def test_display_without_samples():
     analyzer = analyze(WienerDenoiser(), (1, 10)).fit(DISKS, X_test=TEST)
     with pytest.raises(ValueError, match="set n_generated"):
         GeneralizationDisplay.from_estimator(analyzer, kind="samples")
-    with pytest.raises(TypeError, match="a fitted GeneralizationAnalyzer is needed"):
+    with pytest.raises(TypeError, match="expected a fitted GeneralizationAnalyzer"):
         GeneralizationDisplay.from_estimator(WienerDenoiser().fit(DISKS))
     with pytest.raises(ValueError, match="kind='bars' must be one of"):
         GeneralizationDisplay.from_estimator(analyzer, kind="bars")
     analyzer.set_params(n_generated=2).fit(DISKS, X_test=TEST)
-    with pytest.raises(ValueError, match="sample=2 must be a number from 0 to 1"):
+    with pytest.raises(ValueError, match="sample=2 must be an integer from 0 to 1"):
         GeneralizationDisplay.from_estimator(analyzer, kind="samples", sample=2)
 
 
@@ -243,20 +243,20 @@ class RecordingWiener(WienerDenoiser):
 
 @pytest.mark.parametrize("test_is_given", [False, True])
 def test_optimal_is_not_fitted_on_test_images(test_is_given):
-    """A spectrum that is learned from the test images would be better than the best."""
+    """A spectrum learned from the test images would beat the true optimum."""
     analyzer = analyze(WienerDenoiser(), (100,), optimal=RecordingWiener())
     if test_is_given:
         analyzer.fit(TEXTURES[:300], X_test=TEXTURES[300:])
         np.testing.assert_array_equal(RecordingWiener.fitted_on, TEXTURES[:300])
     else:
         analyzer.fit(TEXTURES)
-        # 130 of 330 are in no subset.
+        # 130 of the 330 images are in no subset.
         trained = TEXTURES[np.sort(analyzer.subsets_.ravel())]
         np.testing.assert_array_equal(RecordingWiener.fitted_on, trained)
 
 
 def test_few_training_images_are_seen_with_many_draws_of_noise():
-    """The training PSNR of one image is a mean, which hardly depends on the seed."""
+    """The training PSNR of one image is a mean, so it hardly depends on the seed."""
     found = [
         analyze(WienerDenoiser(), (1,), noise_std=[0.1, 0.5], random_state=seed)
         .fit(TEXTURES[:2], subsets=[[0], [1]], X_test=TEXTURES[300:])
@@ -291,7 +291,7 @@ def test_integers_and_rows_are_drawn_as_images(as_rows):
 def test_who_has_learned_nothing_does_not_generalize():
     untrained = quick_network().set_params(max_steps=1)
     with pytest.warns(
-        UserWarning, match=r"sizes \[1, 10\]: the denoisers need more"
+        UserWarning, match=r"sizes \[1, 10\]: either the denoisers need"
     ) as records:
         analyzer = analyze(untrained, (1, 10), noise_std=0.02).fit(DISKS, X_test=TEST)
     assert {record.filename for record in records} == {__file__}
@@ -301,7 +301,7 @@ def test_who_has_learned_nothing_does_not_generalize():
 @pytest.mark.parametrize("gain", [0.5, 1.5])
 @pytest.mark.parametrize(("gap", "regime"), [(0, "generalizing"), (5, "memorizing")])
 def test_who_gains_next_to_nothing_has_learned_nothing(gap, regime, gain):
-    """However well two networks agree, and however far apart train and test are."""
+    """A small gain counts as no learning, for any agreement and any PSNR gap."""
     train = np.full((1, 2, 1), 20.0 + gain)
     agreement, variance = np.full((1, 1), 40.0), np.full((1, 1), 1e-4)
     found = regimes(train, train - gap, agreement, variance, np.array([20.0]))

@@ -1,4 +1,4 @@
-"""Sweeps that survive, run in parallel, and tell how far they are."""
+"""Sweeps that resume, run in parallel, and report their progress."""
 
 import os
 import signal
@@ -47,11 +47,11 @@ def fit(estimator, *args, **parameters):
 
 
 class CountedWiener(WienerDenoiser):
-    """Writes a line for each fit."""
+    """Wiener filter that writes a line for each fit."""
 
     def learn(self, clean, noisy=None):
         super().learn(clean, noisy)
-        # Workers that were started before know no log.
+        # Workers started before this test do not have the variable.
         if "FIT_LOG" in os.environ:
             with Path(os.environ["FIT_LOG"]).open("a") as file:
                 file.write("fit\n")
@@ -59,7 +59,7 @@ class CountedWiener(WienerDenoiser):
 
 @pytest.fixture
 def n_fits(tmp_path, monkeypatch):
-    """Number of fits of CountedWiener since the last call."""
+    """Return a function that counts the fits of CountedWiener since its last call."""
     path = tmp_path / "log"
     monkeypatch.setenv("FIT_LOG", str(path))
 
@@ -92,7 +92,7 @@ def test_finished_fits_are_kept(tmp_path, n_fits):
 
 
 def test_more_may_be_asked_of_kept_fits(tmp_path, n_fits):
-    """Levels, test images, samples, and larger sizes."""
+    """Kept fits serve new noise levels, test images, samples and larger sizes."""
     folder = tmp_path / "runs"
     first = fit(CountedWiener(), checkpoint_dir=folder)
     assert n_fits() == 6
@@ -134,10 +134,10 @@ def test_damaged_checkpoints(tmp_path, n_fits, damage, n_jobs):
     with pytest.warns(UserWarning, match="is damaged.* computed again") as records:
         mended = fit(CountedWiener(), checkpoint_dir=folder, n_jobs=n_jobs)
     assert {record.filename for record in records} == {__file__}
-    # Joblib may warn of workers that it stops.
+    # Joblib may warn about workers that it stops.
     messages = [str(record.message) for record in records]
     assert sum("is damaged" in message for message in messages) == len(kept)
-    # Workers that were started before write into another log.
+    # Workers started before this test write to another log.
     assert n_fits() == 6 or n_jobs == 2
     same_measures(first, mended)
     assert len(list(folder.glob("*.damaged-*"))) == len(kept)
@@ -153,7 +153,7 @@ def test_a_file_is_no_checkpoint_dir(tmp_path):
 
 def test_random_states_that_cannot_be_found_again_are_told(tmp_path):
     with pytest.warns(
-        UserWarning, match="random_state=None is another one in each"
+        UserWarning, match="random_state=None gives different seeds in each"
     ) as records:
         fit(WienerDenoiser(), (1,), checkpoint_dir=tmp_path, random_state=None)
     assert {record.filename for record in records} == {__file__}
@@ -174,7 +174,7 @@ def make_small_network(n_channels):
 
 
 class Maker:
-    """Makes networks, as an object that is called and by a method."""
+    """Callable object that makes networks, also through a method."""
 
     def __init__(self, width):
         self.width = width
@@ -301,14 +301,14 @@ def test_killed_runs_are_completed(tmp_path):
 def test_two_at_once_share_a_folder(tmp_path):
     processes = [start_script(tmp_path) for _ in range(2)]
     assert [process.wait() for process in processes] == [0, 0]
-    # A fitted estimator and its measures for each of 3 sizes and 2 subsets.
+    # For each of 3 sizes and 2 subsets: a fitted estimator and its measures.
     assert len(list(tmp_path.glob("*.pickle"))) == 12
     assert not list(tmp_path.glob("*.part"))
     same_measures(fit(quick_network()), fit(quick_network(), checkpoint_dir=tmp_path))
 
 
 def test_workers_give_the_same_numbers():
-    """One thread in each of two workers, and one here."""
+    """Two workers of one thread each give the same numbers as this process."""
     serial = fit(quick_network(), n_generated=3)
     parallel = fit(quick_network(), n_generated=3, n_jobs=2)
     same_measures(serial, parallel)
@@ -329,7 +329,7 @@ def close_measures(a, b):
     ],
 )
 def test_in_one_pass_up_to_rounding(network):
-    """Each has its own images, noise and initial weights, and its own losses."""
+    """Each network has its own images, noise, initial weights and losses."""
     alone, together = fit(network), fit(network, n_networks_per_pass=4)
     close_measures(alone, together)
     for row in zip(alone.estimators_, together.estimators_, strict=True):
@@ -351,7 +351,7 @@ def test_one_pass_trains_only_what_is_new(tmp_path):
     assert all(path.stat().st_mtime_ns == changed for path, changed in kept.items())
     np.testing.assert_array_equal(more.test_psnr_[[0, 2]], first.test_psnr_)
     same_measures(more, fit(network, (1, 10, 100), **options))
-    # One alone is a pass too.
+    # A single network is also trained in one pass.
     next(iter(kept)).unlink()
     close_measures(more, fit(network, (1, 10, 100), **options))
 
@@ -372,7 +372,7 @@ def test_what_cannot_be_trained_in_one_pass(estimator, message):
 
 
 class Recorder:
-    """Callback that writes where a task begins and ends, into a file."""
+    """Callback that writes the beginning and end of each task to a file."""
 
     max_propagation_depth = None
 
@@ -419,11 +419,11 @@ def test_callbacks_follow_the_sweep(tmp_path, n_jobs):
     for event in ("begin", "end"):
         assert lines.count(f"{event} GeneralizationAnalyzer fit") == 1
         for size in (1, 10):
-            # The task of the sweep and that of the network are one, with steps in it.
+            # The sweep and the network share one task, which contains the steps.
             assert lines.count(f"{event} DNNDenoiser N = {size}") == 2
     assert sum(line.startswith("end DNNDenoiser steps") for line in lines) == 4 * 30
 
-    # Fits that were kept, and networks that are trained in one pass, have no steps.
+    # Kept fits and networks trained in one pass have no step tasks.
     for parameters in ({}, {"n_networks_per_pass": 3, "checkpoint_dir": None}):
         recorder.path.unlink()
         analyzer.set_params(**parameters).fit(DISKS, X_test=TEST)
@@ -493,7 +493,7 @@ def test_callbacks_are_left_off_on_other_hosts(dask_client, tmp_path):
 
 
 def test_not_more_workers_than_fits(monkeypatch):
-    """Each worker then has its share of the threads."""
+    """More workers than fits would leave threads unused."""
     from sklearn_gahb.generalization import _sweep
 
     asked = []

@@ -1,7 +1,7 @@
-"""The code in the user guide, the landing page and the README runs.
+"""Run the code in the user guide, on the landing page and in the README.
 
-Networks are trained for a few steps and experiments made small: this is no test of
-figures. The names that readers have of their own, such as `X`, are given.
+Networks are trained for a few steps and experiments are made small, so these tests do
+not check numbers. They define the variables that the reader provides, such as `X`.
 """
 
 import re
@@ -24,7 +24,7 @@ PAGES = [
     ROOT / "docs" / "index.rst",
     ROOT / "README.md",
 ]
-# What a reader would not wait for in a test.
+# Substitutions that make the code fast enough for a test.
 SMALLER = [
     (r"\b(width|depth)=\d+(, )?", ""),
     (r"max_steps=\d+", "max_steps=3"),
@@ -93,7 +93,7 @@ def test_pages_have_code():
 def test_code_runs(page, names_of_the_reader, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code = compile(code_of(page), str(page), "exec")
-    # A module, so that classes of the page can be pickled.
+    # Run the code in a module, so that classes of the page can be pickled.
     module = ModuleType("page")
     monkeypatch.setitem(sys.modules, "page", module)
     vars(module).update(names_of_the_reader)

@@ -1,4 +1,4 @@
-"""Every function of the toolkit takes every kind of denoiser that a user holds."""
+"""Every function accepts every kind of denoiser that a user can have."""
 
 import numpy as np
 import pytest
@@ -57,7 +57,7 @@ class NoiseOfBlur(torch.nn.Module):
 
 
 class ArrayBlur(TransformerMixin, BaseEstimator):
-    """A transformer that knows nothing of this package."""
+    """A transformer that does not use this package."""
 
     def fit(self, X, y=None):
         return self
@@ -118,12 +118,12 @@ def test_functions_take_what_users_hold(function, kind):
 
 @pytest.mark.parametrize("wrong", [3, "blur", None, GaussianNoise(), Blur, lambda y: y])
 def test_other_things_are_refused(wrong):
-    with pytest.raises(TypeError, match="is no denoiser"):
+    with pytest.raises(TypeError, match="is not a denoiser"):
         as_denoiser(wrong)
 
 
 def test_steps_of_a_pipeline_follow_each_other():
-    """The Jacobian of a chain is the product of those of its steps."""
+    """The Jacobian of a chain is the product of the Jacobians of its steps."""
     first, second = WienerDenoiser(noise_std=0.1), EmpiricalDenoiser(noise_std=0.3)
     pipeline = make_pipeline(GaussianNoise(0.1), first, second).fit(X, X)
     chain = as_denoiser(pipeline)

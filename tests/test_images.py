@@ -1,4 +1,4 @@
-"""The contract on images that every denoiser keeps."""
+"""The contract on images that every denoiser must satisfy."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -118,10 +118,10 @@ def test_read_only_memmap_and_strided_views(denoiser, tmp_path):
         (torch.full((2, 8, 8), torch.nan), ValueError, "X contains NaN"),
         (np.empty((0, 8, 8)), ValueError, r"0 sample\(s\)"),
         (np.empty((2, 0, 8)), ValueError, "holds no pixels"),
-        (np.ones((8, 8)), ValueError, r"pass a single image as X\[None\]"),
+        (np.ones((8, 8)), ValueError, r"single image, pass X\[None\]"),
         (np.ones(8), ValueError, "Reshape your data"),
         (np.ones((2, 3, 8, 8)), ValueError, r"np.moveaxis\(X, 1, -1\)"),
-        (np.ones((2, 2, 8, 8, 1)), ValueError, "accepted are"),
+        (np.ones((2, 2, 8, 8, 1)), ValueError, r"expected \(n_images, height, width\)"),
         (np.full((2, 8, 8), "gray"), ValueError, "strings"),
         (csr_array(np.eye(8)), TypeError, "dense data is required"),
         (np.ones((2, 8, 8), complex), ValueError, "Complex data not supported"),
@@ -163,11 +163,11 @@ def test_bad_rows_and_channels(denoiser):
         match=r"X has 3 channels, but .* expecting 1 as input. .* as a stack",
     ):
         by_rows.transform(COLOR)
-    with pytest.raises(ValueError, match="do not make images of image_shape"):
+    with pytest.raises(ValueError, match="cannot form images of image_shape"):
         clone(denoiser).set_params(image_shape=(7, 7)).fit(GRAY.reshape(6, -1))
     with pytest.raises(ValueError, match="must be"):
         clone(denoiser).set_params(image_shape=(108,)).fit(GRAY.reshape(6, -1))
-    with pytest.raises(ValueError, match="do not make images of image_shape"):
+    with pytest.raises(ValueError, match="cannot form images of image_shape"):
         clone(denoiser).set_params(image_shape=(9.0, 12)).fit(GRAY.reshape(6, -1))
 
 
@@ -180,7 +180,7 @@ def test_narrow_stacks_warn(n):
 
 @pytest.mark.parametrize("method", ["fit", "transform", "fit_transform", "score"])
 def test_warnings_point_at_the_caller(method):
-    """Through the decorators of scikit-learn, and from inside a pipeline."""
+    """This holds through scikit-learn's decorators and from inside a pipeline."""
     denoiser = WaveletThresholdDenoiser(noise_std=0.1).fit(GRAY)
     for estimator in (denoiser, make_pipeline(denoiser)):
         with pytest.warns(UserWarning, match="8 gray images of 8x3 pixels") as records:
@@ -189,7 +189,7 @@ def test_warnings_point_at_the_caller(method):
 
 
 def test_warnings_of_workers_point_at_what_warns():
-    """They have no caller: below them is what started the thread."""
+    """A worker has no user code in its call stack, only the code of the thread."""
     denoiser = WaveletThresholdDenoiser(noise_std=0.1).fit(GRAY)
     narrow = np.ones((8, 8, 3))
     with (
@@ -221,7 +221,7 @@ def test_degraded_equal_to_clean_is_an_error(denoiser):
     noisy[2] = GRAY[2]
     with pytest.raises(ValueError, match="1 of the 6 images in X equal those in y"):
         denoiser.score(noisy, GRAY)
-    with pytest.raises(ValueError, match=r"y has the shape \(6, 9, 11\)"):
+    with pytest.raises(ValueError, match=r"y has shape \(6, 9, 11\)"):
         denoiser.fit(GRAY, GRAY[:, :, 1:])
     with pytest.raises(ValueError, match=r"pass y.ravel\(\)"):
         denoiser.fit(GRAY, np.zeros((6, 1)))

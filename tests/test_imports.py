@@ -1,4 +1,4 @@
-"""What imports what."""
+"""Allowed imports between the modules of the package."""
 
 import ast
 import subprocess
@@ -12,7 +12,7 @@ import sklearn_gahb
 
 PACKAGE = Path(sklearn_gahb.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
-# Files that every room may import.
+# Files that every room can import.
 SHARED = {
     "_fitting",
     "_optional",
@@ -21,7 +21,7 @@ SHARED = {
     "_warnings",
     "images",
 }
-# The rooms of the house, and what each may import beside them.
+# The rooms, and the other rooms that each of them can import.
 ALLOWED = {
     "__init__": set(),
     **{name: set() for name in SHARED},
@@ -61,7 +61,7 @@ def parse(path):
 
 
 def imports(path):
-    """Dotted names within the package that a file imports, as tuples."""
+    """Yield the names within the package that a file imports, as tuples."""
     parts = path.relative_to(PACKAGE).with_suffix("").parts
     for node in ast.walk(parse(path)):
         if isinstance(node, ast.ImportFrom):
@@ -84,7 +84,7 @@ def is_private(name):
 
 
 def private_definitions(tree):
-    """Underscored names that a file defines: functions, classes and attributes."""
+    """Yield the names that a file defines: functions, classes and attributes."""
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             yield node.name
@@ -96,12 +96,12 @@ def private_definitions(tree):
 
 @pytest.fixture(scope="module")
 def rooms_of_private_names():
-    """Rooms that define each underscored name."""
+    """Map each private name to the rooms that define it."""
     rooms = {}
     for path in FILES:
         for name in filter(is_private, private_definitions(parse(path))):
             rooms.setdefault(name, set()).add(room_of(path))
-    # Those that scikit-learn gives to every estimator.
+    # Leave out private names that scikit-learn gives to every estimator.
     return {
         name: where
         for name, where in rooms.items()
@@ -123,7 +123,7 @@ def test_imports_point_one_way(path):
 
 @each_file
 def test_no_private_doors_between_rooms(path, rooms_of_private_names):
-    """What another room underscores is neither imported nor touched."""
+    """No room imports or accesses the private names of another room."""
     room = room_of(path)
     opened = [
         name

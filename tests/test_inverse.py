@@ -1,4 +1,4 @@
-"""Measurements of images, and images from measurements."""
+"""Linear measurements of images, and images restored from measurements."""
 
 import pickle
 from functools import partial
@@ -95,7 +95,7 @@ def linear_gaussian(size=16, rank=6):
 
 @pytest.mark.parametrize("name", ["pixels", "spectrum", "matrix", "operator"])
 def test_recovers_what_measurements_determine(name):
-    """8 measurements of images in 6 dimensions, of which none is nearly unseen."""
+    """There are 8 measurements, and each of the 6 dimensions is well measured."""
     denoise, basis, spectrum = linear_gaussian()
     rng = np.random.RandomState(0)
     X = (rng.randn(5, 6) * np.sqrt(spectrum)) @ basis.T
@@ -162,7 +162,7 @@ def test_operators_of_the_user_know_their_images():
 
 
 def test_draws_spread_where_nothing_is_measured():
-    """Nearly the posterior of a Gaussian given two of six coordinates."""
+    """The draws nearly follow the Gaussian posterior given two of six coordinates."""
     denoise, basis, spectrum = linear_gaussian(size=256)
     operator = basis[:, :2].T.copy()
     x = basis @ (np.sqrt(spectrum) * RNG.randn(6))
@@ -220,7 +220,7 @@ def test_parameters_of_the_ascent():
 
 
 def test_holes_in_photographs():
-    """Blind networks let images drift where nothing holds them."""
+    """With blind networks, images drift where they are not measured."""
     clean = load_photo_patches(64, 8, subset="test", random_state=11).images[:4]
     clean = clean / np.float32(255)
     is_known = np.ones((64, 64), dtype=bool)
@@ -235,7 +235,7 @@ def test_holes_in_photographs():
         random_state=0,
     )
     assert psnr(clean, solution.mean) > psnr(clean, np.stack(filled)) + 5
-    # Each step leaves at most 1 - beta of the noise.
+    # Each step reduces the noise at least by the factor 1 - beta.
     assert solution.n_evaluations.max() <= 1 + np.ceil(np.log(100) / -np.log(0.9))
 
 
@@ -311,15 +311,15 @@ def test_bad_input():
     with pytest.raises(ValueError, match="complex dtype"):
         solve_inverse(denoise, np.ones(4), 1j * np.eye(16)[:4], image_shape=(4, 4))
     forward = LinearOperator((4, 16), matvec=lambda x: x[:4], dtype=float)
-    with pytest.raises(ValueError, match="give it rmatvec"):
+    with pytest.raises(ValueError, match="Define its rmatvec"):
         solve_inverse(denoise, np.ones(4), forward, image_shape=(4, 4))
     with pytest.raises(ValueError, match="image_shape=None"):
         solve_inverse(denoise, np.ones(4), np.eye(16)[:4])
-    with pytest.raises(ValueError, match="and the images have 25"):
+    with pytest.raises(ValueError, match="but the images have 25"):
         solve_inverse(denoise, np.ones(4), np.eye(16)[:4], image_shape=(5, 5))
     with pytest.raises(ValueError, match=r"the operator measures images of shape"):
         solve_inverse(denoise, np.ones(8), good, image_shape=(2, 8))
-    with pytest.raises(ValueError, match=r"measurements has shape \(7,\); \(8,\)"):
+    with pytest.raises(ValueError, match=r"has shape \(7,\); expected \(8,\)"):
         solve_inverse(denoise, np.ones(7), good)
     with pytest.raises(ValueError, match="NaN"):
         solve_inverse(denoise, np.full(8, np.nan), good)
@@ -338,5 +338,5 @@ def test_bad_input():
 def test_measurements_of_uint8_are_refused():
     image = np.full(256, 200, dtype=np.uint8)
     operator = random_pixels((16, 16), 0.5, random_state=0)
-    with pytest.raises(ValueError, match="dtype int64; floats are accepted"):
+    with pytest.raises(ValueError, match="dtype int64; expected floats"):
         solve_inverse(lambda y, _: y, image[:128].astype(np.int64), operator)

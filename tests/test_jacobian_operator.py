@@ -25,7 +25,7 @@ from sklearn_gahb.networks.frozen import FrozenNetwork, is_linear_once_frozen
 RNG = np.random.RandomState(0)
 CLEAN = make_gaussian_textures(30, 16, random_state=0)
 IMAGE = CLEAN[0].astype(np.float64) + 0.1 * RNG.randn(16, 16)
-# Sides that the wavelet transform extends, and the UNet too.
+# Both the wavelet transform and the UNet extend images of this size.
 ODD = RNG.rand(13, 18) + 0.1 * RNG.randn(13, 18)
 
 
@@ -38,7 +38,7 @@ def make_network(architecture="unet", *, bias=False, image=IMAGE):
 
 
 class SmoothNetwork(nn.Module):
-    """Neither ReLUs nor convolutions alone."""
+    """A network that is not piecewise linear."""
 
     def __init__(self, channels):
         super().__init__()
@@ -50,7 +50,7 @@ class SmoothNetwork(nn.Module):
 
 
 class FunctionalReLU(SmoothNetwork):
-    """A ReLU that is no module."""
+    """A network whose ReLU is a function instead of a module."""
 
     def forward(self, y):
         return self.last(torch.relu(self.first(y)))
@@ -123,7 +123,7 @@ def test_other_closed_forms_against_central_differences(name, image):
 
 
 def test_bayes_thresholds_are_fixed():
-    """The derivative leaves out that the threshold depends on the image."""
+    """The derivative ignores the dependence of the threshold on the image."""
     denoiser = closed_form("bayes").set_params(shrinkage="hard")
     J = jacobian_operator(denoiser, IMAGE)
     expected = denoiser.transform(IMAGE[None])[0].ravel()
@@ -166,7 +166,7 @@ def test_other_networks_are_differentiated(architecture):
 
 
 class Shifted(nn.Module):
-    """A network with a constant that is no bias of a layer."""
+    """A network with an additive constant that is not the bias of a layer."""
 
     def __init__(self):
         super().__init__()
@@ -177,12 +177,12 @@ class Shifted(nn.Module):
         return self.network(y) + self.shift
 
 
-# Of the weights of the networks below.
+# Seed of the weights of the networks below.
 torch.manual_seed(0)
 
 
 class OneSize(nn.Module):
-    """A network that refuses what `y` is cropped to."""
+    """A network that accepts the size of `y`, but no cropped size."""
 
     def forward(self, y):
         assert y.shape[2:] == (80, 80)
@@ -248,7 +248,7 @@ def test_what_is_not_linear_once_frozen(network):
 
 def test_norms_over_the_batch_are_refused():
     norm = nn.BatchNorm2d(1, track_running_stats=False)
-    with pytest.raises(ValueError, match=r"layer '0' .* statistics of a batch"):
+    with pytest.raises(ValueError, match=r"layer '0' .* normalizes by batch"):
         DNNDenoiser.from_module(nn.Sequential(norm))
 
 
@@ -268,7 +268,7 @@ def test_color_is_flattened_as_numpy_does():
 
 
 def test_callables():
-    """A linear map of two pixels, the derivative of a square, and constants."""
+    """Test a linear map of two pixels, the derivative of a square, and a constant."""
 
     def denoise(y, noise_std):
         return noise_std * y.flip(3) + y**2
@@ -316,11 +316,11 @@ def test_bad_input():
         jacobian_operator(denoiser, RNG.rand(8, 8, 3))
     with pytest.raises(NotFittedError):
         jacobian_operator(WienerDenoiser(), IMAGE)
-    with pytest.raises(TypeError, match="is no denoiser"):
+    with pytest.raises(TypeError, match="is not a denoiser"):
         jacobian_operator(GaussianNoise(), IMAGE)
     with pytest.raises(ValueError, match="requires_grad=False"):
         jacobian_operator(lambda y, _: y.detach(), IMAGE)
-    with pytest.raises(ValueError, match="to that shape"):
+    with pytest.raises(ValueError, match="of the same shape"):
         jacobian_operator(lambda y, _: y[..., :3], IMAGE)
     with pytest.raises(ValueError, match=r"noise_std.*Got -1 instead"):
         jacobian_operator(denoiser, IMAGE, noise_std=-1)
@@ -365,7 +365,7 @@ def test_hutchinson():
 
 
 def test_posterior_std_of_wiener_is_its_error():
-    """350 textures at input PSNR 30 dB: the standard error is 0.4 percent."""
+    """With 350 textures at input PSNR 30 dB, the standard error is 0.4 percent."""
     noise_std = 10 ** (-30 / 20)
     X, spectrum = make_gaussian_textures(
         350, 64, random_state=0, return_power_spectrum=True
@@ -401,7 +401,7 @@ def test_posterior_std_clips_with_a_warning():
 
 
 def test_posterior_directions_of_wiener():
-    """Standard deviations of a Gaussian posterior: S sigma^2 / (S + sigma^2)."""
+    """The variances of a Gaussian posterior are S sigma^2 / (S + sigma^2)."""
     denoiser = closed_form("wiener")
     directions, std = posterior_directions(denoiser, IMAGE, 0.2, n_components=7)
     spectrum = np.sort(denoiser.power_spectrum_.ravel())[::-1]

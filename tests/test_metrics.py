@@ -47,7 +47,7 @@ def test_layouts_agree():
 
 
 def test_bad_input():
-    with pytest.raises(ValueError, match=r"clean \(5, 12, 10\)"):
+    with pytest.raises(ValueError, match=r"clean has shape \(5, 12, 10\)"):
         psnr(X, Y[:, :5])
     with pytest.raises(ValueError, match=r"clean\[None\]"):
         psnr(X[0], Y[0])
@@ -58,7 +58,7 @@ def test_bad_input():
 
 
 class Recorder:
-    """Estimator that returns what it was scored on."""
+    """Estimator whose score returns its arguments."""
 
     def score(self, noisy, clean):
         return noisy, clean

@@ -124,7 +124,7 @@ def test_calibrated_norms_begin_as_identities(bias, generator):
     ],
 )
 def test_stacks_are_their_networks_side_by_side(make, bias, generator):
-    """Outputs, gradients and statistics of three, in one pass and one by one."""
+    """A stack has the outputs, gradients and statistics of three single networks."""
     networks = [make(bias=bias).double() for _ in range(3)]
     for network in networks:
         for parameter in network.parameters():

@@ -1,4 +1,4 @@
-"""Denoisers that somebody else writes: public names only, in a few lines."""
+"""Third-party denoisers, written in a few lines with public names only."""
 
 import copy
 
@@ -37,7 +37,7 @@ NOISY = GaussianNoise(0.1, random_state=0).fit_transform(X)
 
 
 class Blur(BaseDenoiser):
-    """All that a denoiser needs."""
+    """A denoiser with the required methods and parameters only."""
 
     def __init__(self, side=3, *, noise_std=0.1, image_shape=None, random_state=None):
         self.side = side
@@ -51,7 +51,7 @@ class Blur(BaseDenoiser):
 
 
 class Halve(BaseDenoiser):
-    """Not even with parameters of its own."""
+    """A denoiser without any parameters."""
 
     def __init__(self):
         pass
@@ -61,7 +61,7 @@ class Halve(BaseDenoiser):
 
 
 class Oracle(BaseDenoiser):
-    """Everything that can be overridden: x_hat = y + weight * (clean - y)."""
+    """A denoiser that overrides all methods: x_hat = y + weight * (clean - y)."""
 
     def __init__(self, weight=0.5, noise_std=0.1, random_state=None):
         self.weight = weight
@@ -123,7 +123,7 @@ def test_it_is_an_estimator():
 
 
 def test_a_level_may_be_unknown():
-    """`noise_levels` resolves it: passed, or of the estimator, or estimated."""
+    """The level is the argument, else the parameter, else an estimate."""
     y = torch.from_numpy(NOISY[:5, None])
     assert BLUR.noise_levels(y, 0.3).flatten().tolist() == [0.3] * 5
     assert BLUR.noise_levels(y).flatten().tolist() == [0.1] * 5
@@ -198,7 +198,7 @@ def test_experiments_take_it():
         duplicates="ignore",
         random_state=0,
     ).fit(X)
-    # It learns nothing from its images: there is neither variance nor a regime.
+    # The denoiser does not learn from its images, so the variance is 0.
     assert (analyzer.variance_ == 0).all()
     assert (analyzer.generated_similarity_ > 1 - 1e-6).all()
     assert [image.shape for image in analyzer.generated_images_] == [(2, 2, 16, 16)] * 2
@@ -249,7 +249,7 @@ def test_an_oracle_is_told_the_clean_image_everywhere():
 
 
 def test_it_is_called_with_what_denoise_promises():
-    """One level an image, of any kind, and images on its device."""
+    """`denoise` receives one level per image, and images on the right device."""
 
     class Elsewhere(Halve):
         device_ = torch.device("meta")
@@ -270,7 +270,7 @@ def test_it_is_called_with_what_denoise_promises():
     for passed in (levels, np.array(levels), torch.tensor(levels)):
         np.testing.assert_allclose(denoiser(y, passed), expected)
     for wrong in (np.nan, -0.1, levels[:2], np.array([0.1, np.nan, 0.1])):
-        with pytest.raises(ValueError, match="one level, not negative, or one for"):
+        with pytest.raises(ValueError, match="level that is not negative, or one such"):
             denoiser(y, wrong)
 
 
@@ -282,14 +282,14 @@ def test_units_of_clean_and_noisy_images_agree():
         lambda: JacobianBasis(oracle).fit(255 * NOISY[:1], photos[:1]),
         lambda: sure(oracle, 255 * NOISY, 25.0, clean=photos),
     ):
-        with pytest.raises(ValueError, match="divide it by 255"):
+        with pytest.raises(ValueError, match=r"Divide \w+ by 255"):
             function()
     for function in (
         lambda: sure(BLUR, photos, 25.0),
         lambda: JacobianBasis(BLUR, 2, noise_std=25.0).fit(photos[:1]),
         lambda: posterior_directions(BLUR, photos[0], 25.0),
     ):
-        with pytest.warns(UserWarning, match="25 of 255 is meant"):
+        with pytest.warns(UserWarning, match="If you mean 25 of 255"):
             function()
 
 

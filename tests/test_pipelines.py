@@ -1,4 +1,4 @@
-"""Denoisers inside scikit-learn's own tools."""
+"""Denoisers inside the tools of scikit-learn."""
 
 import pickle
 
@@ -55,7 +55,7 @@ def test_bare_denoiser_takes_clean_images_alone(denoiser):
     result = cross_validate(clone(denoiser), X, cv=3, scoring=SCORER)
     default = cross_validate(clone(denoiser), X, cv=3)
     assert np.isfinite(result["test_score"]).all()
-    # score(X) draws from the same distribution as the scorer.
+    # score(X) draws noise from the same distribution as the scorer.
     np.testing.assert_allclose(
         default["test_score"].mean(), result["test_score"].mean(), atol=0.5
     )
@@ -85,7 +85,7 @@ def test_search_compares_denoisers_of_all_kinds():
 
 
 def test_identity_cannot_win_a_search():
-    """Infinite PSNR of degraded equal to clean is an error, not a score."""
+    """If degraded and clean images are equal, an error replaces the infinite PSNR."""
     search = GridSearchCV(
         WaveletThresholdDenoiser(noise_std=0.1), {"threshold": [0.0, 3.0]}
     )
@@ -136,7 +136,7 @@ def test_parallel_search_gives_the_same():
 
 
 def test_memorization_shows_in_a_grid_search_and_in_a_learning_curve(patches):
-    """Few photographs are memorized; more make the denoiser generalize."""
+    """The denoiser memorizes few photographs, and generalizes with more of them."""
     train, test = patches
     photos = np.concatenate([train, test])
     n_train = len(train)

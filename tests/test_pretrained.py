@@ -25,7 +25,7 @@ from sklearn_gahb.datasets import (
 
 @cache
 def images_of(name):
-    """The last ones of those that the card names: the network has not seen them."""
+    """Return the last images of the data on the card, which are not trained on."""
     if name == "photos-grey":
         return fetch_bsd68().images
     if name == "disks":
@@ -59,7 +59,7 @@ def test_psnr_is_that_of_the_card(name):
     if name == "photos-grey" and not (get_data_home() / "set68").is_dir():
         pytest.skip("needs the photographs of fetch_bsd68 in SKLEARN_GAHB_DATA")
     claimed = pretrained_card(name)["psnr"]
-    # 68 photographs take a quarter of a minute a level: only that at 25 of 255.
+    # A level takes 15 seconds on 68 photographs, so test only 25 of 255.
     some = slice(1, 2) if name == "photos-grey" else slice(None)
     levels, expected = claimed["noise_std"][some], claimed["output_psnr"][some]
     curve = psnr_curve(load_pretrained(name), images_of(name), levels, random_state=0)

@@ -1,4 +1,4 @@
-"""Samplers, against priors whose answer is known in closed form."""
+"""Samplers, tested on priors with closed-form solutions."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -34,7 +34,7 @@ from sklearn_gahb.samplers import (
 )
 from sklearn_gahb.sampling import sample
 
-# All that follow a schedule, new ones too.
+# All samplers that follow a schedule, including new ones.
 SCHEDULED = [
     one
     for one in vars(samplers).values()
@@ -50,7 +50,7 @@ COVARIANCE = (BASIS * SPECTRUM) @ BASIS.T
 
 
 def gaussian(basis, spectrum):
-    """Posterior mean for a Gaussian prior with these eigenvectors and variances."""
+    """Make the posterior mean of a Gaussian prior with these axes and variances."""
 
     def denoise(y, noise_std):
         variance = torch.as_tensor(noise_std, dtype=y.dtype).reshape(-1, 1) ** 2
@@ -64,7 +64,7 @@ GAUSSIAN = gaussian(BASIS, SPECTRUM)
 
 
 def draw(denoiser, n, sampler=None, *, side=4, **options):
-    """Samples as a tensor of rows; and the trajectory, if it is asked for."""
+    """Draw samples as a tensor of rows, and the trajectory if it is requested."""
     options = {"mean": 0.0, "random_state": 0} | options
     drawn = sample(denoiser, n, image_shape=(side, side), sampler=sampler, **options)
     if isinstance(drawn, tuple):
@@ -73,7 +73,7 @@ def draw(denoiser, n, sampler=None, *, side=4, **options):
 
 
 class Diffusion:
-    """A callable with a `forward` of another meaning."""
+    """A callable whose `forward` has another meaning."""
 
     def forward(self, x):
         raise NotImplementedError
@@ -83,7 +83,7 @@ class Diffusion:
 
 
 def flow(y, sigma_max, sigma_min):
-    """Exact map of the probability flow of the Gaussian."""
+    """Compute the exact probability flow of the Gaussian."""
     scale = ((SPECTRUM + sigma_min**2) / (SPECTRUM + sigma_max**2)).sqrt()
     return ((y.flatten(1) @ BASIS) * scale) @ BASIS.T
 
@@ -93,7 +93,7 @@ def relative_error(a, b):
 
 
 def test_ancestral_sampling_has_the_moments_of_the_prior():
-    """40,000 samples; each mode also against the recursion of its variance."""
+    """Test 40,000 samples, and each mode against the recursion of its variance."""
     n, sigma_min = 40_000, 0.01
     sampler = Ancestral(1000, sigma_max=10.0, sigma_min=sigma_min)
     y = draw(GAUSSIAN, n, sampler, batch_size=n)
@@ -113,7 +113,7 @@ def test_ancestral_sampling_has_the_moments_of_the_prior():
 
 
 def flow_error(sampler):
-    """Relative distance of samples from the exact flow of the Gaussian, from 10."""
+    """Relative error of samples against the exact Gaussian flow from level 10."""
     y, trajectory = draw(GAUSSIAN, 200, sampler, return_trajectory=True)
     start = torch.from_numpy(trajectory.images[0])
     return relative_error(y, flow(start, 10.0, 0.01))
@@ -145,7 +145,7 @@ def test_gradient_estimation_without_memory_is_ddim():
 
 
 def test_ancestral_step_is_the_published_one():
-    """DDPM in the scale x = sqrt(abar) y."""
+    """The published DDPM step uses the scale x = sqrt(abar) y."""
     sigmas = [2.0, 1.5, 1.0]
     sampler = Ancestral(2, schedule=lambda *ends: sigmas, sigma_max=2.0)
     y, trajectory = draw(GAUSSIAN, 3, sampler, return_trajectory=True)
@@ -175,7 +175,7 @@ def test_ancestral_step_is_the_published_one():
     ],
 )
 def test_coarse_to_fine_has_the_covariance_of_the_prior(parameters):
-    """Rank d / 16; 4,000 samples, which scatter by 5 percent themselves."""
+    """The prior has rank d / 16. The error of 4,000 samples is 5 percent by itself."""
     basis = torch.linalg.qr(
         torch.randn(256, 16, generator=torch.Generator().manual_seed(1))
     )[0]
@@ -197,7 +197,7 @@ def test_coarse_to_fine_has_the_covariance_of_the_prior(parameters):
     ids=lambda sampler: type(sampler).__name__,
 )
 def test_empirical_prior_gives_its_images(sampler):
-    """The mean starts amid the images, and the level far above their distances."""
+    """Start at a level far above the distances between the images."""
     train = load_photo_patches(16, 20, random_state=0).images / np.float32(255)
     denoiser = EmpiricalDenoiser().fit(train)
     y = sample(denoiser, 600, sampler=sampler, mean=0.0, random_state=0)
@@ -263,7 +263,7 @@ def test_converged_images_are_not_denoised_again():
     counts = []
 
     def denoise(y, noise_std):
-        """The noise of the second image is invisible: it has converged at once."""
+        """The second image is returned unchanged, so it converges at once."""
         counts.append(len(y))
         x_hat = 0.5 * y
         x_hat[y.flatten(1).mean(1) > 50] = y[y.flatten(1).mean(1) > 50]
@@ -280,7 +280,7 @@ def test_converged_images_are_not_denoised_again():
 
 
 def shrink_to_zero(y, noise_std):
-    """Denoiser of images that are always 0: the residual is all of y."""
+    """Denoise images that are always 0, so that the residual is y."""
     return 0 * y
 
 
@@ -323,7 +323,7 @@ def test_coarse_to_fine_stops_at_sigma_min(sigma_min):
 
 
 def test_sample_begins_with_the_spread_of_the_prior():
-    """The first level of each kind of denoiser."""
+    """Compare the first level of each kind of denoiser."""
     X = make_disk_images(20, 16, random_state=0)
     starts = []
 
@@ -384,7 +384,7 @@ def test_schedules(kind):
     assert (np.diff(sigmas) < 0).all()
     time = {
         "log_linear": np.log(sigmas),
-        # log abar of linear variances is -(b0 t + (b1 - b0) t^2 / 2) and smaller terms.
+        # With linear variances, log abar is about -(b0 t + (b1 - b0) t^2 / 2).
         "ddpm": np.sqrt(1e-4**2 + 2 * 0.0199 / 1000 * np.log1p(sigmas**2)),
         "cosine": np.arccos(np.cos(np.pi / 2 * 0.008 / 1.008) / np.sqrt(1 + sigmas**2)),
     }[kind]
@@ -401,7 +401,7 @@ def test_schedule_that_ends_without_noise():
 
 @dataclass(frozen=True)
 class Heun(ScheduledSampler):
-    """A sampler that a user writes: the second-order step of Karras et al. (2022)."""
+    """A user-defined sampler: the second-order step of Karras et al. (2022)."""
 
     def steps(self, denoise, y, sigma_max, draw_noise):
         for sigma, target in pairwise(self.levels(sigma_max)):
@@ -471,7 +471,7 @@ def test_bad_input():
     for levels, message in [
         ([1.0, 0.5, 0.5], r"decrease strictly .* at position 1"),
         ([1.0], "at least two noise levels"),
-        ([2.0, 1.0], "from sigma_max=1 on"),
+        ([2.0, 1.0], "the first equal to sigma_max=1;"),
     ]:
         with pytest.raises(ValueError, match=message):
             draw(GAUSSIAN, 2, DDIM(schedule=lambda *ends, levels=levels: levels))
@@ -504,6 +504,6 @@ def test_bad_input():
         memorizer.sample(image_shape=8)
     for wrong in ("langevin", DDIM):
         with pytest.raises(
-            TypeError, match=r"must be an object of sklearn_gahb\.sampl"
+            TypeError, match=r"must be a sampler from sklearn_gahb\.sampl"
         ):
             draw(GAUSSIAN, 2, wrong)

@@ -99,7 +99,7 @@ def test_noise_is_the_difference_at_the_level():
 
 
 class Slope(torch.nn.Module):
-    """Predicts slope * y: the least squares over pairs have a closed form."""
+    """Predict slope * y, so that least squares over pairs has a closed form."""
 
     def __init__(self):
         super().__init__()

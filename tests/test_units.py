@@ -1,4 +1,4 @@
-"""Images in [0, 1] beside images in [0, 255]."""
+"""Images in [0, 1] together with images in [0, 255]."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ network = DNNDenoiser(width=2, depth=1, max_steps=1, random_state=0)
         ),
         (
             lambda: denoiser.fit(BYTES).score(FLOATS + 25, BYTES),
-            "y is uint8 .* is 15[0-9]: divide it by 255",
+            r"y is uint8 .* mean of 15[0-9]\. Divide X by 255",
         ),
         (
             lambda: denoiser.fit(BYTES).score(list(FLOATS + 25), list(BYTES)),
@@ -75,14 +75,14 @@ def test_the_same_units_in_two_dtypes():
 )
 def test_levels_of_255_warn(call):
     with pytest.warns(
-        UserWarning, match=r"25 of 255 is meant, that is 25 / 255"
+        UserWarning, match=r"If you mean 25 of 255, pass 25 / 255"
     ) as records:
         call()
     assert {record.filename for record in records} == {__file__}
 
 
 def test_analyzers_refuse_levels_of_255():
-    with pytest.raises(ValueError, match=r"noise_std=50 .* that is 50 / 255"):
+    with pytest.raises(ValueError, match=r"noise_std=50 .* pass 50 / 255"):
         GeneralizationAnalyzer(network, (1, 2), noise_std=[25, 50]).fit(BYTES)
 
 

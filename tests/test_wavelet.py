@@ -133,7 +133,7 @@ def test_color_channels_are_denoised_alone():
 
 
 def test_published_gain_of_bayes_and_translations(data_home):
-    """Figures of the field: BayesShrink about 26.3 dB on Set12 at 25/255."""
+    """In the literature, BayesShrink has about 26.3 dB on Set12 at 25/255."""
     from sklearn_gahb.datasets import fetch_set12
 
     images = fetch_set12().images
@@ -155,18 +155,18 @@ def test_published_gain_of_bayes_and_translations(data_home):
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"wavelet": "db99"}, "wavelet='db99' is no discrete wavelet"),
+        ({"wavelet": "db99"}, "wavelet='db99' is not a discrete wavelet"),
         ({"wavelet": "bior2.2"}, "wavelet='bior2.2' is not orthogonal"),
-        ({"wavelet": "morl"}, "wavelet='morl' is no discrete wavelet"),
+        ({"wavelet": "morl"}, "wavelet='morl' is not a discrete wavelet"),
         ({"threshold": -1.0}, "'threshold' parameter"),
         ({"threshold": "minimax"}, "'threshold' parameter"),
         ({"threshold": "sure"}, "needs shrinkage='soft'"),
         ({"shrinkage": "firm"}, "'shrinkage' parameter"),
-        ({"n_shifts": 2}, "n_shifts=2 must be the square"),
+        ({"n_shifts": 2}, "n_shifts=2 must be a square"),
         ({"n_scales": 0}, "'n_scales' parameter"),
         (
             {"n_scales": 6},
-            "n_scales=6 is too many for images of 64x32 pixels; .* at most 5",
+            "n_scales=6 is too large for images of 64x32 pixels.* at most 5",
         ),
     ],
 )

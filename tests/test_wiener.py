@@ -19,7 +19,7 @@ SIGMA = 0.1
 
 
 def test_is_the_linear_minimum_mse_filter():
-    """x_hat = m + C (C + sigma^2 I)^-1 (y - m), C the dense circulant covariance."""
+    """x_hat = m + C (C + sigma^2 I)^-1 (y - m), with a dense circulant covariance C."""
     height = width = 8
     X, spectrum = make_gaussian_textures(
         4, height, return_power_spectrum=True, random_state=0
@@ -40,7 +40,7 @@ def test_is_the_linear_minimum_mse_filter():
 
 
 def test_reaches_the_optimal_mse_of_gaussian_textures():
-    """E mse = mean of S sigma^2 / (S + sigma^2)."""
+    """The expected mse is the mean of S sigma^2 / (S + sigma^2)."""
     optimum = (SPECTRUM * SIGMA**2 / (SPECTRUM + SIGMA**2)).mean()
     train, test = TEXTURES[:200], TEXTURES[200:]
     noisy = GaussianNoise(SIGMA, random_state=0).transform(test)
@@ -114,7 +114,7 @@ def test_bad_input():
 
 @pytest.mark.parametrize("sigma", [0.02, 0.1, 0.5])
 def test_low_pass_is_the_best_disk_of_frequencies(sigma):
-    """Brute force over all radii, of the error with the spectrum that is known."""
+    """Compare with the error at all radii, computed from the known spectrum."""
     denoiser = WienerDenoiser(SPECTRUM, shrinkage="low_pass", noise_std=sigma)
     denoiser.fit(TEXTURES)
     gain = denoiser._gain(torch.zeros(1, 1, 32, 32).double(), sigma)[0, 0].numpy()
@@ -153,7 +153,7 @@ def test_low_pass_of_levels_and_channels():
     ("exponent", "low", "high"), [(2, 0.48, 0.53), (3, 0.647, 0.687), (4, 0.73, 0.77)]
 )
 def test_slopes_on_gaussian_textures(exponent, low, high, shrinkage):
-    """(b - 1) / b: 0.50 to 0.51, 0.667 and 0.750."""
+    """The slopes are (b - 1) / b: 0.50 to 0.51, 0.667 and 0.750."""
     X, spectrum = make_gaussian_textures(
         40,
         128,
@@ -167,7 +167,7 @@ def test_slopes_on_gaussian_textures(exponent, low, high, shrinkage):
 
 
 def test_no_linear_or_learned_denoiser_beats_it_on_textures():
-    """Learned from 200 images: less than 1 percent above the true spectrum."""
+    """A spectrum learned from 200 images costs less than 1 percent more error."""
     X, spectrum = make_gaussian_textures(
         300, 64, exponent=2.0, return_power_spectrum=True, random_state=0
     )

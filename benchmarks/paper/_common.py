@@ -1,4 +1,4 @@
-"""What the scripts of this folder share: sizes, networks trained once, verdicts."""
+"""Helpers of the scripts in this folder: presets, cached networks, verdicts."""
 
 import argparse
 from dataclasses import dataclass, replace
@@ -28,7 +28,7 @@ class Preset:
     train_sizes: tuple
 
     def network(self):
-        """An unfitted denoiser of this size; its steps do not depend on N."""
+        """Return an unfitted denoiser of this size, with the same steps for every N."""
         return DNNDenoiser(
             width=self.width,
             depth=self.depth,
@@ -65,49 +65,49 @@ PRESETS = {
 
 
 def make_parser(description):
-    """Options of all scripts."""
+    """Return a parser with the options of all scripts."""
     parser = argparse.ArgumentParser(description=description.partition("\n")[0])
     parser.add_argument("--preset", choices=PRESETS, default="laptop")
     for name in ("--max-steps", "--width"):
-        parser.add_argument(name, type=int, help="instead of the preset's")
+        parser.add_argument(name, type=int, help="overrides the preset")
     parser.add_argument(
         "--checkpoint-dir",
         type=Path,
-        help="keep trained networks here, and go on from those that are there",
+        help="save trained networks here, and load the networks that are already there",
     )
     return parser
 
 
 def preset_of(options):
-    """The preset that was chosen, with the steps and the width that were."""
+    """Return the chosen preset, with `--max-steps` and `--width` applied."""
     asked = {"max_steps": options.max_steps, "width": options.width}
     given = {name: value for name, value in asked.items() if value is not None}
     return replace(PRESETS[options.preset], **given)
 
 
 def trained(denoiser, X, name, options):
-    """Fit a denoiser, or read the one that an earlier call has fitted."""
+    """Fit a denoiser, or load it if an earlier call has saved it."""
     if options.checkpoint_dir is None:
         return denoiser.fit(X)
     options.checkpoint_dir.mkdir(parents=True, exist_ok=True)
-    # Other images, of --images, or other steps are another network.
+    # Other images or other parameters make another network.
     recipe = joblib.hash((X, denoiser.get_params()))[:8]
     path = options.checkpoint_dir / f"{name}_{options.preset}_{recipe}.safetensors"
     if path.exists():
-        print(f"network of an earlier call: {path}")
+        print(f"loading the network of an earlier call: {path}")
         return load(path)
     save(denoiser.fit(X), path)
     return denoiser
 
 
 def photo_patches(photos, size, n_per_photo):
-    """Random patches of photographs at half resolution that have some contrast.
+    """Draw random patches with some contrast from photographs at half resolution.
 
     Returns
     -------
     patches : ndarray of shape (n_patches, size, size), dtype=float32
     groups : ndarray of shape (n_patches,)
-        The photograph that each is of.
+        Number of the photograph of each patch.
     """
     patches, groups = [], []
     for number, photo in enumerate(photos):
@@ -124,9 +124,10 @@ def photo_patches(photos, size, n_per_photo):
 
 
 def load_photos(size, n_train, n_test, folder=None):
-    """Training patches with their photographs, and test patches of others.
+    """Load training patches and their groups, and test patches of other photographs.
 
-    Of BSD400 and BSD68, or of the files of a folder, of which each tenth tests.
+    If `folder` is None, training patches come from BSD400 and test patches from BSD68.
+    Otherwise, every tenth file in the folder is used for testing.
     """
     if folder is None:
         train, test = fetch_bsd400().images, fetch_bsd68().images
@@ -138,9 +139,9 @@ def load_photos(size, n_train, n_test, folder=None):
     X_test, _ = photo_patches(test, size, int(np.ceil(2 * n_test / len(test))))
     if len(X) < n_train or len(X_test) < n_test:
         raise ValueError(
-            f"There are {len(X)} training and {len(X_test)} test patches of {size}x"
-            f"{size} with some contrast, and {n_train} and {n_test} are needed: name a "
-            "folder with more or larger photographs by --images."
+            f"Found {len(X)} training and {len(X_test)} test patches of {size}x{size} "
+            f"with some contrast; expected at least {n_train} and {n_test}. Pass a "
+            "folder with more or larger photographs to --images."
         )
     rng = np.random.RandomState(0)
     order, test_order = rng.permutation(len(X)), rng.permutation(len(X_test))
@@ -149,5 +150,5 @@ def load_photos(size, n_train, n_test, folder=None):
 
 
 def verdict(claim, ours, holds):
-    """Print what the paper says, what was found here, and whether they agree."""
+    """Print the claim of the paper, our result, and whether the claim holds here."""
     print(f"\npaper: {claim}\nhere:  {ours}\n       {'holds' if holds else 'FAILS'}")

@@ -1,8 +1,8 @@
-"""Networks with and without constants outside the range of training.
+"""Networks with and without additive constants beyond the training noise.
 
     python benchmarks/paper/bias_free.py [--preset laptop|gpu|paper] [--images FOLDER]
 
-Both are trained at noise up to 0.2 (arXiv 1906.05478: up to 55 of 255).
+Both networks are trained at noise up to 0.2 (arXiv 1906.05478: up to 55/255).
 """
 
 from pathlib import Path
@@ -30,8 +30,9 @@ for name, bias in [("bias-free", False), ("with bias", True)]:
 advantage = curves["bias-free"] - curves["with bias"]
 within = np.array(LEVELS) <= TRAINED
 verdict(
-    "without constants networks generalize across noise levels; with them they break "
-    "beyond the range of training (23.57 and 15.43 dB at noise 100 of 255)",
+    "networks without constants generalize across noise levels; networks with "
+    "constants break down beyond the training range (23.57 and 15.43 dB at noise "
+    "100/255)",
     "bias-free ahead by " + " ".join(f"{value:.1f}" for value in advantage) + " dB",
     np.abs(advantage[within]).max() < 0.5 and advantage[-1] > 2,
 )

@@ -1,15 +1,22 @@
-r"""C^alpha images: slopes of the network, of bandlets, and of the theory (figure 5).
+r"""PSNR slopes on C^alpha images: network, bandlets and theory (figure 5).
 
     python benchmarks/paper/c_alpha_slopes.py [--preset laptop|gpu|paper]
 
-Slope of the output PSNR against the input PSNR from 10 to 30 dB, on images of 80x80 as
-in the paper: of smaller ones there is little left at 10 dB. Smaller presets train on
-crops of them, and networks see the noise that they are tested with, up to 0.4, unless
---highest-noise says otherwise. The paper's figures are those of its own convention,
-`released`; the line alpha / (alpha + 1) of the theory belongs to `hoelder`. Bandlets
-are those of the clean image: with the ideal attenuation, which also knows its
-coefficients, and thresholded. With --steps-per-level copies of the network are trained
-further, each at one level, and tell what one network for all levels lacks.
+This script measures the slope of the output PSNR against the input PSNR from 10 to
+30 dB. Images have 80x80 pixels as in the paper, because little is left of smaller
+images at 10 dB. Smaller presets train on crops of these images.
+
+Networks are trained at noise up to 0.4, which covers the test levels. --highest-noise
+changes this limit.
+
+The paper's figures use the paper's own convention, `released`. The theoretical slope
+alpha / (alpha + 1) belongs to the convention `hoelder`.
+
+Bandlets are chosen from the clean image. Their coefficients are either thresholded or
+multiplied by the ideal attenuation, which also knows the clean coefficients.
+
+With --steps-per-level, copies of the network are trained further, each at one level.
+They show what a single network for all levels lacks.
 """
 
 import copy
@@ -40,7 +47,7 @@ if preset.image_size < options.image_size:
 
 
 def psnr_of_specialists(network, X, X_test, n_steps):
-    """PSNR at each level of a copy of the network that was trained further at it."""
+    """Return the PSNR at each level of a copy of the network trained further there."""
     found = []
     for level in LEVELS:
         specialist = copy.copy(network).set_params(
@@ -104,7 +111,7 @@ for convention in options.conventions:
                 flush=True,
             )
     verdict(
-        "networks have the slope of the best bandlet basis, and are no worse",
+        "networks have the slope of the best bandlet basis and are no worse",
         "network minus bandlets " + " ".join(f"{d:+.2f}" for d in differences),
         max(map(abs, differences)) <= 0.05 and max(behind) < 1,
     )

@@ -1,8 +1,8 @@
-r"""Disks: the network against the posterior mean and 5 sigma^2 / d (figure 6).
+r"""Network, posterior mean and 5 sigma^2 / d on disk images (figure 6).
 
     python benchmarks/paper/disks.py [--preset laptop|gpu|paper] [--shipped]
 
---shipped takes the network that ships with the package instead of training one.
+--shipped uses the network that ships with the package instead of training a network.
 """
 
 import numpy as np
@@ -45,7 +45,7 @@ for name, curve in curves.items():
 slopes = {name: curve.slope for name, curve in curves.items()}
 gaps = curves["posterior mean"].output_psnr - curves["network"].output_psnr
 verdict(
-    "networks stay below the optimum, whose slope is 1",
+    "networks stay below the optimum, which has slope 1",
     f"slopes {slopes['network']:.2f} and {slopes['posterior mean']:.2f}, "
     f"{gaps.min():.1f} to {gaps.max():.1f} dB below",
     gaps.min() > 0 and abs(slopes["posterior mean"] - 1) < 0.1,

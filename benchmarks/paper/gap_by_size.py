@@ -1,11 +1,11 @@
-"""Train minus test PSNR against N for several image sizes (figure 15).
+"""Gap between training and test PSNR against N by image size (figure 15).
 
     python benchmarks/paper/gap_by_size.py [--preset laptop|gpu|paper] [--images FOLDER]
 
-Images of 20, 40, 80, 160 pixels have UNets of 1, 2, 3, 4 scales in the paper; here they
-have a quarter, a half and all of the size of the preset, and UNets of 1 to 3 scales.
-PSNR is averaged over noise levels in [0, 1]. Images are crops of the same photographs.
-N grows until the gap is under half a decibel.
+The paper uses image sizes of 20, 40, 80 and 160 pixels, and UNets of 1, 2, 3 and 4
+scales. This script uses a quarter, a half and all of the image size of the preset, and
+UNets of 1, 2 and 3 scales. PSNR is averaged over noise levels in [0, 1]. Images are
+crops of the same photographs. N grows until the gap is below half a decibel.
 """
 
 from itertools import pairwise
@@ -18,21 +18,21 @@ from sklearn_gahb import psnr_curve
 
 LEVELS = np.linspace(0.1, 0.9, 5)
 TRAIN_SIZES = (1, 10, 30, 100, 300, 1000, 3000, 10_000, 30_000, 100_000)
-# Between images PSNR varies by decibels: means over 200 are not exact enough. Few
-# training images are seen with several draws of noise.
+# PSNR varies by decibels between images, so means over 200 images are not exact enough.
+# If there are fewer than MIN_OUTPUTS images, several draws of noise are averaged.
 N_IMAGES = 1000
 MIN_OUTPUTS = 100
 
 
 def mean_psnr(denoiser, X):
-    """Over images, draws of noise and noise levels, in dB."""
+    """Return the mean PSNR in dB over images, draws of noise and noise levels."""
     n_draws = -(-MIN_OUTPUTS // len(X))
     curves = [psnr_curve(denoiser, X, LEVELS, random_state=i) for i in range(n_draws)]
     return np.mean([curve.output_psnr for curve in curves])
 
 
 def crossing(gaps, train_sizes):
-    """N at which the gap falls to 1 dB, by interpolation; nan if it does not."""
+    """Interpolate the N where the gap falls to 1 dB; nan if there is no such N."""
     below = np.flatnonzero(np.array(gaps) < 1)
     if len(below) == 0 or below[0] == 0:
         return np.nan
@@ -71,7 +71,7 @@ for depth, size in enumerate(sizes, start=1):
     print()
     crossings.append(crossing(gaps, train_sizes))
 verdict(
-    "larger images need more training images, but less than in proportion to pixels",
+    "larger images need more training images, but fewer than in proportion to pixels",
     "N for a gap of 1 dB: " + ", ".join(f"{n:.0f}" for n in crossings),
     all(a < b < 4 * a for a, b in pairwise(crossings)),
 )

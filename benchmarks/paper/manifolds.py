@@ -1,9 +1,10 @@
-r"""A ray and sine waves: networks against 1 and 2 sigma^2 / d (appendix).
+r"""Networks against m sigma^2 / d on a ray and on sine waves (appendix).
 
     python benchmarks/paper/manifolds.py [--preset laptop|gpu|paper]
 
-The optimum of images on a smooth manifold of m dimensions has the error m sigma^2 / d
-for little noise, and a Jacobian that keeps m directions.
+For images on a smooth manifold of m dimensions and low noise, the optimal denoiser has
+the error m sigma^2 / d and a Jacobian that keeps m directions. A ray has m = 1, and the
+sine waves have m = 2.
 """
 
 import numpy as np
@@ -33,7 +34,7 @@ for name, make, dimension in [
     factors = JacobianBasis(network, 8, random_state=0).fit(noisy).eigenvalues_
     gaps = bound - curve.output_psnr
     verdict(
-        f"networks fall short of {dimension} sigma^2 / d, and keep more than "
+        f"networks fall short of {dimension} sigma^2 / d and keep more than "
         f"{dimension} directions",
         f"{gaps.min():.1f} to {gaps.max():.1f} dB below; factors at noise 0.1 "
         + " ".join(f"{value:.2f}" for value in factors),

@@ -1,10 +1,10 @@
-"""Photographs with their pixels shuffled: the control of the paper.
+"""Photographs with shuffled pixels: the control experiment of the paper.
 
     python benchmarks/paper/shuffled_pixels.py [--preset laptop|gpu|paper]
 
-One fixed permutation of all pixels leaves every optimum as it is, but takes away the
+A fixed permutation of all pixels does not change the optimal error, but it destroys the
 geometry that networks are made for. The Wiener filter with the full covariance of the
-pixels (principal components) does not see the permutation.
+pixels (principal components) is not affected by the permutation.
 """
 
 from pathlib import Path
@@ -48,7 +48,7 @@ for noise_std in (0.05, 0.1, 0.2, 0.4):
     linear = psnr(X_test, shrink_principal_components(pca, noisy, noise_std))
     advantages.append((plain - linear, shuffled - linear))
     print(f"{noise_std:9.2f} {plain:10.2f} {shuffled:10.2f} {linear:10.2f}", flush=True)
-# At little noise the optimum is nearly linear: any advantage counts.
+# At low noise the optimum is nearly linear, so any advantage counts.
 verdict(
     "without geometry the network loses its advantage over linear shrinkage",
     "ahead of it by "

@@ -1,9 +1,11 @@
-"""From memorizing to generalizing (figures 1 and 2): gaps, agreement and samples.
+"""Transition from memorizing to generalizing (figures 1 and 2).
 
     python benchmarks/paper/transition.py [--preset laptop|gpu|paper] [--images FOLDER]
 
-Two networks a size are trained on patches of different photographs. The paper trains on
-80x80 faces, which --images FOLDER can name. Draws the figures into --figures.
+This script reports PSNR gaps, agreement and samples. For each training-set size, two
+networks are trained on patches of different photographs. The paper trains on faces of
+80x80 pixels; pass a folder of such images to --images. With --figures, the figures are
+saved in that folder.
 """
 
 from pathlib import Path
@@ -56,25 +58,25 @@ if options.figures is not None:
 gaps = (analyzer.train_psnr_ - analyzer.test_psnr_).mean(axis=1)
 largest = np.abs(gaps[-1]).max()
 verdict(
-    "at the largest N train and test PSNR coincide at all noise levels",
-    f"gap at noise 0.1 {gaps[0, at]:.1f} dB at N = 1 and {gaps[-1, at]:.1f} dB at the "
-    f"largest; at any level at most {largest:.2f} dB there",
+    "at the largest N, training and test PSNR coincide at all noise levels",
+    f"the gap at noise 0.1 is {gaps[0, at]:.1f} dB at N = 1 and {gaps[-1, at]:.1f} dB "
+    f"at the largest N, where it is at most {largest:.2f} dB at any level",
     gaps[0, at] > 10 and largest < 1,
 )
 slope = np.polyfit(
     -20 * np.log10(analyzer.noise_std_), analyzer.test_psnr_.mean(axis=1)[0], 1
 )[0]
 verdict(
-    "at N = 1 the test PSNR does not depend on the noise",
-    f"slope {slope:.2f} dB for a dB of input",
+    "at N = 1, the test PSNR does not depend on the noise",
+    f"slope {slope:.2f} dB per dB of input PSNR",
     abs(slope) < 0.2,
 )
 between, to_train = columns["S1-S2"], columns["to train"]
 verdict(
-    "samples are copies of training images at small N, and nearly the same for both "
+    "samples are copies of training images at small N and nearly the same for both "
     "networks at large N",
-    f"to training images {to_train[0]:.2f} at N = 1, {to_train[-1]:.2f} at the last; "
-    f"between networks {between[0]:.2f} and {between[-1]:.2f}; they cross at "
-    f"{analyzer.transition_size_}",
+    f"similarity to training images {to_train[0]:.2f} at N = 1 and {to_train[-1]:.2f} "
+    f"at the largest N; between networks {between[0]:.2f} and {between[-1]:.2f}; the "
+    f"curves cross at N = {analyzer.transition_size_}",
     to_train[0] > 0.9 and between[-1] > max(0.9, to_train[-1]),
 )

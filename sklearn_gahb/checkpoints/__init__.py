@@ -1,7 +1,7 @@
-"""Networks in files: your own, those of the package, those that others published.
+"""Network files: your own, the pretrained ones, and those that others published.
 
-Nothing in a file is ever executed: ours are safetensors with JSON in the header, and
-the published ones are read by the restricted unpickler of torch.
+No code in a file is ever executed. Our files are safetensors with JSON in the header.
+PyTorch's restricted unpickler reads the published files.
 """
 
 from ._own import load, save

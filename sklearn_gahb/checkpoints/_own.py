@@ -1,4 +1,4 @@
-"""Our own files: safetensors with JSON in the header."""
+"""Files of this package: safetensors with JSON in the header."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from ._restore import restore
 
 HEADER = "sklearn_gahb"
 FORMAT = 1
-# Those of DNNDenoiser, without the network.
+# Fitted attributes of DNNDenoiser, except the network.
 ATTRIBUTES = {
     "feature_names_in_",
     "image_size_in_",
@@ -36,33 +36,33 @@ ATTRIBUTES = {
 def save(denoiser, path, *, dtype="float32"):
     """Write a fitted network denoiser to a file.
 
-    The file is in the safetensors format, with the parameters of the estimator as JSON
-    in its header. An existing file is replaced when the new one is complete.
+    The file has the safetensors format, with the parameters of the estimator as JSON in
+    its header. An existing file is replaced only when the new file is complete.
 
     Parameters
     ----------
     denoiser : DNNDenoiser
-        Fitted, or a :class:`~sklearn.frozen.FrozenEstimator`, a fitted search, or a
-        :class:`~sklearn.pipeline.Pipeline` of `GaussianNoise` around one. Of an
-        `architecture` that is a callable or a module only the weights are written. A
-        `random_state` that is no int is written as None.
+        Fitted denoiser. A :class:`~sklearn.frozen.FrozenEstimator`, a fitted search, or
+        a :class:`~sklearn.pipeline.Pipeline` of `GaussianNoise` and a denoiser also
+        works. If `architecture` is a callable or a module, only the weights are
+        written. A `random_state` that is not an int is written as None.
     path : str or path-like
-        Where to write, with any extension; ".safetensors" is usual.
+        Path of the file. Any extension works; ".safetensors" is usual.
     dtype : {"float32", "float16"}, default="float32"
-        What the weights are rounded to in the file. "float16" halves the file and
-        changes a weight by at most one part in 2048, or by 3e-8 if it is below 6e-5;
-        `load` gives float32 again.
+        Data type of the weights in the file. "float16" halves the file size. It changes
+        each weight by at most one part in 2048, or by at most 3e-8 if the weight is
+        below 6e-5. `load` converts the weights back to float32.
 
     Raises
     ------
     TypeError
-        If it is another denoiser.
+        If `denoiser` has no network.
     ValueError
-        If a weight is too large for `dtype`, or `dtype` is another one.
+        If a weight is too large for `dtype`, or if `dtype` is not supported.
 
     See Also
     --------
-    load : Read it again.
+    load : Read the file.
 
     Examples
     --------
@@ -81,8 +81,8 @@ def save(denoiser, path, *, dtype="float32"):
     fitted = as_denoiser(denoiser)
     if not isinstance(fitted, DNNDenoiser):
         raise TypeError(
-            f"denoiser={fitted!r} has no network; DNNDenoiser is accepted. Write "
-            "others with joblib.dump."
+            f"denoiser={fitted!r} has no network; pass a fitted DNNDenoiser. Write "
+            "other denoisers with joblib.dump."
         )
     tensors = {
         f"network.{name}": _rounded(name, tensor.detach().cpu(), dtype)
@@ -104,11 +104,13 @@ def save(denoiser, path, *, dtype="float32"):
     }
     path = Path(path)
     if not path.parent.is_dir():
-        raise FileNotFoundError(f"There is no folder {path.parent} to write {path} in.")
+        raise FileNotFoundError(
+            f"There is no folder {path.parent} for path={str(path)!r}; create it first."
+        )
     partial = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         save_file(tensors, partial, metadata={HEADER: json.dumps(header)})
-        # safetensors writes files that nobody else can read.
+        # safetensors writes files that other users cannot read.
         umask = os.umask(0)
         os.umask(umask)
         partial.chmod(0o666 & ~umask)
@@ -118,14 +120,14 @@ def save(denoiser, path, *, dtype="float32"):
 
 
 def _rounded(name, tensor, dtype):
-    """A copy in `dtype`; integers stay."""
+    """Return a copy of the tensor in `dtype`; integers keep their type."""
     if not tensor.is_floating_point():
         return tensor.contiguous().clone()
     rounded = tensor.to(getattr(torch, dtype), copy=True).contiguous()
     if (tensor.isfinite() & ~rounded.isfinite()).any():
         raise ValueError(
             f"The weights {name!r} reach {tensor.abs().max():.3g}, which "
-            f"dtype={dtype!r} does not hold; use dtype='float32'."
+            f"dtype={dtype!r} cannot represent; set dtype='float32'."
         )
     return rounded
 
@@ -154,27 +156,28 @@ def load(path, architecture=None):
     Parameters
     ----------
     path : str or path-like
-        The file.
+        Path of the file.
     architecture : callable or torch.nn.Module, default=None
-        That of the denoiser, if it is none of those that have a name. Wrap it as
+        Architecture of the denoiser, if the denoiser does not name one of the built-in
+        architectures. Its code is not in the file. Wrap the module as
         :meth:`DNNDenoiser.from_module` did: in a
         :class:`~sklearn_gahb.networks.PaddedNetwork` if images were padded, then in a
-        :class:`~sklearn_gahb.networks.NoiseFromImage` if it predicts the image. Its
-        code is not in the file; an error without it says what to pass.
+        :class:`~sklearn_gahb.networks.NoiseFromImage` if the module predicts the image.
+        If you leave it out, the error message says what to pass.
 
     Returns
     -------
     denoiser : DNNDenoiser
-        Fitted, with the parameters and attributes that it had. It is on its `device`,
-        or on the CPU if this machine has no such device.
+        Fitted denoiser with its original parameters and attributes. Its network is on
+        its `device`, or on the CPU if this machine has no such device.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file is damaged, or was not written by `save`, or if the architecture is
-        missing or another one.
+        If the file is damaged, if `save` did not write it, or if the architecture is
+        missing or does not match the weights.
 
     Examples
     --------
@@ -196,7 +199,7 @@ def load(path, architecture=None):
     if not isinstance(parameters["architecture"], str):
         if architecture is None:
             raise ValueError(
-                f"The file {path} holds the weights of an architecture of your own, "
+                f"The file {path} holds the weights of your own architecture "
                 f"{parameters['architecture']['pass']}; pass it as architecture."
             )
         parameters["architecture"] = architecture
@@ -219,7 +222,7 @@ def load(path, architecture=None):
 
 
 def _read_safetensors(path):
-    # An OSError where there is no file that can be read.
+    # open raises an OSError if the file is missing or unreadable.
     open(path, "rb").close()
     try:
         with safe_open(path, "pt") as file:
@@ -227,9 +230,9 @@ def _read_safetensors(path):
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise ValueError(
-            f"The file {path} is damaged or no safetensors file ({error}); "
-            "sklearn_gahb.checkpoints.load reads what save wrote, load_published the "
-            "files of the authors."
+            f"The file {path} is damaged or is not a safetensors file ({error}); "
+            "sklearn_gahb.checkpoints.load reads only files that save wrote. Read "
+            "published files with load_published."
         ) from error
     try:
         header = json.loads(metadata[HEADER])
@@ -242,7 +245,7 @@ def _read_safetensors(path):
         ) from error
     if version != FORMAT:
         raise ValueError(
-            f"The file {path} has format {version}, and this version of sklearn_gahb "
+            f"The file {path} has format {version}, but this version of sklearn_gahb "
             f"reads format {FORMAT}; update the package."
         )
     return header, tensors

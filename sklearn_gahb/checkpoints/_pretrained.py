@@ -14,41 +14,45 @@ FOLDER = files(__package__) / "pretrained"
 def load_pretrained(name="photos-grey"):
     r"""Load a network that ships with the package.
 
-    All are blind UNets of [1]_ for images in [0, 1] with white Gaussian noise, narrower
-    and trained for fewer steps than there. Nothing is downloaded.
+    All networks are blind UNets as in [1]_, for images in [0, 1] with white Gaussian
+    noise. They are narrower and were trained for fewer steps than those in [1]_.
+    Nothing is downloaded.
 
-    - "photos-grey": gray photographs, noise of standard deviation 0 to 1;
-    - "disks": those of :func:`~sklearn_gahb.datasets.make_disk_images`, 32x32, noise
-      of 0 to 1;
-    - "c-alpha-2", "c-alpha-4": those of
-      :func:`~sklearn_gahb.datasets.make_c_alpha_images`, 40x40, with alpha = 2 and 4,
-      noise of 0 to 0.4.
+    - "photos-grey" was trained on gray photographs, with noise of standard deviation 0
+      to 1.
+    - "disks" was trained on 32x32 images from
+      :func:`~sklearn_gahb.datasets.make_disk_images`, with noise of 0 to 1.
+    - "c-alpha-2" and "c-alpha-4" were trained on 40x40 images from
+      :func:`~sklearn_gahb.datasets.make_c_alpha_images` with alpha = 2 and alpha = 4,
+      with noise of 0 to 0.4.
 
-    They work on images of other sizes, but have seen these. What each was trained on
-    and how, and its PSNR, stand in its card, :func:`pretrained_card`.
+    The networks accept images of other sizes, but were not trained on them. The card of
+    each network, :func:`pretrained_card`, describes its training images, its training
+    and its PSNR.
 
     Parameters
     ----------
     name : {"photos-grey", "disks", "c-alpha-2", "c-alpha-4"}, default="photos-grey"
-        The images it was trained on.
+        Name of the network.
 
     Returns
     -------
     denoiser : DNNDenoiser
-        Fitted, without `train_indices_`. On the GPU if torch finds one. To train it
-        further on images of your own,
-        ``set_params(warm_start=True, learning_rate=3e-4)``, with `max_steps` as it
-        suits, on images or crops at least as large as those of the card: norms are
-        measured on them. `fit` starts afresh otherwise.
+        Fitted denoiser, without `train_indices_`, on the GPU if PyTorch finds one. To
+        train it further on your own images, call
+        ``set_params(warm_start=True, learning_rate=3e-4)``, choose `max_steps`, and
+        then call `fit`. Use images or crops at least as large as the training images in
+        the card, because the norms are measured on them. Without ``warm_start=True``,
+        `fit` trains a new network.
 
     See Also
     --------
-    pretrained_card : How the network was trained, and how good it is.
-    fetch_published : Download networks that others published.
+    pretrained_card : Describes how the network was trained and how good it is.
+    fetch_published : Downloads networks that others published.
 
     Notes
     -----
-    The weights are stored in float16, and computed with in float32.
+    The file stores the weights in float16. The network computes in float32.
 
     References
     ----------
@@ -69,24 +73,25 @@ def load_pretrained(name="photos-grey"):
 
 @validate_params(name=[StrOptions(set(NAMES))])
 def pretrained_card(name="photos-grey"):
-    """Say how a network that ships with the package was trained, and how good it is.
+    """Describe how a pretrained network was trained and how good it is.
 
     Parameters
     ----------
     name : {"photos-grey", "disks", "c-alpha-2", "c-alpha-4"}, default="photos-grey"
-        As for :func:`load_pretrained`.
+        Name of the network, as in :func:`load_pretrained`.
 
     Returns
     -------
     card : dict
-        With the training images ("data"), the parameters of
-        :class:`~sklearn_gahb.DNNDenoiser` ("recipe"), steps, minutes and hardware
-        ("training"), mean PSNR in dB on images it has not seen ("psnr"), "license", and
-        the "command" of the repository that made it.
+        Card of the network. Among its entries are the training images ("data"), the
+        parameters of :class:`~sklearn_gahb.DNNDenoiser` ("recipe"), the number of
+        steps, the minutes and the hardware ("training"), the mean PSNR in dB on test
+        images ("psnr"), the license ("license"), and the command in the repository that
+        trains the network ("command").
 
     See Also
     --------
-    load_pretrained : The network itself.
+    load_pretrained : Loads the network.
 
     Examples
     --------

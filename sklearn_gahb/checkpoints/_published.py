@@ -1,4 +1,4 @@
-"""The files of the authors, read by the restricted unpickler of torch."""
+"""Published network files, read by PyTorch's restricted unpickler."""
 
 import argparse
 import warnings
@@ -9,7 +9,7 @@ from .._sklearn_compat import StrOptions, validate_params
 from ..datasets import fetch_files
 from ._restore import restore
 
-# Largest training noise of 255, by file below weights/ of the data folder.
+# Largest training noise in units of 1/255, by file name in weights/ of the data folder.
 PUBLISHED = {
     "bf_dncnn_bsd400_0-55": 55,
     "bf_unet_bsd400_0-55": 55,
@@ -20,41 +20,42 @@ PUBLISHED = {
 
 
 def load_published(path):
-    r"""Read a network in a file of the authors who trained it.
+    r"""Read a network from a file that its authors published.
 
-    Accepted are state dicts of
+    The file must hold the state dict of one of these networks:
 
-    - the UNet of [1]_, ``encoder.0.0.weight`` and so on;
-    - BF-CNN of [2]_, ``conv_layers.0.weight``;
-    - the bias-free DnCNN and UNet of [3]_, ``first_layer.weight`` and
-      ``conv1.weight``,
+    - the UNet of [1]_, with the key ``encoder.0.0.weight``;
+    - the BF-CNN of [2]_, with the key ``conv_layers.0.weight``;
+    - the bias-free DnCNN of [3]_, with the key ``first_layer.weight``;
+    - the bias-free UNet of [3]_, with the key ``conv1.weight``.
 
-    alone or as the entry "model" of a checkpoint, with or without the prefix
-    ``module.``. Width, depth and number of channels are read off the shapes.
+    The state dict may be the entry "model" of a checkpoint, and its keys may have the
+    prefix ``module.``. The shapes of the weights determine the width, the depth and the
+    number of channels.
 
     Parameters
     ----------
     path : str or path-like
-        The file. Its pickle is read by ``torch.load(weights_only=True)``, which makes
-        tensors and containers and runs no code.
+        Path of the file. ``torch.load(weights_only=True)`` reads it, which creates only
+        tensors and containers and runs no code from the file.
 
     Returns
     -------
     denoiser : DNNDenoiser
-        Fitted. The file does not tell the noise levels of training:
-        `train_noise_std` is the default.
+        Fitted denoiser. Its `train_noise_std` is the default, because the file does not
+        contain the training noise levels.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file is damaged, holds anything but tensors, or holds the weights of
-        another network.
+        If the file is damaged, contains anything except tensors, or holds the weights
+        of another network.
 
     See Also
     --------
-    fetch_published : Download such a file by name.
+    fetch_published : Downloads a published network by name.
 
     References
     ----------
@@ -85,75 +86,80 @@ def load_published(path):
                 parameters, channels, converted = convert(state)
             except (KeyError, IndexError, ValueError, RuntimeError) as error:
                 raise ValueError(
-                    f"The file {path} has the key {marker!r}, and not the weights that "
-                    f"go with it: {error!r}."
+                    f"The file {path} has the key {marker!r}, but its weights do not "
+                    f"match that architecture: {error!r}."
                 ) from error
             return restore(path, converted, channels, parameters)
     raise ValueError(
-        f"The file {path} holds the weights of an unknown architecture, with the keys "
-        f"{sorted(state)[:4]}; accepted are those with one of the keys "
-        f"{list(CONVERSIONS)}. Make the network yourself and pass it to "
-        "DNNDenoiser.from_module."
+        f"The file {path} holds the weights of an unknown architecture. Its first keys "
+        f"are {sorted(state)[:4]}; expected one of the keys {list(CONVERSIONS)}. "
+        "Create the network yourself and pass it to DNNDenoiser.from_module."
     )
 
 
 def _read_state_dict(path):
-    # An OSError where there is no file that can be read.
+    # open raises an OSError if the file is missing or unreadable.
     open(path, "rb").close()
     try:
-        # The only class that is found in the published files.
+        # Namespace is the only class in the published files.
         with (
             torch.serialization.safe_globals([argparse.Namespace]),
             warnings.catch_warnings(),
         ):
             warnings.filterwarnings("ignore", "Detected pickle protocol")
             content = torch.load(path, map_location="cpu", weights_only=True)
-    # Whatever torch and pickle raise on what they do not understand.
+    # torch and pickle raise many kinds of errors on files that they cannot read.
     except Exception as error:
         reason = str(error).strip().partition("\n")[0]
         raise ValueError(
-            f"The file {path} is damaged, or holds something else than tensors, which "
-            f"is not read because it could run code: {reason}"
+            f"The file {path} is damaged, or contains objects other than tensors, "
+            f"which are not read because they could run code: {reason}"
         ) from error
     state = content.get("model", content) if isinstance(content, dict) else content
     if isinstance(state, list) and len(state) == 1:
         state = state[0]
     if not isinstance(state, dict) or not all(map(torch.is_tensor, state.values())):
         raise ValueError(
-            f"The file {path} holds no state dict: names with tensors are accepted, "
-            f"alone or as the entry 'model' of a checkpoint; got a {type(state)}."
+            f"The file {path} holds no state dict; expected a dict of tensors by name, "
+            f"alone or as the entry 'model' of a checkpoint, but got a {type(state)}."
         )
     for name, tensor in state.items():
         if tensor.layout != torch.strided or tensor.is_complex():
-            raise ValueError(f"The file {path} holds no dense real tensor in {name!r}.")
+            raise ValueError(
+                f"The tensor {name!r} in the file {path} is sparse or complex; "
+                "expected a dense real tensor."
+            )
     return {str(name).removeprefix("module."): value for name, value in state.items()}
 
 
 def convert_unet(state):
-    """Parameters, channels and state dict of the UNet of the paper: as they are."""
+    """Return parameters, channels and the unchanged state dict of the paper's UNet."""
     width, channels = state["encoder.0.0.weight"].shape[:2]
     depth = 1 + max(int(name.split(".")[1]) for name in state if "encoder" in name)
     return {"width": width, "depth": depth}, channels, state
 
 
 def convert_bf_cnn(state):
-    """Parameters, channels and state dict of BF-CNN: norms follow inner layers."""
+    """Return parameters, channels and the converted state dict of BF-CNN.
+
+    A norm follows each inner convolution.
+    """
     depth = sum(name.startswith("conv_layers.") for name in state)
     weights = [state[f"conv_layers.{i}.weight"] for i in range(depth)]
     norms = [(state[f"gammas.{i}"], state[f"running_sd.{i}"]) for i in range(depth - 2)]
     if len(state) != depth + 2 * (depth - 2):
-        raise ValueError(f"{len(state)} tensors for {depth} convolutions")
+        raise ValueError(f"found {len(state)} tensors for {depth} convolutions")
     return _bf_cnn(weights, norms)
 
 
 def convert_dncnn(state):
-    """Parameters, channels and state dict of DnCNN.
+    """Return parameters, channels and the converted state dict of DnCNN.
 
-    Its norms store a running variance and divide by its square root plus 1e-5.
+    Its norms store a running variance and divide by ``sqrt(variance) + 1e-5``.
     """
     biases = [name for name in state if name.endswith("bias") and "bn_" not in name]
     if biases:
-        raise ValueError(f"{biases[:2]} are biases, and the bias-free DnCNN has none")
+        raise ValueError(f"{biases[:2]} are biases, but the bias-free DnCNN has none")
     n_inner = sum(name.startswith("hidden_layer_list.") for name in state)
     inner = [state[f"hidden_layer_list.{i}.weight"] for i in range(n_inner)]
     weights = [state["first_layer.weight"], *inner, state["last_layer.weight"]]
@@ -166,7 +172,7 @@ def convert_dncnn(state):
 
 
 def convert_dilated_unet(state):
-    """Parameters, channels and state dict of the UNet of Mohan et al.: as they are."""
+    """Return parameters, channels and the unchanged state dict of Mohan's UNet."""
     width, channels = state["conv1.weight"].shape[:2]
     return {"architecture": "dilated_unet", "width": width}, channels, state
 
@@ -193,32 +199,35 @@ CONVERSIONS = {
 
 @validate_params(name=[StrOptions(set(PUBLISHED))])
 def fetch_published(name, *, data_home=None, download_if_missing=True):
-    """Fetch a published network by name; download it if it is missing.
+    """Fetch a published network by name, and download it if it is missing.
 
-    - "bf_dncnn_bsd400_0-55", "bf_unet_bsd400_0-55": bias-free DnCNN and UNet of [1]_,
-      trained on 400 gray photographs at noise up to 55 of 255;
-    - "bf_cnn_bsd400_0-100", "bf_cnn_mnist_0-100": BF-CNN of [2]_, trained on the same
-      photographs and on digits, at noise up to 100 of 255;
-    - "bf_cnn_bsd300_color_0-100": the same on color photographs.
+    - "bf_dncnn_bsd400_0-55" and "bf_unet_bsd400_0-55" are the bias-free DnCNN and UNet
+      of [1]_, trained on 400 gray photographs at noise levels up to 55/255.
+    - "bf_cnn_bsd400_0-100" and "bf_cnn_mnist_0-100" are the BF-CNN of [2]_, trained on
+      the same photographs and on digits, at noise levels up to 100/255.
+    - "bf_cnn_bsd300_color_0-100" is the BF-CNN of [2]_, trained on color photographs at
+      noise levels up to 100/255.
 
     Parameters
     ----------
     name : str
-        One of the above: the network, its training images, its noise levels of 255.
+        One of the names above. A name consists of the network, its training images and
+        its range of noise levels in units of 1/255.
     data_home : str or path-like, default=None
         Folder for downloaded files, see :func:`~sklearn_gahb.datasets.get_data_home`.
     download_if_missing : bool, default=True
-        Whether the file is downloaded (2.7 MB).
+        Whether to download the file (2.7 MB) if it is missing.
 
     Returns
     -------
     denoiser : DNNDenoiser
-        Fitted. Images are in [0, 1].
+        Fitted denoiser for images in [0, 1].
 
     Raises
     ------
     OSError
-        If the file is damaged, or is missing and is not or cannot be downloaded.
+        If the file is damaged, or if it is missing and cannot or must not be
+        downloaded.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""A fitted denoiser of the weights in a file."""
+"""Fitted denoisers from the weights in a file."""
 
 from contextlib import nullcontext, suppress
 
@@ -10,28 +10,32 @@ from ..training import Recipe, resolve_device
 
 
 def restore(path, state, channels, parameters):
-    """DNNDenoiser of these parameters with the network of this state dict."""
+    """Return a fitted DNNDenoiser with the given parameters and network weights."""
     try:
         denoiser = DNNDenoiser(**parameters)
         is_named = isinstance(denoiser.architecture, str)
-        # Nothing is allocated before the shapes are known to be those of the file.
+        # A damaged file could ask for a huge network, so nothing is allocated before
+        # the shapes are compared.
         with torch.device("meta") if is_named else nullcontext():
             network = make_network(Recipe.of(denoiser), channels, seed=0)
     except (TypeError, ValueError, RuntimeError) as error:
         raise ValueError(
-            f"The file {path} does not describe a network that can be made: {error}"
+            f"The file {path} does not describe a network that can be created: {error}"
         ) from error
     try:
         network.load_state_dict(state, assign=is_named)
     except RuntimeError as error:
         raise ValueError(
-            f"The weights in the file {path} are not those of {denoiser!r} for images "
-            f"of {channels} channels: {error}"
+            f"The weights in the file {path} do not match {denoiser!r} for images with "
+            f"{channels} channels: {error}"
         ) from error
     for name, tensor in network.state_dict().items():
         if not tensor.isfinite().all():
-            raise ValueError(f"The file {path} holds NaN or infinity in {name!r}.")
-    # A device that this machine lacks leaves the network on the CPU.
+            raise ValueError(
+                f"The weights {name!r} in the file {path} contain NaN or infinity; "
+                "they must be finite."
+            )
+    # If this machine lacks the device, the network stays on the CPU.
     with suppress(ValueError):
         network.to(resolve_device(denoiser.device))
     return denoiser.adopt(network, channels)

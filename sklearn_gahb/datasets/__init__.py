@@ -1,4 +1,4 @@
-"""What is denoised: synthetic image classes, photographs, and published test sets."""
+"""Images to denoise: synthetic classes, photographs, and published test sets."""
 
 from ._c_alpha import make_c_alpha_backgrounds, make_c_alpha_images
 from ._disks import (

@@ -1,4 +1,4 @@
-"""Piecewise regular images with edges along regular contours."""
+"""Piecewise regular images, with edges along regular contours."""
 
 import numpy as np
 from scipy import fft
@@ -15,21 +15,21 @@ CONSTRAINTS = {
 
 
 def filter_exponents(alpha, beta, convention):
-    """Choose the filters that give contours and backgrounds their regularity.
+    """Return the filter exponents for a regularity of contours and backgrounds.
 
-    White noise filtered by |k|^-a has the Hoelder regularity a - d / 2 in d dimensions.
+    In d dimensions, white noise filtered by |k|^-a has Hoelder regularity a - d / 2.
 
     Parameters
     ----------
     alpha, beta : float
-        Regularity of contours and of backgrounds.
+        Regularity of the contours and of the backgrounds.
     convention : {"hoelder", "released"}
-        Whether to account for d / 2.
+        "hoelder" adds d / 2 to the exponents, and "released" does not.
 
     Returns
     -------
     exponents : tuple of float
-        For contours (d = 1) and for backgrounds (d = 2).
+        Exponents for contours (d = 1) and for backgrounds (d = 2).
     """
     if convention == "hoelder":
         return alpha + 1 / 2, beta + 1
@@ -37,21 +37,21 @@ def filter_exponents(alpha, beta, convention):
 
 
 def filter_noise(noise, exponent, n_dimensions):
-    """Multiply the Fourier coefficients of images or lines by |k|^-exponent.
+    """Multiply the Fourier coefficients of lines or images by |k|^-exponent.
 
     Parameters
     ----------
     noise : ndarray of shape (n_samples, size) or (n_samples, size, size)
         Lines or images.
     exponent : float
-        Decay of the filter. Zero frequency is multiplied by 1.
+        Decay of the filter. The factor at zero frequency is 1.
     n_dimensions : {1, 2}
         Number of axes to transform.
 
     Returns
     -------
     filtered : ndarray of the shape of `noise`
-        The filtered lines or images, periodic.
+        Filtered lines or images, which are periodic.
     """
     axes = tuple(range(-n_dimensions, 0))
     size = noise.shape[-1]
@@ -62,21 +62,21 @@ def filter_noise(noise, exponent, n_dimensions):
 
 
 def rescale(images, is_bright, end):
-    """Map the intensities of every image linearly to [end, 1] or to [0, end].
+    """Map the intensities of each image linearly to [end, 1] or [0, end].
 
     Parameters
     ----------
     images : ndarray of shape (n_samples, height, width)
-        The images.
+        Images to rescale.
     is_bright : ndarray of bool of shape (n_samples,)
-        For which images the range reaches up to 1.
+        Whether the range of the image is [end, 1] instead of [0, end].
     end : ndarray of shape (n_samples,)
-        The other end of the range.
+        Lower end of a bright range, or upper end of a dark range.
 
     Returns
     -------
     rescaled : ndarray of shape (n_samples, height, width)
-        The images with the new range.
+        Images with the new range.
     """
     low, high = np.where(is_bright, end, 0.0), np.where(is_bright, 1.0, end)
     smallest = images.min(axis=(1, 2), keepdims=True)
@@ -86,20 +86,20 @@ def rescale(images, is_bright, end):
 
 
 def region_below(contour, image_size):
-    """Antialiased indicator of the pixels below a contour.
+    """Compute an antialiased mask of the pixels below a contour.
 
     Parameters
     ----------
     contour : ndarray of shape (n_samples, image_size)
-        First row below the contour in every column.
+        First row below the contour, for each column.
     image_size : int
         Height and width of the images.
 
     Returns
     -------
     mask : ndarray of shape (n_samples, image_size, image_size)
-        The 0/1 mask averaged over 2x2 pixels: the pixel, its upper and its left
-        neighbor and the one between them, mirrored at the border.
+        Mask of 0 and 1, averaged over 2x2 pixels: the pixel and its upper, left and
+        upper-left neighbors. The mask is mirrored at the border.
     """
     rows = np.arange(image_size)
     below = (rows[:, None] >= contour[:, None, :]).astype(np.float32)
@@ -120,28 +120,28 @@ def make_c_alpha_images(
 ):
     r"""Draw C^alpha images: two regular backgrounds that meet at a regular contour.
 
-    The class of images whose optimal denoising rate is known: for regularity
-    :math:`\alpha` of contour and backgrounds the mean squared error decays like
-    :math:`\sigma^{2 \alpha / (\alpha + 1)}` [1]_, so the output PSNR grows with the
-    input PSNR with the slope :math:`\alpha / (\alpha + 1)`. Thresholding in a best
-    bandlet basis attains it [2]_; deep denoisers come close [3]_.
+    The optimal denoising rate of this class of images is known. If the contour and the
+    backgrounds have regularity :math:`\alpha`, the mean squared error decays like
+    :math:`\sigma^{2 \alpha / (\alpha + 1)}` [1]_. The slope of the output PSNR, as a
+    function of the input PSNR, is then :math:`\alpha / (\alpha + 1)`. Thresholding in a
+    best bandlet basis attains this rate [2]_, and deep denoisers come close [3]_.
 
-    With N the image size, an image is made in these steps [3]_:
+    An image of N x N pixels is made in four steps [3]_:
 
-    1. The contour of column j is the row
-       :math:`\mathrm{round}(N c_j) + \lfloor N / 2 \rfloor`, c being uniform white
-       noise on (-1, 1) filtered by :math:`|k|^{-a}`, with k in cycles per image and
-       the factor 1 at k = 0. Where it leaves the image, one background fills the
-       column.
-    2. Two backgrounds are uniform white noise on (-1, 1) filtered by
-       :math:`|k|^{-b}` with the radial wavenumber.
-    3. With equal odds the lower or the upper background is rescaled to [p, 1] and the
-       other to [0, q], p and q being uniform on [0, 1].
-    4. The 0/1 mask of the region below the contour is averaged over 2x2 pixels, and
-       the image is ``mask * lower + (1 - mask) * upper``.
+    1. Let c be uniform white noise on (-1, 1), filtered by :math:`|k|^{-a}`, where k is
+       in cycles per image and the factor at k = 0 is 1. In column j, the contour is at
+       row :math:`\mathrm{round}(N c_j) + \lfloor N / 2 \rfloor`. If this row is outside
+       the image, one background fills the column.
+    2. Two backgrounds are uniform white noise on (-1, 1), filtered by
+       :math:`|k|^{-b}`, where k is the radial wavenumber.
+    3. One background is rescaled to [p, 1] and the other to [0, q], where p and q are
+       uniform on [0, 1]. The lower and the upper background are equally likely to be
+       the brighter one.
+    4. The 0/1 mask of the region below the contour is averaged over 2x2 pixels. The
+       image is ``mask * lower + (1 - mask) * upper``.
 
-    The conventions differ in the exponents. Filtering white noise by
-    :math:`|k|^{-a}` in d dimensions gives the Hoelder regularity :math:`a - d / 2`.
+    The conventions differ in the exponents. In d dimensions, white noise filtered by
+    :math:`|k|^{-a}` has Hoelder regularity :math:`a - d / 2`.
 
     Parameters
     ----------
@@ -152,31 +152,32 @@ def make_c_alpha_images(
     alpha : float, default=2.0
         Regularity of the contour.
     beta : float, default=None
-        Regularity of the backgrounds. None means `alpha`.
+        Regularity of the backgrounds. If None, `alpha` is used.
     convention : {"hoelder", "released"}, default="hoelder"
-        "hoelder" filters with a = alpha + 1/2 and b = beta + 1, so that contour and
-        backgrounds are Hoelder regular as the theory of the optimal rate supposes.
-        "released" filters with a = alpha and b = beta as in [3]_ and its released code,
-        which makes contours 1/2 and backgrounds 1 less regular than their names say;
-        the optimal rate above does not hold for it.
+        "hoelder" filters with a = alpha + 1/2 and b = beta + 1. The contour and the
+        backgrounds then have the Hoelder regularity that the theory of the optimal rate
+        assumes. "released" filters with a = alpha and b = beta, as in [3]_ and its
+        released code. The regularity is then alpha - 1/2 for the contour and beta - 1
+        for the backgrounds, and the optimal rate above does not hold.
     random_state : int, RandomState instance or None, default=None
-        Determines the random numbers. With the same int, fewer samples are the first
-        ones of more samples.
+        Seed of the random numbers. With the same int, a smaller `n_samples` gives the
+        first images of a larger one.
 
     Returns
     -------
     X : ndarray of shape (n_samples, image_size, image_size), dtype=float32
-        The images, in [0, 1].
+        Images in [0, 1].
 
     See Also
     --------
-    make_c_alpha_backgrounds : The backgrounds alone, without an edge.
+    make_c_alpha_backgrounds : Backgrounds only, without an edge.
 
     Notes
     -----
-    The contour is rounded to whole pixels before the mask is averaged, so at the scale
-    of a pixel no image is more regular than that. Rates show at intermediate noise
-    only: on 64 to 128 pixels for an input PSNR of about 10 to 30 dB.
+    The contour is rounded to whole pixels before the mask is averaged, which limits the
+    regularity of an image at the scale of a pixel. The rates are therefore visible only
+    at intermediate noise levels. With an image size of 64 to 128 pixels, these levels
+    correspond to an input PSNR of about 10 to 30 dB.
 
     References
     ----------
@@ -203,7 +204,7 @@ def make_c_alpha_images(
     n_pixels = image_size**2
     X = np.empty((n_samples, image_size, image_size), dtype=np.float32)
     for batch in sample_batches(n_samples, image_size):
-        # One row an image: contour, lower and upper background, coin, p, q.
+        # One row per image: contour, lower and upper background, coin, p, q.
         n_images = batch.stop - batch.start
         draws = rng.uniform(size=(n_images, image_size + 2 * n_pixels + 3))
         contour_noise, background_noise, ranges = np.split(
@@ -233,13 +234,14 @@ def make_c_alpha_backgrounds(
 ):
     r"""Draw uniformly regular images: the backgrounds of C^alpha images.
 
-    Uniform white noise on (-1, 1) is filtered by :math:`|k|^{-b}`, with k the radial
-    wavenumber in cycles per image and the factor 1 at k = 0, and rescaled with equal
-    odds to [p, 1] or to [0, q], p and q being uniform on [0, 1].
+    Uniform white noise on (-1, 1) is filtered by :math:`|k|^{-b}`, where k is the
+    radial wavenumber in cycles per image and the factor at k = 0 is 1. The image is
+    then rescaled to [p, 1] or to [0, q] with equal probability, where p and q are
+    uniform on [0, 1].
 
-    Linear denoisers attain the optimal rate on such images: the mean squared error of
-    the Wiener filter decays like :math:`\sigma^{2 (b - 1) / b}`, in the convention
-    "hoelder" :math:`\sigma^{2 \alpha / (\alpha + 1)}`.
+    Linear denoisers attain the optimal rate on such images. The mean squared error of
+    the Wiener filter decays like :math:`\sigma^{2 (b - 1) / b}`, which is
+    :math:`\sigma^{2 \alpha / (\alpha + 1)}` in the convention "hoelder".
 
     Parameters
     ----------
@@ -250,16 +252,16 @@ def make_c_alpha_backgrounds(
     alpha : float, default=2.0
         Regularity of the images.
     convention : {"hoelder", "released"}, default="hoelder"
-        "hoelder" filters with b = alpha + 1, so that the images have the Hoelder
-        regularity alpha; "released" with b = alpha, as [1]_ and its released code.
+        "hoelder" filters with b = alpha + 1, so that the images have Hoelder regularity
+        alpha. "released" filters with b = alpha, as in [1]_ and its released code.
     random_state : int, RandomState instance or None, default=None
-        Determines the random numbers. With the same int, fewer samples are the first
-        ones of more samples.
+        Seed of the random numbers. With the same int, a smaller `n_samples` gives the
+        first images of a larger one.
 
     Returns
     -------
     X : ndarray of shape (n_samples, image_size, image_size), dtype=float32
-        The images, in [0, 1].
+        Images in [0, 1].
 
     See Also
     --------
@@ -283,7 +285,7 @@ def make_c_alpha_backgrounds(
     rng = check_random_state(random_state)
     X = np.empty((n_samples, image_size, image_size), dtype=np.float32)
     for batch in sample_batches(n_samples, image_size):
-        # One row an image: noise, coin, end of the range.
+        # One row per image: noise, coin, end of the range.
         draws = rng.uniform(size=(batch.stop - batch.start, image_size**2 + 2))
         noise = draws[:, :-2].reshape(-1, image_size, image_size)
         is_bright, end = draws[:, -2] < 0.5, draws[:, -1]

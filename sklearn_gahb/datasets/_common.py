@@ -1,14 +1,14 @@
-"""What the generators share: batches of bounded size, checks and wavenumbers."""
+"""Helpers of the generators: batches of bounded size, checks and wavenumbers."""
 
 import numpy as np
 from sklearn.utils import gen_batches
 
-# Pixels that a generator works on at once: arrays of 2 MB in float64.
+# Number of pixels per batch. A float64 array of this size takes 2 MB.
 _BATCH_PIXELS = 2**18
 
 
 def sample_batches(n_samples, image_size):
-    """Cut the samples into batches whose temporary arrays stay small.
+    """Split the samples into batches, so that temporary arrays stay small.
 
     Parameters
     ----------
@@ -20,27 +20,27 @@ def sample_batches(n_samples, image_size):
     Returns
     -------
     batches : generator of slice
-        Consecutive images, all of them together.
+        Consecutive slices that cover all images.
     """
     return gen_batches(n_samples, max(1, _BATCH_PIXELS // image_size**2))
 
 
 def check_range(name, bounds, low, high):
-    """Check a pair of numbers low <= bounds[0] <= bounds[1] <= high.
+    """Validate a pair of numbers with low <= bounds[0] <= bounds[1] <= high.
 
     Parameters
     ----------
     name : str
         Name of the argument in the error message.
     bounds : object
-        What the user passed.
+        Value that the user passed.
     low, high : float
-        Smallest and largest value accepted.
+        Smallest and largest accepted value.
 
     Returns
     -------
     bounds : tuple of float
-        The two numbers.
+        Validated numbers.
 
     Raises
     ------
@@ -58,15 +58,15 @@ def check_range(name, bounds, low, high):
 
 
 def radial_wavenumber(image_size, n_dimensions):
-    """Radial wavenumber of the coefficients of a real Fourier transform.
+    """Compute the radial wavenumber of each coefficient of a real Fourier transform.
 
-    In cycles per image; 0 is replaced by 1, the lowest wavenumber that is not 0, so
-    that negative powers are finite.
+    The unit is cycles per image. The wavenumber 0 is replaced by 1, the lowest non-zero
+    wavenumber, so that negative powers are finite.
 
     Parameters
     ----------
     image_size : int
-        Length of every axis.
+        Length of each axis.
     n_dimensions : {1, 2}
         Number of axes.
 
@@ -74,7 +74,7 @@ def radial_wavenumber(image_size, n_dimensions):
     -------
     wavenumber : ndarray of shape (image_size // 2 + 1,) or \
             (image_size, image_size // 2 + 1)
-        In the layout of `numpy.fft.rfft` or `numpy.fft.rfft2`.
+        Wavenumbers in the layout of `numpy.fft.rfft` or `numpy.fft.rfft2`.
     """
     wavenumber = np.arange(image_size // 2 + 1, dtype=float)
     if n_dimensions == 2:
@@ -84,7 +84,7 @@ def radial_wavenumber(image_size, n_dimensions):
 
 
 def axis_wavenumber(image_size):
-    """Absolute wavenumbers of all Fourier coefficients of an axis.
+    """Compute the absolute wavenumber of each Fourier coefficient of an axis.
 
     Parameters
     ----------

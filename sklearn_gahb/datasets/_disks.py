@@ -1,4 +1,4 @@
-"""Disks: a smooth manifold of five dimensions."""
+"""Images of disks, which form a smooth five-dimensional manifold."""
 
 from dataclasses import dataclass
 
@@ -9,23 +9,23 @@ from sklearn.utils.validation import check_consistent_length
 from .._sklearn_compat import at_least, validate_params
 from ._common import check_range, sample_batches
 
-# Half the width of the edge of a disk, in pixels. Disks of at least twice this radius
-# are flat in the middle, and their area is exact.
+# Half the width of the edge of a disk, in pixels. A disk whose radius is at least twice
+# this value is flat in the middle, and its area is exact.
 EDGE_HALF_WIDTH = 1.0
 
 
 @dataclass(frozen=True)
 class DiskPrior:
-    """Distribution of the disks of :func:`make_disk_images`, as a map from a cube.
+    """Prior of the disks of :func:`make_disk_images`, as a map from the unit cube.
 
-    Centers and radii are those of points that are uniform on the unit cube.
+    The map takes uniform points of the unit cube to centers and radii of disks.
 
     Parameters
     ----------
     image_size : int
         Height and width of the images, in pixels.
     smallest, largest : float
-        Radii in pixels.
+        Smallest and largest radius, in pixels.
 
     Examples
     --------
@@ -41,7 +41,7 @@ class DiskPrior:
 
     @classmethod
     def of(cls, image_size, radius_range=None, smallest=2 * EDGE_HALF_WIDTH):
-        """Prior of a range of radii that is checked; None means the usual one."""
+        """Validate a range of radii, or use the default range, and make the prior."""
         if radius_range is None:
             radius_range = max(2 * EDGE_HALF_WIDTH, image_size / 8), 3 * image_size / 8
         largest = image_size / 2 - EDGE_HALF_WIDTH
@@ -50,14 +50,14 @@ class DiskPrior:
         )
 
     def circles(self, u):
-        """Center row, center column and radius (n, 3) of points (n, 3) of the cube."""
+        """Map points (n, 3) of the cube to circles (n, 3): row, column, radius."""
         radius = self.smallest + (self.largest - self.smallest) * u[:, 2:]
         margin = radius + EDGE_HALF_WIDTH
         center = margin - 0.5 + (self.image_size - 2 * margin) * u[:, :2]
         return np.concatenate([center, radius], axis=1)
 
     def derivative(self, u):
-        """Derivative (3, 3) of the circle in one point (3,) of the cube."""
+        """Derivative (3, 3) of `circles` at one point (3,) of the cube."""
         by_radius = self.largest - self.smallest
         radius = self.smallest + by_radius * u[2]
         free = self.image_size - 2 * (radius + EDGE_HALF_WIDTH)
@@ -66,9 +66,9 @@ class DiskPrior:
         return derivative
 
     def coverages(self, u):
-        """Coverages (n, image_size**2) of the disks at points (n, 3) of the cube."""
+        """Map points (n, 3) of the cube to coverages (n, image_size**2)."""
         coverages = np.empty((len(u), self.image_size**2), u.dtype)
-        # Chunks that stay in the cache.
+        # Small chunks stay in the processor cache.
         for chunk in gen_batches(len(u), max(1, 2**17 // self.image_size**2)):
             circles = self.circles(u[chunk])
             images = coverage_of_circles(*circles.T, self.image_size)
@@ -79,8 +79,8 @@ class DiskPrior:
 def _edge_position(row, column, radius, image_size):
     """Position on the edge: 0 outside, 1/2 on the circle, 1 inside.
 
-    t = 1/2 + (radius^2 - rho^2) / (4 h radius), which is 1/2 + (radius - rho) / (2 h)
-    to first order at the circle, without the square root that is not smooth.
+    t = 1/2 + (radius^2 - rho^2) / (4 h radius). To first order at the circle, this is
+    1/2 + (radius - rho) / (2 h), but it avoids the square root, which is not smooth.
     """
     pixels = np.arange(image_size, dtype=radius.dtype)
     slope = 1 / (4 * EDGE_HALF_WIDTH * radius[:, None])
@@ -91,7 +91,7 @@ def _edge_position(row, column, radius, image_size):
 
 
 def coverage_of_circles(row, column, radius, image_size):
-    """Smootherstep t^3 (10 - 15 t + 6 t^2) of the edge position t, in place."""
+    """Apply the smootherstep t^3 (10 - 15 t + 6 t^2) to the edge position t."""
     t = _edge_position(row, column, radius, image_size)
     coverage = 6 * t
     coverage -= 15
@@ -108,7 +108,7 @@ def _check_disks(parameters, n_parameters, input_name):
     )
     if parameters.shape[1] != n_parameters:
         raise ValueError(
-            f"{input_name} must have the shape (n_samples, {n_parameters}). Got shape "
+            f"{input_name} must have shape (n_samples, {n_parameters}). Got shape "
             f"{parameters.shape} instead."
         )
     if parameters[:, 2].min() <= 0:
@@ -121,23 +121,23 @@ def _check_disks(parameters, n_parameters, input_name):
 
 @validate_params(row=["array-like"], column=["array-like"], radius=["array-like"])
 def disk_coverage(row, column, radius, image_size):
-    r"""Compute the fraction of every pixel that a disk covers.
+    r"""Compute the fraction of each pixel that a disk covers.
 
-    With :math:`\rho` the distance of the middle of a pixel to the center, r the radius
-    and h = 1 pixel, half the width of the edge, the coverage is
-    :math:`S(t) = t^3 (10 - 15 t + 6 t^2)` of
+    Let :math:`\rho` be the distance from the middle of a pixel to the center, r the
+    radius, and h = 1 pixel half the width of the edge. The coverage is
+    :math:`S(t) = t^3 (10 - 15 t + 6 t^2)`, where
 
     .. math:: t = \frac{1}{2} + \frac{r^2 - \rho^2}{4 h r}
 
-    clipped to [0, 1]. It is twice continuously differentiable in center and radius,
-    and its integral over the plane is exactly :math:`\pi r^2` for r >= 2 h. It is 0
-    from :math:`\rho = r + h` on.
+    is clipped to [0, 1]. The coverage is twice continuously differentiable in the
+    center and the radius. Its integral over the plane is exactly :math:`\pi r^2` if
+    r >= 2 h. It is 0 if :math:`\rho \geq r + h`.
 
     Parameters
     ----------
     row, column : array-like of shape (n_samples,)
         Centers. The middle of the pixel with index (i, j) has the coordinates (i, j),
-        and the image covers [-0.5, image_size - 0.5] in both.
+        and the image covers [-0.5, image_size - 0.5] along both axes.
     radius : array-like of shape (n_samples,)
         Radii in pixels, positive.
     image_size : int
@@ -146,16 +146,18 @@ def disk_coverage(row, column, radius, image_size):
     Returns
     -------
     coverage : ndarray of shape (n_samples, image_size, image_size)
-        Values in [0, 1]; float32 if all three arrays are, else float64.
+        Values in [0, 1]. The dtype is float32 if all three arrays are float32, and
+        float64 otherwise.
 
     Raises
     ------
     ValueError
-        If an array is not 1-D and finite, lengths differ, or a radius is not positive.
+        If an array is not 1-D and finite, if the lengths differ, or if a radius is not
+        positive.
 
     See Also
     --------
-    render_disks : Disks with the intensities of foreground and background.
+    render_disks : Disks with intensities of foreground and background.
 
     Examples
     --------
@@ -175,8 +177,8 @@ def disk_coverage(row, column, radius, image_size):
 def render_disks(parameters, image_size):
     """Render disks with given parameters.
 
-    ``background + (foreground - background) * coverage``, with the coverage of
-    :func:`disk_coverage`.
+    An image is ``background + (foreground - background) * coverage``, where
+    :func:`disk_coverage` computes the coverage.
 
     Parameters
     ----------
@@ -189,12 +191,13 @@ def render_disks(parameters, image_size):
     Returns
     -------
     X : ndarray of shape (n_samples, image_size, image_size)
-        The images, float32 if `parameters` is, else float64.
+        Images. The dtype is float32 if `parameters` is float32, and float64 otherwise.
 
     Raises
     ------
     ValueError
-        If `parameters` has another shape, is not finite, or a radius is not positive.
+        If `parameters` has another shape or is not finite, or if a radius is not
+        positive.
 
     See Also
     --------
@@ -220,9 +223,9 @@ def render_disks(parameters, image_size):
 def disk_tangents(parameters, image_size):
     """Differentiate images of disks with respect to their parameters.
 
-    The derivatives span the tangent space of the manifold of disks. For vanishing
-    noise the optimal denoiser is the orthogonal projection onto this space, so its
-    mean squared error tends to 5 sigma^2 / d.
+    The derivatives span the tangent space of the manifold of disks. As the noise
+    vanishes, the optimal denoiser becomes the orthogonal projection onto this space, so
+    its mean squared error tends to 5 sigma^2 / d.
 
     Parameters
     ----------
@@ -235,17 +238,18 @@ def disk_tangents(parameters, image_size):
     Returns
     -------
     tangents : ndarray of shape (n_samples, 5, image_size, image_size)
-        ``tangents[i, k]`` is the derivative of image i with respect to parameter k,
-        float32 if `parameters` is, else float64.
+        ``tangents[i, k]`` is the derivative of image i with respect to parameter k. The
+        dtype is float32 if `parameters` is float32, and float64 otherwise.
 
     Raises
     ------
     ValueError
-        If `parameters` has another shape, is not finite, or a radius is not positive.
+        If `parameters` has another shape or is not finite, or if a radius is not
+        positive.
 
     See Also
     --------
-    render_disks : The images.
+    render_disks : Images of disks.
 
     Examples
     --------
@@ -286,40 +290,41 @@ def make_disk_images(
 ):
     r"""Draw disks of random position, radius, foreground and background.
 
-    The images form a manifold of five dimensions. It is curved, and smooth because the
-    edge of a disk is a smooth ramp 2 pixels wide (:func:`disk_coverage`), so for small
-    noise the optimal mean squared error in d pixels is :math:`5 \sigma^2 / d`; deep
-    denoisers stay above it [1]_.
+    The images form a curved five-dimensional manifold. The manifold is smooth because
+    the edge of a disk is a smooth ramp 2 pixels wide (see :func:`disk_coverage`). For
+    small noise, the optimal mean squared error in d pixels is therefore
+    :math:`5 \sigma^2 / d`. Deep denoisers stay above this error [1]_.
 
     The radius is uniform on `radius_range`. Given the radius, the center is uniform on
-    the square of all positions where the disk and its edge lie within the image:
-    both coordinates in [radius + 0.5, image_size - 1.5 - radius], in pixels. The
-    intensities of foreground and background are uniform on [0, 1]. All five are
-    independent otherwise.
+    the square of all positions where the disk and its edge fit in the image: both
+    coordinates are in [radius + 0.5, image_size - 1.5 - radius], in pixels. The
+    intensities of foreground and background are uniform on [0, 1]. The parameters are
+    otherwise independent.
 
     Parameters
     ----------
     n_samples : int, default=100
         Number of images.
     image_size : int, default=32
-        Height and width of the images, in pixels; at least 8.
+        Height and width of the images, in pixels. Must be at least 8.
     radius_range : tuple of float, default=None
         Smallest and largest radius in pixels, at least 2 and at most
-        ``image_size / 2 - 1``. None means
-        ``(max(2, image_size / 8), 3 * image_size / 8)``.
+        ``image_size / 2 - 1``. If None,
+        ``(max(2, image_size / 8), 3 * image_size / 8)`` is used.
     return_parameters : bool, default=False
-        Whether to return the parameters of the disks too.
+        If True, also return the parameters of the disks.
     random_state : int, RandomState instance or None, default=None
-        Determines the random numbers. With the same int, fewer samples are the first
-        ones of more samples.
+        Seed of the random numbers. With the same int, a smaller `n_samples` gives the
+        first images of a larger one.
 
     Returns
     -------
     X : ndarray of shape (n_samples, image_size, image_size), dtype=float32
-        The images, in [0, 1].
+        Images in [0, 1].
     parameters : ndarray of shape (n_samples, 5)
-        Center row, center column, radius, foreground, background, as
-        :func:`render_disks` takes them. Only if `return_parameters` is True.
+        Parameters of the disks, in the order of :func:`render_disks`: center row,
+        center column, radius, foreground, background. Only returned if
+        `return_parameters` is True.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A user's own photographs, read from a folder when they are needed."""
+"""Photographs in a folder of the user, read on access."""
 
 import operator
 import os
@@ -36,25 +36,25 @@ Images of the folder {path}
 
 
 def read_image(path, color):
-    """Read an image file upright, with 8 bits a channel.
+    """Read an image file upright, with 8 bits per channel.
 
     Parameters
     ----------
     path : Path
-        The image file. Of several frames the first is read.
+        Image file. If it has several frames, the first frame is read.
     color : bool
-        Whether to return red, green and blue or the luma of ITU-R BT.601.
+        If True, return red, green and blue. If False, return the luma of ITU-R BT.601.
 
     Returns
     -------
     image : PIL.Image.Image
-        In mode "RGB" or "L".
+        Image in mode "RGB" or "L".
 
     Raises
     ------
     OSError
-        If the file is missing, damaged, no image or of a kind that has no meaning in
-        8 bits.
+        If the file is missing, damaged or not an image, or if its intensities cannot be
+        converted to 8 bits.
     """
     pillow = import_optional("PIL.Image", "images")
     ops = import_optional("PIL.ImageOps", "images")
@@ -64,16 +64,16 @@ def read_image(path, color):
         if image.mode in ("I", "F"):
             raise ValueError(
                 f"its intensities are 32-bit numbers (mode {image.mode!r}) of unknown "
-                "range; convert it to 8 or 16 bits"
+                "range. Convert the file to 8 or 16 bits"
             )
         if image.mode.startswith("I;16"):
-            # 65535 / 255 = 257; Pillow's own conversion clips at 255.
+            # 65535 / 255 = 257. Pillow's own conversion would clip at 255.
             intensities = np.round(np.asarray(image) / 257)
             image = pillow.fromarray(intensities.astype(np.uint8))
         if image.mode in ("P", "PA"):
             image = image.convert("RGBA")
         return image.convert("RGB" if color else "L")
-    # Pillow raises many kinds of errors on damaged files.
+    # Pillow raises many types of errors for damaged files.
     except Exception as error:
         raise OSError(f"The image file {path} cannot be read: {error}.") from error
 
@@ -84,14 +84,15 @@ def resize_image(image, size):
     Parameters
     ----------
     image : PIL.Image.Image
-        The image.
+        Image to resize.
     size : int or tuple of int
-        Length of the shorter side, the other one in proportion; or height and width.
+        Height and width. An int is the length of the shorter side, and the longer side
+        is scaled in proportion.
 
     Returns
     -------
     resized : PIL.Image.Image
-        The image in the new size.
+        Image of the new size.
     """
     if isinstance(size, tuple):
         height, width = size
@@ -108,14 +109,14 @@ def crop_center(image, size):
     Parameters
     ----------
     image : ndarray of shape (height, width) or (height, width, n_channels)
-        The image.
+        Image to crop.
     size : tuple of int
-        Height and width of the crop, at most those of the image.
+        Height and width of the crop, at most the height and width of the image.
 
     Returns
     -------
     crop : ndarray of shape (*size) or (*size, n_channels)
-        A view of the image.
+        View of the image.
     """
     top, left = (image.shape[0] - size[0]) // 2, (image.shape[1] - size[1]) // 2
     return image[top : top + size[0], left : left + size[1]]
@@ -123,21 +124,22 @@ def crop_center(image, size):
 
 @dataclass(frozen=True, repr=False)
 class ImageFiles(Sequence):
-    """Image files that are read each time they are accessed.
+    """Sequence of image files, each read whenever it is accessed.
 
-    An index gives an image, an ndarray of shape (height, width) or (height, width, 3)
-    and dtype uint8; a slice gives `ImageFiles` and reads nothing.
+    An index returns an image: an ndarray of shape (height, width) or
+    (height, width, 3) and dtype uint8. A slice returns `ImageFiles` and reads no file.
 
     Parameters
     ----------
     filenames : list of str
-        The files.
+        Names of the files.
     color : bool
-        Whether images have three channels.
+        Whether the images have three channels.
     resize : int, tuple of int or None
-        Size for :func:`resize_image`.
+        Size passed to :func:`resize_image`. If None, images are not resized.
     crop : tuple of int or None
-        Size for :func:`crop_center`, after resizing.
+        Size passed to :func:`crop_center` after resizing. If None, images are not
+        cropped.
     """
 
     filenames: list
@@ -161,8 +163,8 @@ class ImageFiles(Sequence):
         height, width = image.shape[:2]
         if height < self.crop[0] or width < self.crop[1]:
             raise ValueError(
-                f"The image file {filename} has {height}x{width} pixels, less than "
-                f"crop={self.crop}."
+                f"The image file {filename} has {height}x{width} pixels, which is "
+                f"smaller than crop={self.crop}."
             )
         return crop_center(image, self.crop)
 
@@ -174,8 +176,8 @@ def _check_size(name, size):
     sides = np.asarray(size)
     if sides.shape not in ((), (2,)) or sides.dtype.kind not in "iu" or sides.min() < 1:
         raise ValueError(
-            f"{name} must be a positive int or a pair (height, width) of them. Got "
-            f"{size!r} instead."
+            f"{name} must be a positive int or a pair (height, width) of positive "
+            f"ints. Got {size!r} instead."
         )
     return int(sides) if sides.ndim == 0 else tuple(sides.tolist())
 
@@ -189,7 +191,7 @@ def _list_files(folder, extensions, recursive):
         )
     if not folder.is_dir():
         problem = "is a file" if folder.exists() else "does not exist"
-        raise NotADirectoryError(f"path must be a folder, and {folder} {problem}.")
+        raise NotADirectoryError(f"path must be a folder, but {folder} {problem}.")
     suffixes = {extension.lower() for extension in extensions}
     filenames = sorted(
         str(file)
@@ -199,7 +201,7 @@ def _list_files(folder, extensions, recursive):
         and file.is_file()
     )
     if not filenames:
-        hint = "" if recursive else " Subfolders are searched with recursive=True."
+        hint = "" if recursive else " Set recursive=True to search subfolders too."
         raise ValueError(
             f"The folder {folder} has no files with the extensions "
             f"{', '.join(sorted(suffixes))}.{hint}"
@@ -208,7 +210,7 @@ def _list_files(folder, extensions, recursive):
 
 
 def _without_unreadable(images, folder):
-    """Images that can be loaded, with a warning for each that cannot."""
+    """Return the images that can be loaded, and warn about each of the others."""
     readable, errors = [], []
     for index, filename in enumerate(images.filenames):
         try:
@@ -222,7 +224,7 @@ def _without_unreadable(images, folder):
             f"first error is: {errors[0]}"
         )
     for error in errors:
-        warn(f"{error} It is left out.")
+        warn(f"{error} This file is left out.")
     return replace(images, filenames=readable)
 
 
@@ -245,36 +247,38 @@ def load_image_folder(
     recursive=False,
     on_error="raise",
 ):
-    """Load the images of a folder, each when it is accessed.
+    """Load the images of a folder, and read each image on access.
 
-    File names are listed at once; a file is read each time that its image is accessed,
-    so the folder may be larger than the memory. ``np.asarray(data.images)`` or
-    ``list(data.images)`` reads all of them.
+    This function only lists the file names. A file is read whenever its image is
+    accessed, so the folder can be larger than the memory. To read all images, call
+    ``list(data.images)`` or, if all images have the same size,
+    ``np.asarray(data.images)``.
 
     Parameters
     ----------
     path : str or path-like
-        The folder.
+        Path of the folder.
     color : bool, default=False
-        Whether to return red, green and blue, or the luma of ITU-R BT.601,
-        0.299 red + 0.587 green + 0.114 blue. Gray files become three equal channels.
+        If True, return red, green and blue; gray files give three equal channels. If
+        False, return the luma of ITU-R BT.601, 0.299 red + 0.587 green + 0.114 blue.
         Transparency is ignored.
     resize : int or tuple of int, default=None
-        Length of the shorter side, the other one in proportion; or height and width.
-        With an antialiasing Lanczos filter. None keeps the size.
+        Height and width after resizing with an antialiasing Lanczos filter. An int is
+        the length of the shorter side, and the longer side is scaled in proportion. If
+        None, images keep their size.
     crop : int or tuple of int, default=None
-        Height and width of a centered crop, taken after resizing; an int is both. None
-        keeps all.
+        Height and width of a centered crop, taken after resizing. An int is used for
+        both. If None, images are not cropped.
     extensions : list of str, default=None
-        Extensions of image files, in upper or lower case. Others are left out, and so
-        are files whose name starts with a dot. None means .bmp, .gif, .jpeg, .jpg,
-        .pgm, .png, .ppm, .tif, .tiff and .webp.
+        Extensions of image files, in upper or lower case. Files with other extensions
+        and files whose name starts with a dot are ignored. If None, the extensions are
+        .bmp, .gif, .jpeg, .jpg, .pgm, .png, .ppm, .tif, .tiff and .webp.
     recursive : bool, default=False
-        Whether to search the subfolders too.
+        If True, also search the subfolders.
     on_error : {"raise", "skip"}, default="raise"
-        What to do about files that cannot be read or are smaller than `crop`. "raise"
-        raises an error when such an image is accessed. "skip" reads all files once, to
-        find these, warns about every one and leaves it out.
+        What to do with files that cannot be read or are smaller than `crop`. "raise"
+        raises an error when such a file is accessed. "skip" reads all files once to
+        find these files, and leaves each of them out with a warning.
 
     Returns
     -------
@@ -283,32 +287,33 @@ def load_image_folder(
 
         images : sequence of n_images ndarray of shape (height, width) or \
                 (height, width, 3), dtype=uint8
-            The images in the order of `filenames`. Slices are read on access too.
+            Images in the order of `filenames`. A slice also reads images on access.
         filenames : list of str
-            The files, sorted.
+            Sorted names of the files.
         DESCR : str
-            What was found.
+            Summary of the images found.
 
     Raises
     ------
     ImportError
         If Pillow is not installed.
     OSError
-        If `path` is not a folder; when an image is accessed, if its file cannot be
-        read. The message names the file.
+        If `path` is not a folder. Accessing an image raises this error if its file
+        cannot be read; the message names the file.
     ValueError
-        If there are no images or an argument is not as above; when an image is
-        accessed, if it is smaller than `crop`.
+        If the folder has no images or if an argument is invalid. Accessing an image
+        raises this error if the image is smaller than `crop`.
 
     See Also
     --------
-    load_photo_patches : Photographs that need no download.
+    load_photo_patches : Patches of photographs that need no download.
 
     Notes
     -----
-    Images are turned upright as their EXIF orientation says. Files with 16 bits a
-    channel are rounded to 8 bits, palettes are resolved, and 32-bit intensities, whose
-    range is unknown, are refused. Of several frames the first is read.
+    Images are rotated upright according to their EXIF orientation. Files with 16 bits
+    per channel are rounded to 8 bits, and palettes are converted to colors. Files with
+    32-bit intensities are refused, because their range is unknown. If a file has
+    several frames, the first frame is read.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Patches of the photographs that scikit-learn and PyWavelets carry."""
+"""Patches of the photographs that ship with scikit-learn and PyWavelets."""
 
 from pathlib import Path
 
@@ -14,11 +14,11 @@ COLOR_PHOTOS = ("china", "flower")
 GRAY_PHOTOS = ("aero", "ascent", "camera")
 
 _DESCR = """\
-Photographs that come with scikit-learn and PyWavelets
+Photographs that ship with scikit-learn and PyWavelets
 ------------------------------------------------------
 
 =======  =========  ========  ===================================
-name     size       channels  from
+name     size       channels  source
 =======  =========  ========  ===================================
 aero     512 x 512  1         pywt.data.aero
 ascent   512 x 512  1         pywt.data.ascent
@@ -27,10 +27,10 @@ china    427 x 640  3         sklearn.datasets.load_sample_images
 flower   427 x 640  3         sklearn.datasets.load_sample_images
 =======  =========  ========  ===================================
 
-Intensities are unsigned 8-bit integers. In gray, china and flower are the luma of
-ITU-R BT.601, 0.299 red + 0.587 green + 0.114 blue. Both are JPEG files, so they hold
-slight artifacts of compression. Their authors and licenses (Creative Commons
-Attribution 2.0) are named in sklearn.datasets.load_sample_images().DESCR.
+Intensities are unsigned 8-bit integers. The gray versions of china and flower are the
+luma of ITU-R BT.601, 0.299 red + 0.587 green + 0.114 blue. Both photographs are JPEG
+files and have slight compression artifacts. sklearn.datasets.load_sample_images().DESCR
+names their authors and licenses (Creative Commons Attribution 2.0).
 """
 
 
@@ -40,12 +40,13 @@ def read_photos(color):
     Parameters
     ----------
     color : bool
-        Whether to read the color photographs only, in color, instead of all in gray.
+        If True, read only the color photographs, in color. If False, read all
+        photographs in gray.
 
     Returns
     -------
     photos : dict of str to ndarray of shape (height, width) or (height, width, 3)
-        The photographs by name, uint8.
+        Photographs by name, in uint8.
     """
     pillow = import_optional("PIL.Image", "images")
     samples = load_sample_images()
@@ -58,23 +59,23 @@ def read_photos(color):
 
 
 def random_positions(photos, patch_size, n_patches, rng):
-    """Draw patches uniformly among all patches of all photographs.
+    """Draw patches uniformly from all patches of all photographs.
 
     Parameters
     ----------
     photos : list of ndarray of shape (height, width, ...)
-        Photographs, at least `patch_size` high and wide.
+        Photographs whose height and width are at least `patch_size`.
     patch_size : int
         Height and width of a patch.
     n_patches : int
-        Number of patches, drawn with replacement.
+        Number of patches to draw, with replacement.
     rng : RandomState
-        Source of the random numbers.
+        Random number generator.
 
     Returns
     -------
     positions : ndarray of shape (n_patches, 3)
-        Index of the photograph, first row and first column of every patch.
+        Index of the photograph, first row and first column of each patch.
     """
     shapes = np.array([photo.shape[:2] for photo in photos]) - patch_size + 1
     counts = shapes.prod(axis=1)
@@ -91,14 +92,14 @@ def grid_positions(photos, patch_size):
     Parameters
     ----------
     photos : list of ndarray of shape (height, width, ...)
-        Photographs, at least `patch_size` high and wide.
+        Photographs whose height and width are at least `patch_size`.
     patch_size : int
         Height and width of a patch.
 
     Returns
     -------
     positions : ndarray of shape (n_patches, 3)
-        Index of the photograph, first row and first column of every patch.
+        Index of the photograph, first row and first column of each patch.
     """
     grids = []
     for index, photo in enumerate(photos):
@@ -108,14 +109,14 @@ def grid_positions(photos, patch_size):
 
 
 def extract_patches(photos, positions, patch_size):
-    """Cut patches out of photographs.
+    """Extract patches from photographs.
 
     Parameters
     ----------
     photos : list of ndarray of shape (height, width) or (height, width, n_channels)
         Photographs.
     positions : ndarray of shape (n_patches, 3)
-        Index of the photograph, first row and first column of every patch.
+        Index of the photograph, first row and first column of each patch.
     patch_size : int
         Height and width of a patch.
 
@@ -123,7 +124,7 @@ def extract_patches(photos, positions, patch_size):
     -------
     patches : ndarray of shape (n_patches, patch_size, patch_size) or \
             (n_patches, patch_size, patch_size, n_channels)
-        The patches, in the order of `positions`.
+        Patches in the order of `positions`.
     """
     return np.stack(
         [
@@ -138,8 +139,8 @@ def _select_photos(photos, subset, test_photos):
     unknown = [name for name in test_photos if name not in known]
     if unknown:
         raise ValueError(
-            f"test_photos must be names among {', '.join(known)}. Got {unknown[0]!r} "
-            "instead."
+            f"test_photos must only contain names among {', '.join(known)}. Got "
+            f"{unknown[0]!r} instead."
         )
     wanted = {"train": (False,), "test": (True,), "all": (False, True)}[subset]
     selected = {
@@ -148,7 +149,7 @@ def _select_photos(photos, subset, test_photos):
     if not selected:
         raise ValueError(
             f"test_photos={test_photos!r} leaves no photograph for subset={subset!r}. "
-            f"There are: {', '.join(photos)}."
+            f"The photographs are {', '.join(photos)}."
         )
     return selected
 
@@ -169,11 +170,10 @@ def load_photo_patches(
     color=False,
     random_state=None,
 ):
-    """Load patches of the photographs that scikit-learn and PyWavelets carry.
+    """Load patches of the photographs that ship with scikit-learn and PyWavelets.
 
-    Nothing is downloaded. There are five photographs, named "aero", "ascent",
-    "camera", "china" and "flower". Patches of the training and of the test subset
-    never come from the same photograph.
+    The five photographs are named "aero", "ascent", "camera", "china" and "flower".
+    They need no download. The training and the test subset never share a photograph.
 
     =================   ==============================
     Photographs         5 in gray, 2 of them in color
@@ -184,22 +184,23 @@ def load_photo_patches(
     Parameters
     ----------
     patch_size : int, default=32
-        Height and width of a patch, in pixels; at most 427.
+        Height and width of a patch, in pixels. Must be at most 427.
     n_patches : int, default=10000
-        Number of patches, drawn uniformly and with replacement among all patches of
-        the photographs, so patches overlap. None tiles the photographs with patches
-        that do not overlap, and leaves out what remains at the lower and right border.
+        Number of patches, drawn uniformly and with replacement from all patches of the
+        photographs. Patches can overlap. If None, patches that do not overlap tile the
+        photographs, and incomplete patches at the lower and right borders are left out.
     subset : {"train", "test", "all"}, default="train"
-        Which photographs: those outside `test_photos`, those in it, or all of them.
+        Photographs to use. "train" excludes `test_photos`, "test" uses only
+        `test_photos`, and "all" uses all photographs.
     test_photos : list of str, default=("camera", "flower")
-        Names of the photographs kept for testing.
+        Names of the photographs reserved for testing.
     color : bool, default=False
-        Whether to return color patches. They come from "china" and "flower" only. If
-        False, these two are converted to gray by the luma of ITU-R BT.601,
-        0.299 red + 0.587 green + 0.114 blue, as Pillow computes it.
+        If True, return color patches, which come from "china" and "flower" only. If
+        False, convert these two photographs to gray by the luma of ITU-R BT.601,
+        0.299 red + 0.587 green + 0.114 blue, as computed by Pillow.
     random_state : int, RandomState instance or None, default=None
-        Determines the random positions. With the same int, fewer patches are the first
-        ones of more patches.
+        Seed of the random positions. With the same int, a smaller `n_patches` gives the
+        first patches of a larger one.
 
     Returns
     -------
@@ -208,12 +209,12 @@ def load_photo_patches(
 
         images : ndarray of shape (n_patches, patch_size, patch_size) or \
                 (n_patches, patch_size, patch_size, 3), dtype=uint8
-            The patches.
+            Patches of the photographs.
         groups : ndarray of shape (n_patches,)
-            Name of the photograph of every patch, for
-            :class:`~sklearn.model_selection.GroupKFold` and its like.
+            Name of the photograph of each patch, to pass to splitters such as
+            :class:`~sklearn.model_selection.GroupKFold`.
         photos : dict of str to ndarray of shape (height, width) or (height, width, 3)
-            The whole photographs of the subset by name, uint8.
+            Whole photographs of the subset by name, in uint8.
         DESCR : str
             Description of the photographs.
 
@@ -222,13 +223,13 @@ def load_photo_patches(
     ImportError
         If Pillow, which reads "china" and "flower", is not installed.
     ValueError
-        If `patch_size` exceeds a photograph, `test_photos` has unknown names or leaves
-        nothing for the subset.
+        If `patch_size` is larger than a photograph, if `test_photos` has unknown names,
+        or if the subset is empty.
 
     See Also
     --------
-    load_image_folder : Photographs of your own.
-    fetch_bsd400 : 400 photographs to train on, downloaded.
+    load_image_folder : Your own photographs.
+    fetch_bsd400 : 400 training photographs, to download.
 
     Examples
     --------
@@ -244,8 +245,8 @@ def load_photo_patches(
     for name, photo in photos.items():
         if patch_size > min(photo.shape[:2]):
             raise ValueError(
-                f"patch_size must be at most {min(photo.shape[:2])}, the height or "
-                f"width of the photograph {name!r}. Got {patch_size} instead."
+                f"patch_size must be at most {min(photo.shape[:2])}, the shorter side "
+                f"of the photograph {name!r}. Got {patch_size} instead."
             )
     stack, rng = list(photos.values()), check_random_state(random_state)
     if n_patches is None:

@@ -1,4 +1,4 @@
-"""The registry of remote files, and the folder where they are kept."""
+"""Registry of remote files, and the folder that stores them."""
 
 import os
 from importlib import resources
@@ -14,25 +14,27 @@ FOLDER = [str, os.PathLike, None]
 
 @validate_params(data_home=FOLDER)
 def get_data_home(data_home=None):
-    """Return the folder where downloaded files are kept.
+    """Return the folder that stores downloaded files.
 
-    Nothing is created: the folder appears with the first download.
+    This function does not create the folder. The first download creates it.
 
     Parameters
     ----------
     data_home : str or path-like, default=None
-        The folder. None means the environment variable ``SKLEARN_GAHB_DATA`` or, if it
-        is not set, the cache folder of the operating system for "sklearn_gahb".
+        Path of the folder. If None, the environment variable ``SKLEARN_GAHB_DATA`` is
+        used. If this variable is not set, the folder is the cache folder of the
+        operating system for "sklearn_gahb".
 
     Returns
     -------
     data_home : Path
-        The folder, with "~" expanded.
+        Path of the folder, with "~" expanded.
 
     Raises
     ------
     ImportError
-        If the folder is left to the operating system and pooch is not installed.
+        If the cache folder of the operating system is needed, but pooch is not
+        installed.
 
     Examples
     --------
@@ -42,7 +44,7 @@ def get_data_home(data_home=None):
     """
     if data_home is None:
         data_home = os.environ.get(ENVIRONMENT_VARIABLE)
-    # An empty variable counts as not set.
+    # An empty variable counts as unset.
     if not data_home:
         data_home = import_optional("pooch", "images").os_cache("sklearn_gahb")
     return Path(data_home).expanduser()
@@ -54,12 +56,12 @@ def make_registry(data_home=None):
     Parameters
     ----------
     data_home : str or path-like, default=None
-        As in :func:`get_data_home`.
+        Folder for downloaded files; see :func:`get_data_home`.
 
     Returns
     -------
     registry : pooch.Pooch
-        Knows the URL and the SHA256 checksum of every file, and downloads files.
+        Registry of the URLs and SHA256 checksums of all files. It downloads files.
     """
     pooch = import_optional("pooch", "images")
     registry = pooch.create(get_data_home(data_home), base_url="", retry_if_failed=2)
@@ -70,27 +72,28 @@ def make_registry(data_home=None):
 
 @validate_params(data_home=FOLDER)
 def fetch_files(names, *, data_home=None, download_if_missing=True):
-    """Find files of the registry, and download those that are missing.
+    """Find files of the registry, and download the missing files.
 
     Parameters
     ----------
     names : list of str or str
-        Names of files in the registry, such as "set12/01.png"; or the name of a folder,
-        such as "set12", for all its files.
+        Names of files in the registry, such as "set12/01.png". A string is the name of
+        a folder, such as "set12", and stands for all files of this folder.
     data_home : str or path-like, default=None
-        Folder for downloaded files, see :func:`get_data_home`.
+        Folder for downloaded files; see :func:`get_data_home`.
     download_if_missing : bool, default=True
-        Whether missing files are downloaded.
+        If True, download missing files. If False, raise an OSError if a file is
+        missing.
 
     Returns
     -------
     paths : list of Path
-        Where the files are.
+        Paths of the files.
 
     Raises
     ------
     OSError
-        If a file has a wrong checksum, or is missing and is not or cannot be
+        If a file has a wrong checksum, or if a missing file is not or cannot be
         downloaded.
 
     Examples
@@ -110,7 +113,7 @@ def fetch_files(names, *, data_home=None, download_if_missing=True):
             raise OSError(_describe_missing(registry, missing))
         try:
             registry.fetch(name)
-        # Network errors are OSError; pooch raises ValueError for a wrong checksum.
+        # Network errors are OSErrors. For a wrong checksum, pooch raises a ValueError.
         except (OSError, ValueError) as error:
             raise OSError(
                 f"{_describe_missing(registry, missing[n_fetched:])} The download "
@@ -123,9 +126,9 @@ def _check_file(path, expected, url):
     found = import_optional("pooch", "images").file_hash(str(path))
     if found != expected:
         raise OSError(
-            f"The file {path} has the SHA256 checksum {found} instead of {expected}: "
-            "it is damaged or another file. Nothing was changed. Delete it to download "
-            f"it again, or replace it by {url}"
+            f"The file {path} has the SHA256 checksum {found} instead of {expected}. "
+            "It is damaged, or it is another file. The file was not changed. Delete it "
+            f"to download it again, or replace it with {url}"
         )
 
 
@@ -133,12 +136,12 @@ def _describe_missing(registry, missing):
     first, path = missing[0], registry.abspath / missing[0]
     message = (
         f"The file {path} is missing. Download {registry.get_url(first)} and save it "
-        f"as {path}, or as {first} in another folder whose name you pass as data_home "
-        f"or in the environment variable {ENVIRONMENT_VARIABLE}."
+        f"as {path}. You can also save it as {first} in another folder, and pass this "
+        f"folder as data_home or in the environment variable {ENVIRONMENT_VARIABLE}."
     )
     if len(missing) > 1:
         message += (
-            f" The same holds for {len(missing) - 1} more files, the last of which is "
-            f"{missing[-1]}; {REGISTRY} lists their URLs."
+            f" {len(missing) - 1} more files are missing, the last of which is "
+            f"{missing[-1]}. {REGISTRY} lists their URLs."
         )
     return message

@@ -1,4 +1,4 @@
-"""Published image sets, downloaded once and checked against their checksums."""
+"""Published image sets, downloaded once and verified by their checksums."""
 
 import numpy as np
 from sklearn.utils import Bunch
@@ -11,8 +11,8 @@ _BSD400_DESCR = """\
 BSD400
 ------
 
-400 gray photographs of 180x180 pixels, cut from the Berkeley segmentation dataset [1].
-The training set of many learned denoisers since [2].
+400 gray photographs of 180x180 pixels, cropped from the Berkeley segmentation dataset
+[1]. Many learned denoisers since [2] are trained on this set.
 
 [1] D. Martin, C. Fowlkes, D. Tal, J. Malik, "A database of human segmented natural
     images and its application to evaluating segmentation algorithms and measuring
@@ -27,7 +27,7 @@ BSD68
 -----
 
 68 gray photographs of the Berkeley segmentation dataset [1], of 321x481 or 481x321
-pixels: the usual test set of gray denoising, chosen in [2].
+pixels. They were selected in [2] and are the usual test set of gray denoising.
 
 [1] D. Martin, C. Fowlkes, D. Tal, J. Malik, "A database of human segmented natural
     images and its application to evaluating segmentation algorithms and measuring
@@ -40,9 +40,9 @@ _SET12_DESCR = """\
 Set12
 -----
 
-12 gray images that denoisers have long been tested on, 7 of 256x256 and 5 of 512x512
-pixels, in the order of [1]: cameraman, house, peppers, starfish, monarch, airplane,
-parrot, lena, barbara, boat, man, couple.
+12 classical gray test images for denoising, 7 of 256x256 and 5 of 512x512 pixels. They
+are in the order of [1]: cameraman, house, peppers, starfish, monarch, airplane, parrot,
+lena, barbara, boat, man, couple.
 
 [1] K. Zhang, W. Zuo, Y. Chen, D. Meng, L. Zhang, "Beyond a Gaussian denoiser: residual
     learning of deep CNN for image denoising", IEEE Trans. Image Processing 26(7), 2017,
@@ -61,9 +61,9 @@ def _fetch_images(folder, descr, data_home, download_if_missing):
 
 @validate_params(data_home=FOLDER)
 def fetch_bsd400(*, data_home=None, download_if_missing=True):
-    """Load BSD400, gray photographs that denoisers are trained on.
+    """Load BSD400, a training set of gray photographs.
 
-    Download it if necessary (8 MB).
+    The dataset is downloaded if necessary (8 MB).
 
     =================   ======================
     Photographs                            400
@@ -74,11 +74,13 @@ def fetch_bsd400(*, data_home=None, download_if_missing=True):
     Parameters
     ----------
     data_home : str or path-like, default=None
-        Folder for downloaded files. None means the environment variable
-        ``SKLEARN_GAHB_DATA`` or, if it is not set, the cache folder of the operating
-        system, see :func:`get_data_home`. The files are in its subfolder "bsd400".
+        Folder for downloaded files. If None, the environment variable
+        ``SKLEARN_GAHB_DATA`` is used. If this variable is not set, the folder is the
+        cache folder of the operating system; see :func:`get_data_home`. The files are
+        in the subfolder "bsd400".
     download_if_missing : bool, default=True
-        If False, raise an OSError if a file is missing instead of downloading it.
+        If True, download missing files. If False, raise an OSError if a file is
+        missing.
 
     Returns
     -------
@@ -86,9 +88,9 @@ def fetch_bsd400(*, data_home=None, download_if_missing=True):
         Dictionary-like object, with the following attributes.
 
         images : list of 400 ndarray of shape (180, 180), dtype=uint8
-            The photographs.
+            Photographs of the dataset.
         filenames : list of str
-            Their files.
+            Names of their files.
         DESCR : str
             Description of the dataset.
 
@@ -97,12 +99,12 @@ def fetch_bsd400(*, data_home=None, download_if_missing=True):
     ImportError
         If pooch or Pillow is not installed.
     OSError
-        If a file has a wrong checksum, or is missing and is not or cannot be
-        downloaded. The message says what to put where.
+        If a file has a wrong checksum, or if a missing file is not or cannot be
+        downloaded. The message explains how to add the file by hand.
 
     See Also
     --------
-    fetch_bsd68 : Other photographs of the same database, to test on.
+    fetch_bsd68 : Test photographs from the same database.
 
     Examples
     --------
@@ -117,7 +119,7 @@ def fetch_bsd400(*, data_home=None, download_if_missing=True):
 def fetch_bsd68(*, data_home=None, download_if_missing=True):
     """Load BSD68, the usual test set of gray denoising.
 
-    Download it if necessary (6 MB).
+    The dataset is downloaded if necessary (6 MB).
 
     =================   ======================
     Photographs                             68
@@ -128,11 +130,13 @@ def fetch_bsd68(*, data_home=None, download_if_missing=True):
     Parameters
     ----------
     data_home : str or path-like, default=None
-        Folder for downloaded files. None means the environment variable
-        ``SKLEARN_GAHB_DATA`` or, if it is not set, the cache folder of the operating
-        system, see :func:`get_data_home`. The files are in its subfolder "set68".
+        Folder for downloaded files. If None, the environment variable
+        ``SKLEARN_GAHB_DATA`` is used. If this variable is not set, the folder is the
+        cache folder of the operating system; see :func:`get_data_home`. The files are
+        in the subfolder "set68".
     download_if_missing : bool, default=True
-        If False, raise an OSError if a file is missing instead of downloading it.
+        If True, download missing files. If False, raise an OSError if a file is
+        missing.
 
     Returns
     -------
@@ -140,9 +144,9 @@ def fetch_bsd68(*, data_home=None, download_if_missing=True):
         Dictionary-like object, with the following attributes.
 
         images : list of 68 ndarray of shape (height, width), dtype=uint8
-            The photographs.
+            Photographs of the dataset.
         filenames : list of str
-            Their files.
+            Names of their files.
         DESCR : str
             Description of the dataset.
 
@@ -151,12 +155,12 @@ def fetch_bsd68(*, data_home=None, download_if_missing=True):
     ImportError
         If pooch or Pillow is not installed.
     OSError
-        If a file has a wrong checksum, or is missing and is not or cannot be
-        downloaded. The message says what to put where.
+        If a file has a wrong checksum, or if a missing file is not or cannot be
+        downloaded. The message explains how to add the file by hand.
 
     See Also
     --------
-    fetch_bsd400 : Other photographs of the same database, to train on.
+    fetch_bsd400 : Training photographs from the same database.
     fetch_set12 : Another test set.
 
     Examples
@@ -172,7 +176,7 @@ def fetch_bsd68(*, data_home=None, download_if_missing=True):
 def fetch_set12(*, data_home=None, download_if_missing=True):
     """Load Set12, the classical test images of gray denoising.
 
-    Download it if necessary (1 MB).
+    The dataset is downloaded if necessary (1 MB).
 
     =================   ======================
     Photographs                             12
@@ -183,11 +187,13 @@ def fetch_set12(*, data_home=None, download_if_missing=True):
     Parameters
     ----------
     data_home : str or path-like, default=None
-        Folder for downloaded files. None means the environment variable
-        ``SKLEARN_GAHB_DATA`` or, if it is not set, the cache folder of the operating
-        system, see :func:`get_data_home`. The files are in its subfolder "set12".
+        Folder for downloaded files. If None, the environment variable
+        ``SKLEARN_GAHB_DATA`` is used. If this variable is not set, the folder is the
+        cache folder of the operating system; see :func:`get_data_home`. The files are
+        in the subfolder "set12".
     download_if_missing : bool, default=True
-        If False, raise an OSError if a file is missing instead of downloading it.
+        If True, download missing files. If False, raise an OSError if a file is
+        missing.
 
     Returns
     -------
@@ -195,9 +201,9 @@ def fetch_set12(*, data_home=None, download_if_missing=True):
         Dictionary-like object, with the following attributes.
 
         images : list of 12 ndarray of shape (height, width), dtype=uint8
-            The photographs.
+            Photographs of the dataset.
         filenames : list of str
-            Their files.
+            Names of their files.
         DESCR : str
             Description of the dataset.
 
@@ -206,8 +212,8 @@ def fetch_set12(*, data_home=None, download_if_missing=True):
     ImportError
         If pooch or Pillow is not installed.
     OSError
-        If a file has a wrong checksum, or is missing and is not or cannot be
-        downloaded. The message says what to put where.
+        If a file has a wrong checksum, or if a missing file is not or cannot be
+        downloaded. The message explains how to add the file by hand.
 
     See Also
     --------

@@ -1,4 +1,4 @@
-"""Images whose distribution is simple enough to know the best possible denoiser."""
+"""Images with a simple distribution, for which the optimal denoiser is known."""
 
 from numbers import Real
 
@@ -37,12 +37,12 @@ def make_gaussian_textures(
     r"""Draw stationary periodic Gaussian images with a power-law spectrum.
 
     An image is white Gaussian noise whose Fourier coefficients are multiplied by
-    :math:`\sqrt{S(k)}`, :math:`S(k) \propto |k|^{-2 \, \mathrm{exponent}}`. At zero
-    frequency, where the power law is infinite, S takes its value at the lowest
-    frequency that is not zero, so the mean intensity of an image is random too.
+    :math:`\sqrt{S(k)}`, where :math:`S(k) \propto |k|^{-2 \, \mathrm{exponent}}`. At
+    zero frequency, the power law is infinite, so S takes the value at the lowest
+    non-zero frequency instead. The mean intensity of an image is therefore random too.
 
-    The Fourier coefficients are independent, hence the best denoiser is the Wiener
-    filter :math:`S / (S + \sigma^2)` and its mean squared error is the average of
+    The Fourier coefficients are independent, so the optimal denoiser is the Wiener
+    filter :math:`S / (S + \sigma^2)`. Its mean squared error is the average of
     :math:`S \sigma^2 / (S + \sigma^2)` over the frequencies.
 
     Parameters
@@ -52,27 +52,27 @@ def make_gaussian_textures(
     image_size : int, default=64
         Height and width of the images, in pixels.
     exponent : float, default=2.0
-        Decay of the amplitude spectrum. 0 is white noise; about 1 is found in
-        photographs.
+        Decay of the amplitude spectrum. 0 is white noise, and photographs have about 1
+        [1]_.
     mean : float, default=0.5
         Expected intensity.
     std : float, default=0.2
         Standard deviation of a pixel, over all images.
     return_power_spectrum : bool, default=False
-        Whether to return the power spectrum too.
+        If True, also return the power spectrum.
     random_state : int, RandomState instance or None, default=None
-        Determines the random numbers. With the same int, fewer samples are the first
-        ones of more samples.
+        Seed of the random numbers. With the same int, a smaller `n_samples` gives the
+        first images of a larger one.
 
     Returns
     -------
     X : ndarray of shape (n_samples, image_size, image_size), dtype=float32
-        The images. They are not clipped: with the defaults about 1 pixel in 80 lies
-        outside [0, 1].
+        Images. They are not clipped: with the default parameters, about 1 pixel in 80
+        is outside [0, 1].
     power_spectrum : ndarray of shape (image_size, image_size)
         Expected value of ``abs(fft2(x - mean)) ** 2 / image_size**2`` in the layout of
-        `numpy.fft.fft2`, so that white noise of standard deviation s has the spectrum
-        s ** 2. Only if `return_power_spectrum` is True.
+        `numpy.fft.fft2`. White noise of standard deviation s has the spectrum s ** 2.
+        Only returned if `return_power_spectrum` is True.
 
     See Also
     --------
@@ -97,7 +97,7 @@ def make_gaussian_textures(
     """
     rng = check_random_state(random_state)
     wavenumber = radial_wavenumber(image_size, 2)
-    # S(k) = S(-k): the columns that rfft2 leaves out are mirror images.
+    # S(k) = S(-k), so the columns that rfft2 leaves out are mirror images.
     power_spectrum = wavenumber[:, axis_wavenumber(image_size)] ** (-2.0 * exponent)
     power_spectrum *= std**2 / power_spectrum.mean()
     amplitude = np.sqrt(power_spectrum[:, : image_size // 2 + 1])
@@ -116,28 +116,29 @@ def make_sine_images(
 ):
     r"""Draw sine waves of unit frequency with random phase and amplitude.
 
-    :math:`x_{ij} = a \cos(2 \pi j / \mathrm{image\_size} + \varphi)` with `a` uniform
-    on `amplitude_range` and :math:`\varphi` uniform on :math:`[0, 2 \pi)`: one period
-    across the image, constant along its columns. The images fill a disk in a linear
-    space of two dimensions, so the optimal mean squared error in d pixels tends to
-    :math:`2 \sigma^2 / d` as the noise vanishes [1]_.
+    An image is :math:`x_{ij} = a \cos(2 \pi j / \mathrm{image\_size} + \varphi)`, where
+    `a` is uniform on `amplitude_range` and :math:`\varphi` is uniform on
+    :math:`[0, 2 \pi)`. It has one period across the image and is constant along the
+    columns. The images fill a disk in a two-dimensional linear space, so the optimal
+    mean squared error in d pixels tends to :math:`2 \sigma^2 / d` as the noise vanishes
+    [1]_.
 
     Parameters
     ----------
     n_samples : int, default=100
         Number of images.
     image_size : int, default=32
-        Height and width of the images, in pixels; at least 3.
+        Height and width of the images, in pixels. Must be at least 3.
     amplitude_range : tuple of float, default=(0.0, 1.0)
         Smallest and largest amplitude, in [0, 1].
     random_state : int, RandomState instance or None, default=None
-        Determines the random numbers. With the same int, fewer samples are the first
-        ones of more samples.
+        Seed of the random numbers. With the same int, a smaller `n_samples` gives the
+        first images of a larger one.
 
     Returns
     -------
     X : ndarray of shape (n_samples, image_size, image_size), dtype=float32
-        The images: mean 0, values in [-1, 1].
+        Images with mean 0 and values in [-1, 1].
 
     Raises
     ------
@@ -146,8 +147,8 @@ def make_sine_images(
 
     See Also
     --------
-    make_ray_images : A cone of one dimension.
-    make_disk_images : A curved manifold of five dimensions.
+    make_ray_images : Images on a one-dimensional cone.
+    make_disk_images : Images on a curved five-dimensional manifold.
 
     References
     ----------
@@ -167,7 +168,7 @@ def make_sine_images(
     """
     amplitude_range = check_range("amplitude_range", amplitude_range, 0.0, 1.0)
     rng = check_random_state(random_state)
-    # One row a sample, so that fewer samples are the first of more.
+    # One row per sample, so that the first samples do not depend on n_samples.
     draws = rng.uniform(size=(n_samples, 2, 1))
     amplitude = amplitude_range[0] + np.ptp(amplitude_range) * draws[:, 0]
     angle = 2 * np.pi * (np.arange(image_size) / image_size + draws[:, 1])
@@ -186,41 +187,41 @@ def make_ray_images(
 ):
     r"""Multiply one image by random positive numbers.
 
-    The images lie on a ray, a cone of one dimension, so the optimal mean squared error
-    in d pixels tends to :math:`\sigma^2 / d` as the noise vanishes [1]_.
+    The images lie on a ray, which is a one-dimensional cone. The optimal mean squared
+    error in d pixels thus tends to :math:`\sigma^2 / d` as the noise vanishes [1]_.
 
     Parameters
     ----------
     n_samples : int, default=100
         Number of images.
     image_size : int, default=32
-        Height and width of the default image, in pixels; at least 8. Without effect
-        when `image` is given.
+        Height and width of the default image, in pixels. Must be at least 8. Ignored if
+        `image` is given.
     image : array-like of shape (height, width), default=None
-        The image that is scaled. Unsigned integers are divided by the largest value
-        of their type. None means a disk of intensity 1 and radius ``image_size / 4``
-        in the middle of a background of intensity 0.25.
+        Image to scale. Unsigned integers are divided by the largest value of their
+        dtype. If None, the image is a centered disk of intensity 1 and radius
+        ``image_size / 4`` on a background of intensity 0.25.
     scale_range : tuple of float, default=(0.0, 1.0)
-        Smallest and largest factor, in [0, 1]. The factors are uniform in between.
+        Smallest and largest factor, in [0, 1]. The factors are uniform on this range.
     random_state : int, RandomState instance or None, default=None
-        Determines the random numbers. With the same int, fewer samples are the first
-        ones of more samples.
+        Seed of the random numbers. With the same int, a smaller `n_samples` gives the
+        first images of a larger one.
 
     Returns
     -------
     X : ndarray of shape (n_samples, height, width), dtype=float32
-        The images; in [0, 1] if `image` is.
+        Images. They are in [0, 1] if `image` is in [0, 1].
 
     Raises
     ------
     ValueError
-        If `image` is not a 2-D array of finite numbers or `scale_range` is not an
+        If `image` is not a 2-D array of finite numbers, or if `scale_range` is not an
         ordered pair in [0, 1].
 
     See Also
     --------
-    make_sine_images : A cone of two dimensions.
-    make_disk_images : A curved manifold of five dimensions.
+    make_sine_images : Images on a two-dimensional cone.
+    make_disk_images : Images on a curved five-dimensional manifold.
 
     References
     ----------
@@ -246,8 +247,7 @@ def make_ray_images(
     image = check_array(image, ensure_2d=False, allow_nd=True, input_name="image")
     if image.ndim != 2:
         raise ValueError(
-            f"image must have the shape (height, width). Got shape {image.shape} "
-            "instead."
+            f"image must have shape (height, width). Got shape {image.shape} instead."
         )
     if image.dtype.kind == "u":
         image = image / np.iinfo(image.dtype).max

@@ -1,4 +1,4 @@
-"""The estimators, one a file, and the protocol that all of them follow."""
+"""Estimators, one per file, and the protocol that they all follow."""
 
 from ._as_denoiser import as_denoiser
 from ._bandlet import BandletDenoiser

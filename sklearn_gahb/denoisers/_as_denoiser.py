@@ -1,4 +1,4 @@
-"""From whatever a user holds to the protocol of denoisers."""
+"""Conversion of estimators, networks and functions to denoisers."""
 
 import torch
 from sklearn.base import BaseEstimator
@@ -16,38 +16,38 @@ from .base import BaseDenoiser
 
 
 def as_denoiser(denoiser):
-    """Turn whatever denoises into a fitted denoiser.
+    """Convert an estimator, network or function to a fitted denoiser.
 
-    Every function of this package that takes a denoiser calls it.
+    Every function of this package that takes a denoiser calls `as_denoiser` on it.
 
     Parameters
     ----------
     denoiser : estimator, module or callable
         One of
 
-        - a fitted denoiser, which is returned as it is;
-        - a :class:`~sklearn.frozen.FrozenEstimator` or a fitted search, such as
-          :class:`~sklearn.model_selection.GridSearchCV`, around one;
+        - a fitted denoiser, which is returned unchanged;
+        - a fitted denoiser inside a :class:`~sklearn.frozen.FrozenEstimator` or a
+          fitted search, such as :class:`~sklearn.model_selection.GridSearchCV`;
         - a :class:`~sklearn.pipeline.Pipeline`, whose steps denoise one after the
-          other; steps that add noise, `GaussianNoise`, are left out;
-        - a trained :class:`torch.nn.Module` that predicts the noise: that of one which
-          predicts the image is ``DNNDenoiser.from_module(network, "image")``;
+          other; `GaussianNoise` steps, which add noise, are skipped;
+        - a trained :class:`torch.nn.Module` that predicts the noise; if the network
+          predicts the image, pass ``DNNDenoiser.from_module(network, "image")``;
         - a function ``denoise(y, noise_std) -> x_hat`` on float tensors of shape
-          (n, channels, height, width), with levels that are a number, a tensor of shape
-          (n, 1, 1, 1) or None, see :class:`FunctionDenoiser`;
-        - any other fitted transformer of noisy images. It has no Jacobian.
+          (n, channels, height, width), where `noise_std` is a number, a tensor of shape
+          (n, 1, 1, 1) or None; see :class:`FunctionDenoiser`;
+        - any other fitted transformer of noisy images, which then has no Jacobian.
 
     Returns
     -------
     denoiser : BaseDenoiser
-        Fitted. ``denoiser(y, noise_std)`` denoises tensors.
+        Fitted denoiser. Call ``denoiser(y, noise_std)`` to denoise tensors.
 
     Raises
     ------
     TypeError
-        If `denoiser` is none of these.
+        If `denoiser` is none of the above.
     sklearn.exceptions.NotFittedError
-        If it is an estimator that is not fitted.
+        If `denoiser` is an estimator that is not fitted.
 
     Examples
     --------
@@ -84,12 +84,12 @@ def as_denoiser(denoiser):
     if is_instance and callable(denoiser) and accepts(denoiser, 2):
         return FunctionDenoiser(denoiser)
     raise TypeError(
-        f"{denoiser!r:.200} is no denoiser: a fitted estimator (not its class), a "
-        "pipeline or search around one, a torch module or a function of two arguments, "
-        "denoise(y, noise_std), is needed."
+        f"{denoiser!r:.200} is not a denoiser. Pass a fitted estimator (not its "
+        "class), a pipeline or search around one, a torch module, or a function of two "
+        "arguments, denoise(y, noise_std)."
     )
 
 
 def is_left_out(step):
-    """Whether a step passes its input on, or adds noise."""
+    """Return whether a pipeline step passes its input through or adds noise."""
     return step in (None, "passthrough") or isinstance(step, GaussianNoise)

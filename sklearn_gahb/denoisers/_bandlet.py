@@ -1,4 +1,4 @@
-"""Thresholding in the best basis of bandlets of the noisy image."""
+"""Thresholding in the best bandlet basis of the noisy image."""
 
 from functools import partial
 from itertools import pairwise
@@ -19,73 +19,78 @@ from .linearization import linearize_on_average
 
 
 class BandletDenoiser(BaseDenoiser):
-    r"""Thresholding in an orthonormal basis of bandlets that follows the geometry.
+    r"""Thresholding in an orthonormal bandlet basis that follows the geometry.
 
     .. math:: \hat x = \sum_{|\langle y, g_k \rangle| > T} \langle y, g_k \rangle\, g_k
 
-    The subbands of a wavelet transform are cut into a quadtree of squares. In each
-    square the wavelet coefficients are kept as they are, or transformed by Alpert
-    multiwavelets along one of many directions, so that a regular contour gives few
-    large coefficients [1]_ [2]_. The basis minimizes the Lagrangian
+    A quadtree splits the subbands of a wavelet transform into squares. In each square,
+    the wavelet coefficients are either kept or transformed by Alpert multiwavelets
+    along one of many directions. A regular contour then gives few large coefficients
+    [1]_ [2]_. The basis minimizes the Lagrangian
 
     .. math:: \sum_k \min(\langle y, g_k \rangle^2, T^2) + T^2\, \gamma\, B
 
-    with `geometry_cost` :math:`\gamma` and B bits that tell the directions and the
-    splits. The coarse band is kept. Coefficients beyond the last whole square of a
-    subband stay as they are. Sides that are no multiples of ``2**n_scales`` are
-    extended by mirror images and cropped. Each channel is denoised by itself.
+    where :math:`\gamma` is `geometry_cost` and B is the number of bits that encode the
+    directions and the splits. The coarse band is kept. Coefficients beyond the last
+    whole square of a subband are not transformed. Images with sides that are not
+    multiples of ``2**n_scales`` are extended by reflection, and the result is cropped.
+    Each channel is denoised independently.
 
     Parameters
     ----------
     wavelet : str or pywt.Wavelet, default="haar"
-        An orthogonal wavelet of PyWavelets, see :func:`pywt.wavelist`.
+        Orthogonal wavelet of PyWavelets; see :func:`pywt.wavelist` for the names.
     n_scales : int, default=None
-        Number of scales, at most the logarithm to base 2 of the shorter side, rounded
-        up. None takes as many as leave at least 8 coefficients a side, and at least 1.
+        Number of scales, at most the base-2 logarithm of the shorter side, rounded up.
+        If None, the largest number that leaves at least 8 coefficients per side, but at
+        least 1.
     block_sizes : tuple of int, default=(4, 8)
-        Sides of squares in coefficients, each twice the one before.
+        Side lengths of the squares, in coefficients. Each is twice the previous one.
     moments : tuple of (int, int), default=(1, 2)
-        Vanishing moments of the multiwavelets across and along the direction.
+        Numbers of vanishing moments of the multiwavelets, across and along the
+        direction.
     angles_per_size : int, default=4
-        Number of directions of a square, divided by its side.
+        Number of directions per unit of side length. A square of side s has
+        ``angles_per_size * s`` directions.
     threshold : float, default=3.0
-        T is `threshold` times :math:`\sigma`.
+        Threshold T, as a multiple of the noise level :math:`\sigma`.
     geometry_cost : float, default=0.5
-        Cost of a bit, which keeps the basis from following the noise.
+        Cost :math:`\gamma` of a bit. It keeps the basis from following the noise.
     n_shifts : int, default=1
-        Number of translations to average over, the square of a whole number s: shifts
-        by 0 to s - 1 pixels along both sides. Each has a best basis of its own.
+        Number of translations to average over. It must be a square ``s**2``: the shifts
+        are 0 to s - 1 pixels along each axis. Each translation has its own best basis.
     noise_std : float, default=None
-        Standard deviation of the noise, in the units of the images, which for unsigned
-        integers are fractions of the largest value: 25 of 255 is ``25 / 255``. None
-        estimates it for each image by `estimate_noise_std`.
+        Standard deviation of the noise, in the units of the images. Images of unsigned
+        integers are scaled to [0, 1], so 25 gray levels out of 255 are ``25 / 255``. If
+        None, `estimate_noise_std` estimates the level of each image.
     image_shape : tuple of int, default=None
-        (height, width) or (height, width, channels) of the rows of 2-D arrays.
+        Shape of the image in each row of a 2-D array: (height, width) or
+        (height, width, channels).
     random_state : int, RandomState instance or None, default=None
         Seeds the noise that ``score(X)`` adds.
 
     Attributes
     ----------
     wavelet_ : pywt.Wavelet
-        The wavelet in use.
+        Wavelet in use.
     dictionary_ : dict of int to ndarray of shape (n_directions, size**2, size**2)
-        Transforms of squares, by their side: rows are orthonormal vectors.
+        Transforms of a square, keyed by its side. Their rows are orthonormal vectors.
     n_channels_in_ : int
         Number of channels seen during :term:`fit`.
     n_features_in_ : int
-        Number of values of an image seen during :term:`fit`. Not defined for lists.
+        Number of values per image seen during :term:`fit`. Not defined for lists.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen during :term:`fit`. Defined only when `X` has feature
         names that are all strings.
 
     See Also
     --------
-    BandletOracle : Knows the clean image.
-    WaveletThresholdDenoiser : Shrinks in a basis that does not adapt.
+    BandletOracle : Bandlet shrinkage that knows the clean image.
+    WaveletThresholdDenoiser : Thresholding in a basis that does not adapt.
 
     Notes
     -----
-    The wavelet transform is computed by PyWavelets on the CPU, and the squares by torch
+    PyWavelets computes the wavelet transform on the CPU. Torch transforms the squares
     on the device of the images.
 
     References
@@ -145,7 +150,7 @@ class BandletDenoiser(BaseDenoiser):
         self.random_state = random_state
 
     def learn(self, clean, noisy=None):
-        """Make the dictionary of directions; see :meth:`BaseDenoiser.learn`."""
+        """Build the dictionary of directions; see :meth:`BaseDenoiser.learn`."""
         check_n_shifts(self.n_shifts)
         check_block_sizes(self.block_sizes)
         check_moments(self.moments)
@@ -181,11 +186,11 @@ class BandletDenoiser(BaseDenoiser):
         )
 
     def _images(self, y):
-        """Arrays that the shrinkage is made of: the noisy images."""
+        """Return the arrays that the shrinkage depends on: the noisy images."""
         return [to_numpy(y, self)]
 
     def _prepare(self, y, noise_std):
-        """Translations, and the shrinkage of arrays like a tensor."""
+        """Return the translations, and a function that shrinks arrays."""
         check_n_shifts(self.n_shifts)
         spin = CycleSpinning.of(y.shape[2:], self.n_scales, self.n_shifts)
         wavelets = WaveletBasis(self.wavelet_, spin.n_scales, spin.axes)
@@ -194,7 +199,7 @@ class BandletDenoiser(BaseDenoiser):
         return spin, partial(self._shrinkage, wavelets, dictionary, sigma)
 
     def _shrinkage(self, wavelets, dictionary, sigma, noisy):
-        """Best basis, coarse band, shrunk coefficients, and derivatives of these."""
+        """Return the basis, the coarse band, shrunk coefficients and derivatives."""
         coarse, bands = wavelets.analyze(noisy)
         T = self.threshold * sigma
         basis = BandletBasis.best(wavelets, bands, T, dictionary, self.geometry_cost)
@@ -205,21 +210,21 @@ class BandletDenoiser(BaseDenoiser):
 
 
 def check_block_sizes(block_sizes):
-    """Raise a ValueError unless the sides of squares double."""
+    """Raise a ValueError unless each side is twice the previous one."""
     whole = all(isinstance(size, Integral) and size >= 2 for size in block_sizes)
     doubling = whole and all(b == 2 * a for a, b in pairwise(block_sizes))
     if not block_sizes or not doubling:
         raise ValueError(
-            f"block_sizes={block_sizes!r} must be whole numbers from 2 on, each twice "
-            "the one before, such as (4, 8)."
+            f"block_sizes={block_sizes!r} must be integers of at least 2, each twice "
+            "the previous one, such as (4, 8)."
         )
 
 
 def check_moments(moments):
-    """Raise a ValueError unless there are two numbers of vanishing moments."""
+    """Raise a ValueError unless `moments` holds two positive integers."""
     whole = all(isinstance(moment, Integral) and moment >= 1 for moment in moments)
     if len(moments) != 2 or not whole:
         raise ValueError(
-            f"moments={moments!r} must be two whole numbers from 1 on: vanishing "
-            "moments across and along the direction."
+            f"moments={moments!r} must be two positive integers: the numbers of "
+            "vanishing moments across and along the direction."
         )

@@ -1,4 +1,4 @@
-"""Shrinkage in the best basis of bandlets, with knowledge of the clean image."""
+"""Shrinkage in the best bandlet basis, with knowledge of the clean image."""
 
 import copy
 
@@ -9,84 +9,88 @@ from ._bandlet import BandletDenoiser
 
 
 class BandletOracle(BandletDenoiser):
-    r"""Shrinkage in a basis of bandlets, by an oracle that knows the clean image.
+    r"""Shrinkage in a bandlet basis by an oracle that knows the clean image.
 
     .. math:: \hat x = \sum_k \rho_k \langle y, g_k \rangle\, g_k
 
-    in the best basis, see :class:`BandletDenoiser`, of the clean image x. For images
-    that are regular of order :math:`\alpha` away from edges that are as regular,
-    thresholding in this basis attains the optimal rate
-    :math:`\sigma^{2 \alpha / (\alpha + 1)}` of the mean squared error [1]_.
+    The vectors :math:`g_k` are the best basis of the clean image x; see
+    :class:`BandletDenoiser`. Consider images that are regular of order :math:`\alpha`
+    away from edges of the same regularity. For such images, thresholding in this basis
+    attains the optimal rate :math:`\sigma^{2 \alpha / (\alpha + 1)}` of the mean
+    squared error [1]_.
 
     The factors :math:`\rho_k` are
 
     - ``"hard"``: 1 if :math:`|\langle y, g_k \rangle| > T`, and 0 otherwise;
-    - ``"projection"``: 1 if :math:`|\langle x, g_k \rangle| > \sigma`, 0 otherwise;
+    - ``"projection"``: 1 if :math:`|\langle x, g_k \rangle| > \sigma`, and 0 otherwise;
     - ``"attenuation"``:
       :math:`\langle x, g_k \rangle^2 / (\langle x, g_k \rangle^2 + \sigma^2)`.
 
-    The last two know the clean coefficients: they bound what factors of 0 or 1, and
-    what any factors can reach.
+    The last two rules use the clean coefficients. ``"projection"`` bounds what factors
+    of 0 or 1 can reach, and ``"attenuation"`` bounds what any factors can reach.
 
     Parameters
     ----------
     wavelet : str or pywt.Wavelet, default="haar"
-        An orthogonal wavelet of PyWavelets, see :func:`pywt.wavelist`.
+        Orthogonal wavelet of PyWavelets; see :func:`pywt.wavelist` for the names.
     n_scales : int, default=None
-        Number of scales, as of :class:`BandletDenoiser`.
+        Number of scales; see :class:`BandletDenoiser`.
     block_sizes : tuple of int, default=(4, 8)
-        Sides of squares in coefficients, each twice the one before.
+        Side lengths of the squares, in coefficients. Each is twice the previous one.
     moments : tuple of (int, int), default=(1, 2)
-        Vanishing moments of the multiwavelets across and along the direction.
+        Numbers of vanishing moments of the multiwavelets, across and along the
+        direction.
     angles_per_size : int, default=4
-        Number of directions of a square, divided by its side.
+        Number of directions per unit of side length. A square of side s has
+        ``angles_per_size * s`` directions.
     threshold : float, default=3.0
-        T is `threshold` times :math:`\sigma` for "hard"; it is :math:`\sigma` for the
-        others.
+        Threshold T of "hard", as a multiple of the noise level :math:`\sigma`. For the
+        other rules, T is :math:`\sigma`.
     geometry : {"clean", "noisy"}, default="clean"
-        The image whose best basis is taken. "noisy" goes with "projection" and
-        "attenuation".
+        Image that determines the best basis. "noisy" requires the shrinkage
+        "projection" or "attenuation".
     geometry_cost : float, default=None
-        Cost of a bit. None means 0.1 for clean and 0.5 for noisy geometry.
+        Cost of a bit. If None, 0.1 for clean geometry and 0.5 for noisy geometry.
     shrinkage : {"hard", "projection", "attenuation"}, default="hard"
-        What is done with coefficients, see above.
+        Rule for the factors; see above.
     n_shifts : int, default=1
-        Number of translations to average over, the square of a whole number s: shifts
-        by 0 to s - 1 pixels along both sides. Each has a best basis of its own.
+        Number of translations to average over. It must be a square ``s**2``: the shifts
+        are 0 to s - 1 pixels along each axis. Each translation has its own best basis.
     noise_std : float, default=None
-        Standard deviation of the noise, in the units of the images, which for unsigned
-        integers are fractions of the largest value: 25 of 255 is ``25 / 255``. None
-        estimates it for each image by `estimate_noise_std`.
+        Standard deviation of the noise, in the units of the images. Images of unsigned
+        integers are scaled to [0, 1], so 25 gray levels out of 255 are ``25 / 255``. If
+        None, `estimate_noise_std` estimates the level of each image.
     image_shape : tuple of int, default=None
-        (height, width) or (height, width, channels) of the rows of 2-D arrays.
+        Shape of the image in each row of a 2-D array: (height, width) or
+        (height, width, channels).
     random_state : int, RandomState instance or None, default=None
         Seeds the noise that ``score(X)`` adds.
 
     Attributes
     ----------
     wavelet_ : pywt.Wavelet
-        The wavelet in use.
+        Wavelet in use.
     dictionary_ : dict of int to ndarray of shape (n_directions, size**2, size**2)
-        Transforms of squares, by their side: rows are orthonormal vectors.
+        Transforms of a square, keyed by its side. Their rows are orthonormal vectors.
     n_channels_in_ : int
         Number of channels seen during :term:`fit`.
     n_features_in_ : int
-        Number of values of an image seen during :term:`fit`. Not defined for lists.
+        Number of values per image seen during :term:`fit`. Not defined for lists.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen during :term:`fit`. Defined only when `X` has feature
         names that are all strings.
 
     See Also
     --------
-    BandletDenoiser : Knows the noisy image alone.
+    BandletDenoiser : Bandlet thresholding that knows only the noisy image.
     sklearn_gahb.datasets.make_c_alpha_images : Images with regular contours.
 
     Notes
     -----
-    In a :class:`~sklearn.pipeline.Pipeline` the oracle can only be the last step, and
-    clean images travel as metadata: within
-    ``sklearn.config_context(enable_metadata_routing=True)``,
-    ``pipeline.transform(X, clean=X)``. It requests them, nothing else has to be set.
+    In a :class:`~sklearn.pipeline.Pipeline`, the oracle can only be the last step. Pass
+    the clean images as metadata: call ``pipeline.transform(X, clean=X)`` within
+    ``sklearn.config_context(enable_metadata_routing=True)``. The oracle requests the
+    clean images by itself, so no other setting is needed.
 
     References
     ----------
@@ -106,7 +110,7 @@ class BandletOracle(BandletDenoiser):
     True
     """
 
-    # A Pipeline hands clean images over without set_transform_request.
+    # So that a Pipeline passes `clean` without a call of set_transform_request.
     __metadata_request__transform = {"clean": True}
     __metadata_request__fit_transform = {"clean": True}
 
@@ -117,7 +121,7 @@ class BandletOracle(BandletDenoiser):
         "shrinkage": [StrOptions({"hard", "projection", "attenuation"})],
     }
 
-    # The clean images (n, c, h, w) of a copy that knows them, see `with_clean`.
+    # Clean images (n, c, h, w), set on the copy that `with_clean` returns.
     _clean = None
 
     def __init__(
@@ -154,7 +158,7 @@ class BandletOracle(BandletDenoiser):
         self.shrinkage = shrinkage
 
     def learn(self, clean, noisy=None):
-        """Make the dictionary of directions; see :meth:`BaseDenoiser.learn`."""
+        """Build the dictionary of directions; see :meth:`BaseDenoiser.learn`."""
         if self.geometry == "noisy" and self.shrinkage == "hard":
             raise ValueError(
                 "geometry='noisy' with shrinkage='hard' needs no clean image: use "
@@ -170,32 +174,32 @@ class BandletOracle(BandletDenoiser):
         X : array-like or list of array-like
             Noisy images, in a layout that `fit` accepts.
         clean : array-like or list of array-like
-            Clean images of the shape of `X`.
+            Clean images of the same shape as `X`.
 
         Returns
         -------
         X_denoised : ndarray, Tensor or list of those
-            Denoised images in the layout of `X`. float64 and signed integers of 32 or
-            64 bits give float64, everything else gives float32. Not clipped.
+            Denoised images in the layout of `X`, not clipped. They are float64 if `X`
+            is float64 or holds signed integers of 32 or 64 bits, and float32 otherwise.
 
         Raises
         ------
         ValueError
-            If the clean images are not given.
+            If `clean` is None.
         """
         return self.denoise_images(X, clean=clean)
 
     def fit_transform(self, X, y=None, clean=None):
-        """Fit, and denoise the same images.
+        """Fit to images, and denoise these images.
 
         Parameters
         ----------
         X : array-like or list of array-like
             Noisy images.
         y : array-like or list of array-like, default=None
-            What `fit` takes: clean images, or labels, which are ignored.
+            Clean images for `fit`. Labels (1-D) are ignored.
         clean : array-like or list of array-like
-            Clean images of the shape of `X`, see `transform`.
+            Clean images of the same shape as `X`; see `transform`.
 
         Returns
         -------
@@ -205,29 +209,29 @@ class BandletOracle(BandletDenoiser):
         return self.fit(X, y).transform(X, clean=clean)
 
     def with_clean(self, clean):
-        """Tell the clean images; see :meth:`BaseDenoiser.with_clean`."""
+        """Return a copy that knows the images; see :meth:`BaseDenoiser.with_clean`."""
         oracle = copy.copy(self)
         oracle._clean = clean
         return oracle
 
     def _images(self, y):
-        """The noisy and the clean images."""
+        """Return the noisy and the clean images."""
         if self._clean is None:
             raise ValueError(
-                "BandletOracle needs the clean images: pass transform(X, clean=...), "
-                "as_denoiser(oracle).with_clean(clean), or clean=... to functions of "
-                "Jacobians. BandletDenoiser needs none."
+                "BandletOracle needs the clean images. Call transform(X, clean=...) or "
+                "as_denoiser(oracle).with_clean(clean), or pass clean=... to the "
+                "Jacobian functions. BandletDenoiser works without clean images."
             )
         if self._clean.shape != y.shape:
             raise ValueError(
-                f"clean has shape {tuple(self._clean.shape)}, and the noisy images "
-                f"{tuple(y.shape)}: they must be the same images."
+                f"clean has shape {tuple(self._clean.shape)}, but the noisy images "
+                f"have shape {tuple(y.shape)}. Pass the clean versions of these images."
             )
         clean = self._clean.detach().to(y.dtype).cpu().numpy()
         return [*super()._images(y), clean]
 
     def _shrinkage(self, wavelets, dictionary, sigma, noisy, clean):
-        """Best basis, coarse band, shrunk coefficients, and derivatives of these."""
+        """Return the basis, the coarse band, shrunk coefficients and derivatives."""
         coarse, bands = wavelets.analyze(noisy)
         _, clean_bands = wavelets.analyze(clean)
         known, cost = (clean_bands, 0.1) if self.geometry == "clean" else (bands, 0.5)
@@ -241,6 +245,6 @@ class BandletOracle(BandletDenoiser):
             is_mask = self.shrinkage == "projection"
             ideal = ideal_projection if is_mask else ideal_attenuation
             factors = [ideal(c, sigma) for c in basis.to_bandlets(clean_bands)]
-        # The factors do not depend on the noisy coefficients: they are the derivatives.
+        # The factors are the derivatives: they do not vary with the noisy coefficients.
         pairs = zip(factors, coefficients, strict=True)
         return basis, coarse, [f * c for f, c in pairs], factors

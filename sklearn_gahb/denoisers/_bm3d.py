@@ -1,4 +1,4 @@
-"""Block matching and 3-D filtering, by the package of its authors."""
+"""Block matching and 3-D filtering, with the package of its authors."""
 
 from numbers import Integral
 
@@ -10,36 +10,39 @@ from .._sklearn_compat import StrOptions
 from .base import BaseDenoiser
 from .checks import to_numpy
 
-# The package crashes on sides below 9.
+# The package crashes on sides shorter than 9 pixels.
 SMALLEST_SIDE = 16
 
 
 class BM3DDenoiser(BaseDenoiser):
-    """Block matching and 3-D filtering (BM3D), by the package ``bm3d``.
+    """Block matching and 3-D filtering (BM3D), with the package ``bm3d``.
 
-    Similar blocks of an image are stacked and shrunk together in a 3-D transform [1]_
-    [2]_. For long the best classical denoiser of photographs. Images of three channels
-    are transformed to luminance and chrominance and matched in the luminance; each
-    channel of others, and of images without chrominance, is denoised by itself. Sides
-    below 16 pixels are extended by mirror images.
+    BM3D stacks similar blocks of an image and shrinks them together in a 3-D transform
+    [1]_ [2]_. For a long time, it was the best classical denoiser of photographs.
+    Images with three channels are transformed to luminance and chrominance, and blocks
+    are matched in the luminance. The channels of other images, and of images without
+    chrominance, are denoised independently. Sides shorter than 16 pixels are extended
+    by reflection.
 
-    The package ``bm3d`` is not part of this one: install it with ``pip install
-    "sklearn-gahb[bm3d]"``. It has a license of Tampere University that allows
-    non-commercial use only.
+    The package ``bm3d`` is not installed by default: install it with ``pip install
+    "sklearn-gahb[bm3d]"``. Its license, by Tampere University, allows non-commercial
+    use only.
 
     Parameters
     ----------
     profile : {"np", "vn", "high"}, default="np"
-        Settings of the package: normal, for very noisy images, or better and slower.
+        Profile of the package: "np" is the normal profile, "vn" is for very noisy
+        images, and "high" is better but slower.
     noise_std : float, default=None
-        Standard deviation of the noise, in the units of the images, which for unsigned
-        integers are fractions of the largest value: 25 of 255 is ``25 / 255``. None
-        estimates it for each image by `estimate_noise_std`.
+        Standard deviation of the noise, in the units of the images. Images of unsigned
+        integers are scaled to [0, 1], so 25 gray levels out of 255 are ``25 / 255``. If
+        None, `estimate_noise_std` estimates the level of each image.
     n_jobs : int, default=None
-        Number of images that are denoised at the same time by
-        :class:`joblib.Parallel`; -1 means one on each processor.
+        Number of images to denoise in parallel, by :class:`joblib.Parallel`. -1 means
+        one image per processor.
     image_shape : tuple of int, default=None
-        (height, width) or (height, width, channels) of the rows of 2-D arrays.
+        Shape of the image in each row of a 2-D array: (height, width) or
+        (height, width, channels).
     random_state : int, RandomState instance or None, default=None
         Seeds the noise that ``score(X)`` adds.
 
@@ -48,19 +51,19 @@ class BM3DDenoiser(BaseDenoiser):
     n_channels_in_ : int
         Number of channels seen during :term:`fit`.
     n_features_in_ : int
-        Number of values of an image seen during :term:`fit`. Not defined for lists.
+        Number of values per image seen during :term:`fit`. Not defined for lists.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen during :term:`fit`. Defined only when `X` has feature
         names that are all strings.
 
     See Also
     --------
-    BandletOracle : With ``geometry="noisy"`` a denoiser that adapts to geometry.
+    BandletOracle : Shrinkage that adapts to the geometry of an image.
 
     Notes
     -----
-    It has no Jacobian: `jacobian_operator` and `JacobianBasis` refuse it. The package
-    takes 0.4 s for an image, however small.
+    BM3D has no Jacobian, so `jacobian_operator` and `JacobianBasis` do not accept it.
+    The package takes 0.4 s per image, even for small images.
 
     References
     ----------
@@ -102,11 +105,11 @@ class BM3DDenoiser(BaseDenoiser):
         self.random_state = random_state
 
     def learn(self, clean, noisy=None):
-        """Check that the package is there; see :meth:`BaseDenoiser.learn`."""
+        """Check that the package is installed; see :meth:`BaseDenoiser.learn`."""
         import_optional("bm3d", "bm3d")
 
     def denoise(self, y, noise_std=None):
-        """Call the package, image by image; see :meth:`BaseDenoiser.denoise`."""
+        """Call the package on each image; see :meth:`BaseDenoiser.denoise`."""
         sigmas = self.noise_levels(y, noise_std).flatten().tolist()
         denoised = Parallel(n_jobs=self.n_jobs)(
             delayed(denoise_image)(image, sigma, self.profile)
@@ -116,7 +119,7 @@ class BM3DDenoiser(BaseDenoiser):
 
 
 def denoise_image(image, sigma, profile):
-    """BM3D of an image (channels, height, width)."""
+    """Denoise an image of shape (channels, height, width)."""
     if sigma == 0:
         return image
     bm3d = import_optional("bm3d", "bm3d")
@@ -132,9 +135,10 @@ def denoise_image(image, sigma, profile):
 
 
 def has_constant_opponent_color(image, sigma):
-    """Whether luminance or a chrominance of an image (height, width, 3) is constant.
+    """Return whether the luminance or a chrominance of a color image is constant.
 
-    Chrominance of gray images is; `bm3d_rgb` divides by the range of each.
+    The image has shape (height, width, 3). The chrominance of a gray image is constant,
+    and `bm3d_rgb` divides by the range of each component.
     """
     bm3d = import_optional("bm3d", "bm3d")
     with np.errstate(divide="ignore", invalid="ignore"):

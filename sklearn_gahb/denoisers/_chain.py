@@ -1,22 +1,23 @@
-"""Denoisers one after the other."""
+"""Denoisers applied in sequence."""
 
 from .base import BaseDenoiser
 from .linearization import Linearization
 
 
 class DenoiserChain(BaseDenoiser):
-    """Fitted denoisers that denoise one after the other, as the steps of a pipeline.
+    """Sequence of fitted denoisers, applied like the steps of a pipeline.
 
-    The noise level that is passed is that of the last one; the others use their own.
+    A noise level passed to the chain applies to the last denoiser. The other denoisers
+    use their own levels.
 
     Parameters
     ----------
     denoisers : list of BaseDenoiser
-        The denoisers, fitted.
+        Fitted denoisers, in the order in which they are applied.
 
     See Also
     --------
-    sklearn_gahb.as_denoiser : Makes one of a pipeline.
+    sklearn_gahb.as_denoiser : Make a chain from a pipeline.
 
     Examples
     --------
@@ -32,21 +33,21 @@ class DenoiserChain(BaseDenoiser):
 
     @property
     def image_shape(self):
-        """Shape of the rows that the first one takes."""
+        """Shape of the images in the rows that the first denoiser takes."""
         return self.denoisers[0].image_shape
 
     @property
     def noise_std(self):
-        """The noise level of the last one."""
+        """Noise level of the last denoiser."""
         return self.denoisers[-1].noise_std
 
     @property
     def n_channels_in_(self):
-        """Number of channels that the first one has seen."""
+        """Number of channels that the first denoiser saw during `fit`."""
         return self.denoisers[0].n_channels_in_
 
     def denoise(self, y, noise_std=None):
-        """Denoise by each in turn; see :meth:`BaseDenoiser.denoise`."""
+        """Apply each denoiser in turn; see :meth:`BaseDenoiser.denoise`."""
         for denoiser, level in self._steps(noise_std):
             y = denoiser(y, level)
         return y
@@ -71,21 +72,21 @@ class DenoiserChain(BaseDenoiser):
         return Linearization(y, multiply, multiply_transposed)
 
     def with_clean(self, clean):
-        """Tell each the clean images; see :meth:`BaseDenoiser.with_clean`."""
+        """Pass the images to each denoiser; see :meth:`BaseDenoiser.with_clean`."""
         return DenoiserChain([one.with_clean(clean) for one in self.denoisers])
 
     def prior(self, size=None):
-        """The prior of the last one; see :meth:`BaseDenoiser.prior`."""
+        """Return the prior of the last denoiser; see :meth:`BaseDenoiser.prior`."""
         return self.denoisers[-1].prior(size)
 
     @property
     def device_(self):
-        """Where the first one that has a device wants its images."""
+        """Device of the first denoiser that needs a specific device."""
         devices = (one.device_ for one in self.denoisers)
         return next((one for one in devices if one is not None), None)
 
     def fit(self, X, y=None):
-        """Return the chain as it is: its parts are fitted.
+        """Return the chain unchanged, because its denoisers are already fitted.
 
         Parameters
         ----------
@@ -100,7 +101,7 @@ class DenoiserChain(BaseDenoiser):
         return self
 
     def _restore(self, noisy, noise_std, clean):
-        # As the pipeline does: each step takes the layout that it was fitted on.
+        # As in a pipeline, each step takes the layout that it was fitted on.
         X, clean = noisy.data, None if clean is None else clean.data
         for denoiser, level in self._steps(noise_std):
             X = denoiser.denoise_images(X, level, clean=clean)

@@ -1,4 +1,4 @@
-"""The best possible denoiser of disks."""
+"""The optimal denoiser of disk images."""
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -13,43 +13,44 @@ from .checks import check_one_size, check_size, to_numpy
 from .linearization import Linearization
 from .prior import Prior
 
-# Fewer effective draws come with a warning.
+# A smaller effective sample size gives a warning.
 ENOUGH = 100
-# Noise below this is taken for it: the posterior is narrower than rounding.
+# Lower levels are raised to this one: their posterior is narrower than rounding.
 SMALLEST_NOISE = 1e-4
 
 
 class DiskPosteriorDenoiser(BaseDenoiser):
-    r"""Posterior mean of the images of `make_disk_images`, the optimum for them.
+    r"""Posterior mean for images of `make_disk_images`, their optimal denoiser.
 
     .. math:: \hat x(y) = E[x | y]
               = \frac{\int x(g, a)\, e^{-\|y - x(g, a)\|^2 / 2 \sigma^2}\, dg\, da}
                      {\int e^{-\|y - x(g, a)\|^2 / 2 \sigma^2}\, dg\, da}
 
-    over the prior of the geometry g (center and radius) and of the intensities a of
-    foreground and background. No denoiser has a lower mean squared error on such
-    images; it tends to :math:`5 \sigma^2 / d` in d pixels for vanishing noise. The
-    integral over the intensities is done by quadrature, that over the geometry by
-    adaptive importance sampling, about 0.02 s an image of 32x32. `fit` takes nothing
-    from its images but their size; the prior is that of `radius_range`.
+    The integrals run over the prior of the geometry g (center and radius) and of the
+    intensities a of foreground and background. No denoiser has a lower mean squared
+    error on such images. For vanishing noise, the error tends to
+    :math:`5 \sigma^2 / d` for images of d pixels. The integral over the intensities is
+    computed by quadrature, and the integral over the geometry by adaptive importance
+    sampling. This takes about 0.02 s per image of 32x32 pixels. `fit` uses only the
+    size of its images; `radius_range` determines the prior.
 
     Parameters
     ----------
     radius_range : tuple of (float, float), default=None
-        Smallest and largest radius in pixels, as of `make_disk_images`; at least 1, and
-        at most ``image_size / 2 - 1``. None means
+        Smallest and largest radius in pixels, as in `make_disk_images`. Radii must be
+        at least 1 and at most ``image_size / 2 - 1``. If None, the range is
         ``(max(2, image_size / 8), 3 * image_size / 8)``.
     n_draws : int, default=1500
-        Number of geometries that are drawn for each image.
+        Number of geometries to draw for each image.
     noise_std : float, default=None
-        Standard deviation of the noise, in the units of the images, which for unsigned
-        integers are fractions of the largest value: 25 of 255 is ``25 / 255``. None
-        estimates it for each image by `estimate_noise_std`. Less than 0.0001 is taken
-        for that.
+        Standard deviation of the noise, in the units of the images. Images of unsigned
+        integers are scaled to [0, 1], so 25 gray levels out of 255 are ``25 / 255``. If
+        None, `estimate_noise_std` estimates the level of each image. Levels below
+        0.0001 are raised to 0.0001.
     image_shape : tuple of int, default=None
-        (height, width) of the rows of 2-D arrays.
+        Shape (height, width) of the image in each row of a 2-D array.
     random_state : int, RandomState instance or None, default=None
-        Seeds the draws, which are the same for every image, and the noise that
+        Seeds the draws, which are the same for all images, and the noise that
         ``score(X)`` adds.
 
     Attributes
@@ -57,26 +58,27 @@ class DiskPosteriorDenoiser(BaseDenoiser):
     image_size_ : int
         Height and width of the images.
     radius_range_ : tuple of (float, float)
-        Radii in use.
+        Smallest and largest radius in use.
     n_channels_in_ : int
-        Number of channels seen during :term:`fit`: 1.
+        Number of channels seen during :term:`fit`: always 1.
     n_features_in_ : int
-        Number of values of an image seen during :term:`fit`. Not defined for lists.
+        Number of values per image seen during :term:`fit`. Not defined for lists.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen during :term:`fit`. Defined only when `X` has feature
         names that are all strings.
 
     See Also
     --------
-    sklearn_gahb.datasets.make_disk_images : The images.
-    EmpiricalDenoiser : The optimum for a finite set of images.
+    sklearn_gahb.datasets.make_disk_images : Generate images of disks.
+    EmpiricalDenoiser : Optimal denoiser for a finite set of images.
 
     Notes
     -----
-    A warning tells where the draws are too few: an image whose weights are worth fewer
-    than 100 equal ones, their effective sample size, because of a posterior with many
-    modes, or because the image is no disk. A grid of 4356 disks is kept in memory, 18
-    MB for images of 32x32 and in proportion to their pixels.
+    A warning is issued if an image needs more draws, that is, if its effective sample
+    size is below 100. The effective sample size is the number of equally weighted draws
+    that would be as accurate. It is small if the posterior has many modes, or if the
+    image is not a disk. A grid of 4356 disks is kept in memory. It takes 18 MB for
+    images of 32x32 pixels, and grows in proportion to the number of pixels.
 
     References
     ----------
@@ -117,20 +119,21 @@ class DiskPosteriorDenoiser(BaseDenoiser):
         self.random_state = random_state
 
     def learn(self, clean, noisy=None):
-        """Note the size of the images; see :meth:`BaseDenoiser.learn`."""
+        """Store the size of the images; see :meth:`BaseDenoiser.learn`."""
         height, width = check_one_size(self, clean)
         if height != width or height < 8 or clean.n_channels != 1:
             raise ValueError(
-                "Images of disks are gray and square, of at least 8x8 pixels; X has "
-                f"images of {height}x{width} pixels and {clean.n_channels} channels."
+                f"X has images of {height}x{width} pixels and {clean.n_channels} "
+                "channels. Images of disks must be gray and square, with at least 8x8 "
+                "pixels."
             )
-        # Half of what make_disk_images accepts: then the middle is not flat.
+        # Half the smallest radius of make_disk_images: such disks have no flat middle.
         prior = DiskPrior.of(height, self.radius_range, smallest=1.0)
         self.radius_range_ = prior.smallest, prior.largest
         self.image_size_ = height
 
     def effective_sample_size(self, X):
-        """Count the equal weights that the draws for each image are worth.
+        """Compute the effective sample size of the draws for each image.
 
         Parameters
         ----------
@@ -140,8 +143,9 @@ class DiskPosteriorDenoiser(BaseDenoiser):
         Returns
         -------
         sizes : ndarray of shape (n_images,)
-            From 1 to `n_draws`. The error of the posterior mean, relative to the spread
-            of the posterior, is about one over the root.
+            Number of equally weighted draws that would be as accurate, from 1 to
+            `n_draws`. The error of the posterior mean, relative to the spread of the
+            posterior, is about one over the square root of this number.
         """
         check_is_fitted(self)
         self._validate_params()
@@ -150,7 +154,7 @@ class DiskPosteriorDenoiser(BaseDenoiser):
         return np.array([posterior.effective_sample_size for posterior in posteriors])
 
     def denoise(self, y, noise_std=None):
-        """Mean of the draws, weighted; see :meth:`BaseDenoiser.denoise`."""
+        """Average the weighted draws; see :meth:`BaseDenoiser.denoise`."""
         posteriors = self._posteriors(y, noise_std)
         found = [(one.mean(), one.effective_sample_size) for one in posteriors]
         means, sizes = zip(*found, strict=True)
@@ -158,7 +162,7 @@ class DiskPosteriorDenoiser(BaseDenoiser):
         if n_few:
             warn(
                 f"The effective sample size is under {ENOUGH} for {n_few} of "
-                f"{len(sizes)} images, and {min(sizes):.0f} at the least: increase "
+                f"{len(sizes)} images; the smallest is {min(sizes):.0f}. Increase "
                 f"n_draws={self.n_draws}, or check noise_std."
             )
         return y.new_tensor(np.array(means)).reshape(y.shape)
@@ -169,14 +173,14 @@ class DiskPosteriorDenoiser(BaseDenoiser):
         factors = y.new_tensor(posterior.covariance_factors() / posterior.sigma)
 
         def multiply(v):
-            # The posterior covariance over sigma^2, which is symmetric.
+            # J is the posterior covariance over sigma^2, which is symmetric.
             return (v.flatten(1) @ factors.T @ factors).reshape(v.shape)
 
         x_hat = y.new_tensor(posterior.mean()).reshape(y.shape)
         return Linearization(x_hat, multiply, multiply)
 
     def prior(self, size=None):
-        """Middle gray, and ten times the spread; see :meth:`BaseDenoiser.prior`."""
+        """Return mid-gray and ten times the spread; see :meth:`BaseDenoiser.prior`."""
         # Intensities are uniform on [0, 1].
         sigma_max = 10 * self.image_size_ / 12**0.5
         return Prior(super().prior(size).size, mean=0.5, sigma_max=sigma_max)

@@ -28,80 +28,83 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
     .. math:: \hat x(y) = y - f_\theta(y), \qquad
               \theta = \arg\min E \| f_\theta(x + \sigma z) - \sigma z \|^2
 
-    over training images x, white Gaussian noise z and noise levels :math:`\sigma`. The
-    network does not know the level. Without additive constants it is homogeneous,
-    ``transform(a * y) == a * transform(y)`` for ``a > 0``, and generalizes to levels it
-    was not trained at [1]_. Architecture and noise levels are by default those of [2]_.
+    The mean is over training images x, white Gaussian noise z and noise levels
+    :math:`\sigma`. The network does not know the noise level. A network without
+    additive constants is homogeneous, ``transform(a * y) == a * transform(y)`` for
+    ``a > 0``, and generalizes to levels that it was not trained on [1]_. The default
+    architecture and noise levels are those of [2]_.
 
     Parameters
     ----------
     architecture : {"unet", "bf_cnn", "dilated_unet"} or callable, default="unet"
-        :class:`~sklearn_gahb.networks.UNet`, :class:`~sklearn_gahb.networks.BFCNN`,
-        :class:`~sklearn_gahb.networks.DilatedUNet`; or a :class:`torch.nn.Module`, of
-        which a copy is trained further; or a callable that takes the number of channels
-        and returns a module. Modules map noisy images (n, channels, height, width) to
-        the noise in them, such as ``functools.partial(UNet, n_scales=4)``. To be
-        pickled it must be importable: no lambda.
+        :class:`~sklearn_gahb.networks.UNet`, :class:`~sklearn_gahb.networks.BFCNN` or
+        :class:`~sklearn_gahb.networks.DilatedUNet`. If a :class:`torch.nn.Module`, a
+        copy of it is trained further. If another callable, it takes the number of
+        channels and returns a module, as ``functools.partial(UNet, n_scales=4)`` does.
+        Modules map noisy images (n, channels, height, width) to the noise in them. To
+        pickle the denoiser, use a callable that is importable, not a lambda.
     width : int, default=64
-        Channels of the features, at the finest scale for "unet".
+        Number of channels of the features. For "unet", at the finest scale.
     depth : int, default=None
-        Number of poolings of "unet" (None means 3), or of convolutions of "bf_cnn"
-        (None means 20).
+        Number of poolings of "unet" (3 if None), or number of convolutions of "bf_cnn"
+        (20 if None).
     bias : bool, default=False
-        Whether a network that has a name has additive constants.
+        Whether the network has additive constants, if `architecture` is a name.
     noise_std : float or None, default=0.1
         Standard deviation of the noise that ``score(X)`` adds, in the units of the
-        images, which for unsigned integers are fractions of the largest value: 25 of
-        255 is ``25 / 255``. Besides, only networks of :meth:`from_module` that take the
-        noise level use it.
+        images. Images of unsigned integers are scaled to [0, 1], so 25 gray levels out
+        of 255 are ``25 / 255``. Networks of :meth:`from_module` that take the noise
+        level also use this value.
     train_noise_std : float or tuple of (float, float), default=(0.0, 1.0)
-        Noise level, or range of noise levels, of training. The default suits images
-        in [0, 1].
+        Noise level, or range of noise levels, to train on. The default suits images
+        with values in [0, 1].
     noise_distribution : {"squared", "uniform"}, default="squared"
-        How levels are drawn from the range (low, high), with u uniform on (0, 1):
-        low + (high - low) u^2, which favors low ones as [2]_ does, or
-        low + (high - low) u.
+        Distribution of the noise levels in the range (low, high). With u uniform on
+        (0, 1), "squared" draws low + (high - low) u^2, which favors low levels as in
+        [2]_, and "uniform" draws low + (high - low) u.
     patch_size : int, default=None
-        Side of the random crops to train on. None trains on whole images, which must
-        then have one size.
+        Side of the random crops to train on, in pixels. If None, training uses whole
+        images, which must then all have the same size.
     augment : bool, default=False
-        Whether to flip and turn training images at random.
+        Whether to flip and rotate training images at random.
     n_train_samples : int, default=None
         Number of images to train on: the first ones of a permutation that
-        `random_state` fixes, so that smaller sets are part of larger ones. None takes
-        all. More than there are gives a warning and takes all.
+        `random_state` fixes, so smaller training sets are subsets of larger ones. If
+        None, all images are used. If too large, a warning is issued and all are used.
     max_steps : int, default=2000
-        Number of gradient steps, whatever the number of images.
+        Number of gradient steps. It does not depend on the number of images.
     batch_size : int, default=64
-        Images or crops in a step.
+        Number of images or crops per step.
     learning_rate : float, default=1e-3
-        Largest learning rate of Adam.
+        Maximum learning rate of Adam.
     schedule : {"one_cycle", "halving", "constant"}, default="one_cycle"
-        Learning rate over the steps: up to `learning_rate` in the first 30 percent and
-        down to nearly 0; halved ten times, as in [2]_; or constant.
+        Learning-rate schedule. "one_cycle" raises the rate to `learning_rate` over the
+        first 30 percent of the steps, and then lowers it to nearly 0. "halving" halves
+        the rate ten times, as in [2]_. "constant" does not change the rate.
     early_stopping : bool, default=False
-        Whether to set images aside, to stop when the loss on them no longer falls, and
-        to keep the weights with the lowest.
+        If True, set images aside, stop when the validation loss on them no longer
+        falls, and keep the weights with the lowest validation loss.
     validation_fraction : float, default=0.1
-        Share of the images given to `fit` that early stopping sets aside: the last ones
-        of the permutation.
+        Fraction of the images passed to `fit` that early stopping sets aside. They are
+        the last images of the permutation.
     n_iter_no_change : int, default=10
-        Number of evaluations of the loss, one every ``max_steps / 100`` steps, after
-        which early stopping stops if the loss has not fallen.
+        Number of evaluations without a lower validation loss after which training
+        stops. The loss is evaluated every ``max_steps / 100`` steps.
     device : str or torch.device, default="auto"
-        Where to compute. "auto" takes a GPU if torch finds one.
+        Device to compute on. "auto" uses a GPU if torch finds one.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Precision of the products in training. "auto" takes bfloat16 where the hardware
-        has it. `transform` always computes in float32.
+        Precision of the products during training. "auto" uses bfloat16 if the hardware
+        supports it. `transform` always computes in float32.
     compile : bool or "auto", default="auto"
-        Whether to train through :func:`torch.compile`, which takes up to minutes to
-        begin. "auto" does for long trainings if a C++ compiler is found.
+        Whether to train through :func:`torch.compile`, which can take minutes to
+        start. "auto" compiles for long trainings if a C++ compiler is found.
     warm_start : bool, default=False
-        Whether to go on from the network of the previous `fit`, which must have the
-        same architecture, for `max_steps` more. Clones are not fitted, so a search has
-        nothing to go on from: pass a network as `architecture` instead.
+        If True, train the network of the previous `fit` for `max_steps` more steps. The
+        network must have the same architecture. Clones are not fitted, so a search has
+        no network to continue from: pass a network as `architecture` instead.
     image_shape : tuple of int, default=None
-        (height, width) or (height, width, channels) of the rows of 2-D arrays.
+        Shape of the image in each row of a 2-D array: (height, width) or
+        (height, width, channels).
     random_state : int, RandomState instance or None, default=None
         Seeds the choice of images and crops, the noise and the initial weights. Pass an
         int for the same result on the same device, number of threads and versions.
@@ -109,46 +112,45 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
     Attributes
     ----------
     network_ : torch.nn.Module
-        Trained network, in evaluation mode. Predicts the noise.
+        Trained network in evaluation mode. It predicts the noise.
     n_parameters_ : int
-        Number of its parameters.
+        Number of parameters of the network.
     n_steps_ : int
-        Number of gradient steps it was trained for.
+        Number of gradient steps that the network was trained for.
     loss_curve_ : ndarray of shape (n_steps,)
-        Mean squared error of each step.
+        Mean squared error at each step.
     validation_loss_curve_ : ndarray
-        Loss on the images set aside, at each evaluation of the last `fit`. Only with
+        Validation loss at each evaluation of the last `fit`. Defined only if
         ``early_stopping=True``.
     image_size_in_ : tuple of (int, int)
-        Height and width of the images of the last `fit`. Only if they had one size.
+        Height and width of the images of the last `fit`, if all have the same size.
     train_indices_ : ndarray of int
-        The images of `X` that the last `fit` trained on.
+        Indices of the images of `X` that the last `fit` trained on.
     n_channels_in_ : int
         Number of channels seen during :term:`fit`.
     n_features_in_ : int
-        Number of values of an image seen during :term:`fit`. Not defined for lists.
+        Number of values per image seen during :term:`fit`. Not defined for lists.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen during :term:`fit`. Defined only when `X` has feature
         names that are all strings.
 
     See Also
     --------
-    WaveletThresholdDenoiser : Shrinks in a basis that does not adapt.
-    sklearn_gahb.metrics.make_psnr_scorer : Compares estimators at one noise level.
+    WaveletThresholdDenoiser : Thresholding in a basis that does not adapt.
+    sklearn_gahb.metrics.make_psnr_scorer : Compare estimators at one noise level.
 
     Notes
     -----
-    `fit` takes a list of photographs if there is a `patch_size`. Ctrl-C stops it: the
-    estimator is then fitted with what it learned up to the last step, or with its best
-    weights if it stops early, and KeyboardInterrupt is raised. Progress bars come from
-    ``set_callbacks(sklearn.callback.ProgressBar())``, called on the outermost
-    estimator: the search or the pipeline, if the denoiser is inside one. In a process
-    group of :mod:`torch.distributed` several processes train one network; the user
-    guide tells how.
+    `fit` accepts a list of photographs if `patch_size` is set. Ctrl-C stops `fit` and
+    raises KeyboardInterrupt. The estimator is then fitted with the weights of the last
+    step, or with its best weights if `early_stopping` is True. To show progress bars,
+    call ``set_callbacks(sklearn.callback.ProgressBar())`` on the outermost estimator:
+    on the search or the pipeline if the denoiser is inside one. Several processes in a
+    process group of :mod:`torch.distributed` can train one network; see the user guide.
 
-    `transform` takes photographs of more than about half a million pixels in tiles. The
-    attribute `margin` of the network says by how much they must overlap, which is 64
-    pixels if a network of your own has none.
+    `transform` splits photographs of more than about half a million pixels into tiles.
+    The attribute `margin` of the network sets how far the tiles overlap. If your own
+    network has no such attribute, they overlap by 64 pixels.
 
     References
     ----------
@@ -244,42 +246,44 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         device="auto",
         image_shape=None,
     ):
-        """Make a fitted denoiser of a trained network.
+        """Make a fitted denoiser from a trained network.
 
         Parameters
         ----------
         network : torch.nn.Module
             Maps noisy images (n, channels, height, width) to the noise in them or to
-            the clean images; ``network(y, noise_std)`` if it takes their noise levels,
-            a tensor of shape (n,), too. It is copied, in float32. Images are padded if
-            it wants sides that are multiples of a number, such as 8.
+            the clean images. A network that takes noise levels is called as
+            ``network(y, noise_std)``, with a tensor `noise_std` of shape (n,). The
+            network is copied in float32. If it requires sides that are multiples of a
+            number, such as 8, the images are padded.
         predicts : {"noise", "image"}, default="noise"
-            What it returns.
+            What the network returns.
         n_channels : int, default=None
-            Channels of the images: 1 for gray, 3 for color. None is found by trying.
+            Number of channels: 1 for gray, 3 for color. If None, it is found by trial.
         noise_std : float, default=None
-            Standard deviation of the noise that ``score(X)`` adds, and that is passed
-            to a network that takes it. None means 0.1 for other networks; for such a
-            network the level of each image is estimated.
+            Standard deviation of the noise that ``score(X)`` adds. A network that takes
+            noise levels also receives this value. If None, such a network receives an
+            estimate for each image, and other networks use 0.1.
         device : str or torch.device, default="auto"
-            Where to compute.
+            Device to compute on.
         image_shape : tuple of int, default=None
-            (height, width) or (height, width, channels) of the rows of 2-D arrays.
+            Shape of the image in each row of a 2-D array: (height, width) or
+            (height, width, channels).
 
         Returns
         -------
         denoiser : DNNDenoiser
-            Fitted. Its `architecture` is the network: a clone of the denoiser, which is
-            not fitted, trains a copy of it further.
+            Fitted denoiser. Its `architecture` is the network, so the `fit` of a clone
+            trains a copy of the network further.
 
         Raises
         ------
         TypeError
-            If `network` is no module.
+            If `network` is not a module.
         ValueError
-            If the network takes images of other channels than `n_channels`, or if it
-            normalizes by the statistics of a batch, so that images depend on each
-            other.
+            If the network takes a number of channels other than `n_channels`, or if it
+            normalizes by the statistics of a batch. The output for one image would then
+            depend on the other images.
 
         Examples
         --------
@@ -302,17 +306,17 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         return denoiser.adopt(network, n_channels)
 
     def adopt(self, network, n_channels, loss_curve=()):
-        """Become fitted with a network that is trained.
+        """Use a trained network as the fitted network.
 
         Parameters
         ----------
         network : torch.nn.Module
-            Maps noisy images to the noise in them. It is not copied, and stays on its
-            device.
+            Maps noisy images to the noise in them. The network is not copied, and stays
+            on its device.
         n_channels : int
-            Channels of the images.
+            Number of channels of the images.
         loss_curve : array-like of shape (n_steps,), default=()
-            Mean squared error of each step of its training.
+            Mean squared error at each step of the training.
 
         Returns
         -------
@@ -329,7 +333,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
     def learn(self, clean, noisy=None):
         """Train the network; see :meth:`BaseDenoiser.learn`."""
         run = self._prepare(clean, noisy)
-        # A denoiser scores clean images beside labels, which it ignores.
+        # With clean images alone, y holds labels, which `score` ignores.
         X, y = (clean, None) if noisy is None else (noisy, clean)
         train = run.train_indices
         data = {
@@ -349,14 +353,14 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         self._keep(run)
 
     def _prepare(self, clean, noisy=None):
-        """Training run with the parameters of this denoiser."""
+        """Make a training run with the parameters of this denoiser."""
         previous = getattr(self, "network_", None) if self.warm_start else None
         seed = self.random_state
         is_seeded = isinstance(seed, Integral)
         if previous is not None and self.early_stopping and not is_seeded:
             raise ValueError(
-                "early_stopping with warm_start needs an int as random_state, for the "
-                "same images to be set aside in every fit; got "
+                "early_stopping with warm_start needs an int as random_state, so that "
+                "every fit sets the same images aside; got "
                 f"random_state={seed!r}."
             )
         return TrainingRun(
@@ -364,7 +368,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         )
 
     def _follow(self, run, data):
-        """Train, and tell the callbacks."""
+        """Train, and call the callbacks."""
         context = self._init_callback_context(max_subtasks=min(100, self.max_steps))
         context.call_on_fit_task_begin(estimator=self)
         for start, stop in run:
@@ -375,7 +379,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         context.call_on_fit_task_end(estimator=self, **data)
 
     def _keep(self, run):
-        """Become fitted with the network of a run."""
+        """Store the network and the losses of a run."""
         goes_on = self.warm_start and hasattr(self, "network_")
         previous = self.loss_curve_ if goes_on else []
         losses = np.concatenate([previous, run.losses()])
@@ -386,7 +390,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
             self.validation_loss_curve_ = np.array(run.log.validation_losses)
 
     def denoise(self, y, noise_std=None):
-        """Subtract the noise that the network finds; see :meth:`BaseDenoiser.denoise`.
+        """Subtract the predicted noise; see :meth:`BaseDenoiser.denoise`.
 
         Large images are denoised in tiles, unless they require gradients.
         """
@@ -395,7 +399,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
             levels = (self.noise_levels(y, noise_std).float().flatten(),)
 
         def denoise_tile(tile):
-            # A copy: the first layer may work in place.
+            # A copy, because the first layer may work in place.
             inputs = tile.to(self.device_, torch.float32, copy=True)
             noise = network(inputs, *(level.to(inputs.device) for level in levels))
             return tile - check_tensors(noise, "The network", tile.shape).to(tile)
@@ -408,7 +412,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         """Linearize at one image; see :meth:`BaseDenoiser.linearize`.
 
         A network of convolutions, norms and ReLUs is linear once its ReLUs are frozen
-        as they are at the image. Others are differentiated by torch.
+        in their state at the image. Torch differentiates all other networks.
         """
         network = self.network_
         if takes_noise_std(network) or not is_linear_once_frozen(network, y.float()):
@@ -418,7 +422,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         return linearize_frozen(FrozenNetwork(network, y.float()), y, x_hat)
 
     def prior(self, size=None):
-        """Size of the crops, and highest noise; see :meth:`BaseDenoiser.prior`."""
+        """Return crop size and highest level; see :meth:`BaseDenoiser.prior`."""
         if size is None and self.patch_size is not None and self.image_shape is None:
             size = self.patch_size, self.patch_size
         sigma_max = Recipe.of(self).noise_range[1]
@@ -426,20 +430,20 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
 
     @property
     def device_(self):
-        """Where the network is."""
+        """Device of the network."""
         parameter = next(self.network_.parameters(), None)
         return resolve_device(self.device) if parameter is None else parameter.device
 
     def __getstate__(self):
         state = dict(super().__getstate__())
         if "network_" in state:
-            # A network on a GPU must unpickle on machines without one.
+            # A network on a GPU must unpickle on machines without a GPU.
             state["network_"] = copy.deepcopy(state["network_"]).cpu()
         return state
 
     def __setstate__(self, state):
         super().__setstate__(state)
         if hasattr(self, "network_"):
-            # A device that this machine lacks leaves the network on the CPU.
+            # If this machine lacks the device, the network stays on the CPU.
             with suppress(ValueError):
                 self.network_.to(resolve_device(self.device))

@@ -1,4 +1,4 @@
-"""The perfect memorizer: the optimum where the density is the training set."""
+"""The perfect memorizer: the optimal denoiser of the training set itself."""
 
 import math
 
@@ -12,55 +12,56 @@ from .checks import check_one_size, check_size
 from .linearization import Linearization
 from .prior import Prior
 
-# Values in float64 that are held at a time, of training images and of weights: 32 MiB.
+# Float64 values of training images, and of weights, held at a time: 32 MiB each.
 BLOCK = 2**22
 
 
 class EmpiricalDenoiser(BaseDenoiser):
-    r"""Posterior mean where the clean image is one of the training images.
+    r"""Posterior mean if the clean image is one of the training images.
 
     .. math:: \hat x(y) = \sum_i w_i x_i, \qquad
               w_i \propto \exp\left( -\frac{\|y - x_i\|^2}{2 \sigma^2} \right)
 
-    The density of clean images is taken to be the training set itself, all images being
-    equally likely. This is the minimizer of the training loss of any denoiser, and what
-    networks approach that memorize [1]_: diffusion by it returns training images. It
-    uses the noise level that it is told, and at vanishing noise returns the closest
-    training image.
+    The prior is the training set itself, with all images equally likely. No denoiser
+    has a lower training loss, and networks that memorize approach this denoiser [1]_.
+    Diffusion with this denoiser returns training images. The denoiser uses the noise
+    level that it is given. For vanishing noise, it returns the closest training image.
 
     Parameters
     ----------
     noise_std : float, default=None
-        Standard deviation of the noise, in the units of the images, which for unsigned
-        integers are fractions of the largest value: 25 of 255 is ``25 / 255``. None
-        estimates it for each image by `estimate_noise_std`.
+        Standard deviation of the noise, in the units of the images. Images of unsigned
+        integers are scaled to [0, 1], so 25 gray levels out of 255 are ``25 / 255``. If
+        None, `estimate_noise_std` estimates the level of each image.
     image_shape : tuple of int, default=None
-        (height, width) or (height, width, channels) of the rows of 2-D arrays.
+        Shape of the image in each row of a 2-D array: (height, width) or
+        (height, width, channels).
     random_state : int, RandomState instance or None, default=None
         Seeds the noise that ``score(X)`` adds.
 
     Attributes
     ----------
     train_images_ : ndarray or Tensor of shape (n_images, height, width, channels)
-        The training images. A view of what was passed to `fit`, in its dtype, unless it
-        was a list.
+        Training images. Unless `fit` received a list, they are a view of the images
+        passed to `fit`, in the same dtype.
     n_channels_in_ : int
         Number of channels seen during :term:`fit`.
     n_features_in_ : int
-        Number of values of an image seen during :term:`fit`. Not defined for lists.
+        Number of values per image seen during :term:`fit`. Not defined for lists.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen during :term:`fit`. Defined only when `X` has feature
         names that are all strings.
 
     See Also
     --------
-    DNNDenoiser : Memorizes a small training set, and generalizes from a large one.
+    DNNDenoiser : Network that memorizes a small set and generalizes from a large one.
 
     Notes
     -----
-    Computed in float64 on the device of the noisy images, over blocks of the training
-    set: memory does not grow with it, and it may be a :class:`numpy.memmap`. Time grows
-    as the product of the numbers of noisy and of training images.
+    Computations are in float64 on the device of the noisy images, over blocks of the
+    training set. Memory therefore does not grow with the training set, which may be a
+    :class:`numpy.memmap`. Time grows as the product of the number of noisy images and
+    the number of training images.
 
     References
     ----------
@@ -84,12 +85,12 @@ class EmpiricalDenoiser(BaseDenoiser):
         self.random_state = random_state
 
     def learn(self, clean, noisy=None):
-        """Keep the training images; see :meth:`BaseDenoiser.learn`."""
+        """Store the training images; see :meth:`BaseDenoiser.learn`."""
         check_one_size(self, clean)
         self.train_images_ = clean.as_one_stack()
 
     def denoise(self, y, noise_std=None):
-        """Mean of the training images, weighted; see :meth:`BaseDenoiser.denoise`."""
+        """Average the weighted training images; see :meth:`BaseDenoiser.denoise`."""
         rows, center, variance = self._prepare(y, noise_std)
         mean = torch.empty_like(rows)
         for batch in gen_batches(len(rows), max(1, BLOCK // self._n_at_once())):
@@ -102,7 +103,7 @@ class EmpiricalDenoiser(BaseDenoiser):
         rows, center, variance = self._prepare(y.detach(), noise_std)
         blocks = (x - center for _, x in self._blocks(rows))
         weights = finite.posterior_weights(rows, blocks, variance)
-        # Most have no weight at all.
+        # Most training images have weight 0.
         (active,) = torch.nonzero(weights, as_tuple=True)
         x_hat = sum(weights[part] @ x for part, x in self._blocks(rows, active))
 
@@ -116,7 +117,7 @@ class EmpiricalDenoiser(BaseDenoiser):
         return Linearization(x_hat.reshape(y.shape).to(y.dtype), multiply, multiply)
 
     def prior(self, size=None):
-        """Mean, and ten times the spread; see :meth:`BaseDenoiser.prior`."""
+        """Return the mean and ten times the spread; see :meth:`BaseDenoiser.prior`."""
         size = super().prior(size).size
         check_size(self, torch.empty(1, 1, *size), self.train_images_.shape[1:3])
         n, total, squares = len(self.train_images_), 0.0, 0.0
@@ -128,9 +129,9 @@ class EmpiricalDenoiser(BaseDenoiser):
         return Prior(size, mean, max(10 * spread, 1.0))
 
     def _prepare(self, y, noise_std):
-        """Images as rows minus a training image, that image, and the variances.
+        """Return the images as rows minus a center, the center, and the variances.
 
-        The difference avoids cancellation later.
+        The center is a training image. Subtracting it avoids cancellation later.
         """
         check_size(self, y, self.train_images_.shape[1:3])
         rows = y.double().flatten(1)
@@ -139,9 +140,10 @@ class EmpiricalDenoiser(BaseDenoiser):
         return rows - center, center, sigma.reshape(-1, 1) ** 2
 
     def _blocks(self, like, indices=None):
-        """Pairs (places, training images as rows (m, d)), some of them at a time.
+        """Yield pairs (indices, training images as rows (m, d)), block by block.
 
-        All images, or those at `indices`; in the dtype and on the device of `like`.
+        The blocks cover all images, or the images at `indices`. They have the dtype and
+        the device of `like`.
         """
         images = self.train_images_
         if indices is None:

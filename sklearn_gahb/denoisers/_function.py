@@ -1,4 +1,4 @@
-"""Functions as denoisers."""
+"""Denoisers made from functions."""
 
 import torch
 
@@ -7,28 +7,31 @@ from .base import BaseDenoiser
 
 
 class FunctionDenoiser(BaseDenoiser):
-    """A function of noisy images and their noise level, as a denoiser.
+    """Denoiser made from a function of noisy images and their noise level.
 
     Parameters
     ----------
     function : callable
         ``function(y, noise_std) -> x_hat`` on float tensors of shape (n, channels,
-        height, width), each image by itself. `noise_std` is a number, a tensor of shape
-        (n, 1, 1, 1), or None if nobody knows the level. Blind denoisers ignore it. For
-        a Jacobian it must consist of differentiable torch operations.
+        height, width). The function must treat each image independently. `noise_std` is
+        a number, a tensor of shape (n, 1, 1, 1), or None if the level is unknown. Blind
+        denoisers ignore the level. To have a Jacobian, the function must consist of
+        differentiable torch operations.
     device : str or torch.device, default=None
-        Where the function wants its images. None means where they are.
+        Device on which the function needs its images. If None, the images stay on their
+        own device.
     noise_std : float, default=None
-        Noise level that is passed on if no other one is given, and that ``score(X)``
-        adds.
+        Standard deviation of the noise that ``score(X)`` adds. The function receives
+        this level if no other level is given.
     image_shape : tuple of int, default=None
-        (height, width) or (height, width, channels) of the rows of 2-D arrays.
+        Shape of the image in each row of a 2-D array: (height, width) or
+        (height, width, channels).
     random_state : int, RandomState instance or None, default=None
         Seeds the noise that ``score(X)`` adds.
 
     See Also
     --------
-    sklearn_gahb.as_denoiser : Takes functions as they are.
+    sklearn_gahb.as_denoiser : Convert functions and other objects to denoisers.
 
     Examples
     --------
@@ -67,7 +70,7 @@ class FunctionDenoiser(BaseDenoiser):
 
     @property
     def device_(self):
-        """Where the function wants its images; None if it follows them."""
+        """Device on which the function needs its images; None for any device."""
         return None if self.device is None else resolve_device(self.device)
 
     def __sklearn_is_fitted__(self):

@@ -1,4 +1,4 @@
-"""Large images, in tiles."""
+"""Denoising of large images in tiles."""
 
 from itertools import product
 
@@ -8,11 +8,12 @@ TILE_SIDE = 448
 
 
 def denoise_in_tiles(denoise, y, *, margin, side=TILE_SIDE):
-    """Denoise large images (n, c, h, w) in tiles with margins that are thrown away.
+    """Denoise large images (n, c, h, w) in tiles with margins that are discarded.
 
-    Tiles give what the whole image would if `margin` is at least the distance over
-    which pixels depend on each other, and a multiple of the pooling: tiles then begin
-    at multiples of it, for `side` is rounded down to a multiple of the margin.
+    The result equals that of the whole image if `margin` is at least the distance over
+    which pixels depend on each other, and a multiple of the pooling factor. Tiles then
+    begin at multiples of this factor, because `side` is rounded down to a multiple of
+    the margin.
     """
     height, width = y.shape[2:]
     side = max(side // margin, 1) * margin if margin else side

@@ -1,4 +1,4 @@
-"""Transformers of others as denoisers."""
+"""Denoisers made from transformers of other packages."""
 
 import numpy as np
 
@@ -7,20 +7,20 @@ from .checks import to_numpy
 
 
 class TransformerDenoiser(BaseDenoiser):
-    """Any transformer of noisy images, fitted, as a denoiser.
+    """Denoiser made from any fitted transformer of noisy images.
 
-    It has no Jacobian, and does not know the noise level.
+    This denoiser has no Jacobian and does not know the noise level.
 
     Parameters
     ----------
     transformer : estimator
-        Has a method `transform`, which takes and returns noisy images of shape
-        (n_images, height, width), (n_images, height, width, channels), or, where these
-        came as rows, (n_images, n_pixels).
+        Fitted transformer. Its method `transform` takes noisy images and returns images
+        of the same shape: (n_images, height, width), (n_images, height, width,
+        channels), or (n_images, n_pixels) if the user passes images as rows.
 
     See Also
     --------
-    BaseDenoiser : For denoisers of your own.
+    BaseDenoiser : Base class for your own denoisers.
 
     Examples
     --------
@@ -32,7 +32,7 @@ class TransformerDenoiser(BaseDenoiser):
     array([[[0.5, 1. ]]])
     """
 
-    # Rows are images of one line, and passed on as rows.
+    # Rows count as images of height 1, and are passed on as rows.
     image_shape = (1, -1)
 
     def __init__(self, transformer):
@@ -48,15 +48,15 @@ class TransformerDenoiser(BaseDenoiser):
         return y.new_tensor(np.moveaxis(X_hat, -1, 1))
 
     def _restore(self, noisy, noise_std, clean):
-        # The images of the user, in the layout and dtype that `fit` has seen.
+        # The user's images, in the layout and dtype that the transformer was fitted on.
         return self._transform(noisy.data)
 
     def _transform(self, X):
         X_hat = self.transformer.transform(X)
         if not isinstance(X, list) and np.shape(X_hat) != np.shape(X):
             raise ValueError(
-                f"{self.transformer!r} turns images of shape {np.shape(X)} into "
-                f"{np.shape(X_hat)}: a denoiser keeps the shape."
+                f"{self.transformer!r} turns images of shape {np.shape(X)} into an "
+                f"array of shape {np.shape(X_hat)}. A denoiser must keep the shape."
             )
         return X_hat
 

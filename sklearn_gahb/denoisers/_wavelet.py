@@ -20,60 +20,63 @@ class WaveletThresholdDenoiser(BaseDenoiser):
 
     .. math:: \hat x = \sum_k \rho_T(\langle y, \psi_k \rangle)\, \psi_k
 
-    with periodized wavelets; the coarse band is kept. The shrinkage of a coefficient c
-    at threshold T is
+    The wavelets are periodized, and the coarse band is kept. At threshold T, the
+    shrinkage of a coefficient c is
 
     - ``"hard"``: c if :math:`|c| > T`, and 0 otherwise;
     - ``"soft"``: :math:`\mathrm{sign}(c) \max(|c| - T, 0)`;
-    - ``"garrote"``: :math:`\max(c - T^2 / c, 0)` for c > 0, odd in c.
+    - ``"garrote"``: :math:`\max(c - T^2 / c, 0)` for c > 0, and odd in c.
 
-    Sides that are no multiples of ``2**n_scales`` are extended by mirror images and
-    cropped; a side of one pixel is not transformed. Each channel is denoised by itself.
+    Images with sides that are not multiples of ``2**n_scales`` are extended by
+    reflection, and the result is cropped. A side of one pixel is not transformed. Each
+    channel is denoised independently.
 
     Parameters
     ----------
     wavelet : str or pywt.Wavelet, default="sym4"
-        An orthogonal wavelet of PyWavelets, see :func:`pywt.wavelist`.
+        Orthogonal wavelet of PyWavelets; see :func:`pywt.wavelist` for the names.
     n_scales : int, default=None
-        Number of scales, at most the logarithm to base 2 of the shorter side, rounded
-        up. None takes as many as leave at least 8 coefficients a side, and at least 1.
+        Number of scales, at most the base-2 logarithm of the shorter side, rounded up.
+        If None, the largest number that leaves at least 8 coefficients per side, but at
+        least 1.
     threshold : float or {"universal", "bayes", "sure"}, default=3.0
-        A number alpha means :math:`T = \alpha \sigma`. "universal" is
-        :math:`\sigma \sqrt{2 \log d}` with d pixels [1]_. "bayes" is
+        Threshold T. A number :math:`\alpha` means :math:`T = \alpha \sigma`.
+        "universal" is :math:`\sigma \sqrt{2 \log d}` for d pixels [1]_. "bayes" is
         :math:`\sigma^2 / \sqrt{\max(E\,c^2 - \sigma^2, 0)}` in each band [2]_. "sure"
         minimizes Stein's unbiased risk estimate of soft thresholding in each band [3]_,
-        and needs ``shrinkage="soft"``.
+        and requires ``shrinkage="soft"``.
     shrinkage : {"hard", "soft", "garrote"}, default="hard"
-        What is done with coefficients at the threshold, see above.
+        Shrinkage rule; see above.
     n_shifts : int, default=1
-        Number of translations to average over (cycle spinning [4]_), the square of a
-        whole number s: shifts by 0 to s - 1 pixels along both sides. 16 is nearly
-        translation invariant, and 16 times the work.
+        Number of translations to average over (cycle spinning [4]_). It must be a
+        square ``s**2``: the shifts are 0 to s - 1 pixels along each axis. With 16
+        translations, the result is nearly translation invariant at 16 times the cost.
     noise_std : float, default=None
-        Standard deviation of the noise, in the units of the images, which for unsigned
-        integers are fractions of the largest value: 25 of 255 is ``25 / 255``. None
-        estimates it for each image by `estimate_noise_std`.
+        Standard deviation of the noise, in the units of the images. Images of unsigned
+        integers are scaled to [0, 1], so 25 gray levels out of 255 are ``25 / 255``. If
+        None, `estimate_noise_std` estimates the level of each image.
     image_shape : tuple of int, default=None
-        (height, width) or (height, width, channels) of the rows of 2-D arrays.
+        Shape of the image in each row of a 2-D array: (height, width) or
+        (height, width, channels).
     random_state : int, RandomState instance or None, default=None
         Seeds the noise that ``score(X)`` adds.
 
     Attributes
     ----------
     wavelet_ : pywt.Wavelet
-        The wavelet in use.
+        Wavelet in use.
     n_channels_in_ : int
         Number of channels seen during :term:`fit`.
     n_features_in_ : int
-        Number of values of an image seen during :term:`fit`. Not defined for lists.
+        Number of values per image seen during :term:`fit`. Not defined for lists.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen during :term:`fit`. Defined only when `X` has feature
         names that are all strings.
 
     See Also
     --------
-    WienerDenoiser : Shrinks in the Fourier basis.
-    DNNDenoiser : Shrinks in a basis that a network adapts to the image.
+    WienerDenoiser : Shrinkage in the Fourier basis.
+    DNNDenoiser : Shrinkage in a basis that a network adapts to the image.
 
     References
     ----------
@@ -129,7 +132,7 @@ class WaveletThresholdDenoiser(BaseDenoiser):
         self.random_state = random_state
 
     def learn(self, clean, noisy=None):
-        """Choose the wavelet; see :meth:`BaseDenoiser.learn`."""
+        """Set the wavelet; see :meth:`BaseDenoiser.learn`."""
         check_thresholding(self.threshold, self.shrinkage, self.n_shifts)
         self.wavelet_ = check_wavelet(self.wavelet)
 
@@ -163,7 +166,7 @@ class WaveletThresholdDenoiser(BaseDenoiser):
         )
 
     def _prepare(self, y, noise_std):
-        """Translations, wavelets, and thresholds of a band, for a tensor."""
+        """Return translations, wavelets, and a function from bands to thresholds."""
         check_thresholding(self.threshold, self.shrinkage, self.n_shifts)
         spin = CycleSpinning.of(y.shape[2:], self.n_scales, self.n_shifts)
         basis = WaveletBasis(self.wavelet_, spin.n_scales, spin.axes)
@@ -177,7 +180,7 @@ class WaveletThresholdDenoiser(BaseDenoiser):
 
 
 def check_thresholding(threshold, shrinkage, n_shifts):
-    """Raise a ValueError unless parameters go together."""
+    """Raise a ValueError unless the parameters are compatible."""
     if threshold == "sure" and shrinkage != "soft":
         raise ValueError(
             "threshold='sure' estimates the risk of soft thresholding and needs "

@@ -14,37 +14,39 @@ from .prior import Prior
 
 
 class WienerDenoiser(BaseDenoiser):
-    r"""Fourier shrinkage, the optimum for stationary Gaussian images.
+    r"""Fourier shrinkage, the optimal denoiser of stationary Gaussian images.
 
     .. math:: \hat x = m + F^{-1} \frac{S}{S + \sigma^2} F (y - m)
 
-    with the periodic discrete Fourier transform F, the mean intensity m and the power
-    spectrum S of clean images,
+    where F is the periodic discrete Fourier transform, m is the mean intensity and S is
+    the power spectrum of clean images,
 
     .. math:: S(\omega) = E |F(x - m)(\omega)|^2 / d
 
-    with d pixels, so that white noise has the spectrum :math:`\sigma^2`. Each channel
-    is filtered by itself. The filter is bound to the size of the images it was fitted
-    on.
+    for images of d pixels. With this normalization, the spectrum of white noise is
+    :math:`\sigma^2`. Each channel is filtered independently. The filter only accepts
+    images of the size that it was fitted on.
 
     Parameters
     ----------
     power_spectrum : array-like of shape (height, width[, channels]), default=None
-        Power spectrum S in the layout of :func:`numpy.fft.fft2`, not negative. None
-        learns it in `fit`.
+        Power spectrum S in the layout of :func:`numpy.fft.fft2`, not negative. If None,
+        `fit` estimates it.
     shrinkage : {"wiener", "low_pass"}, default="wiener"
-        "wiener" is the optimum above. "low_pass" keeps the frequencies up to the radial
-        one at which the expected error is smallest, and none beyond: the ideal low-pass
-        filter, which has the same rate in :math:`\sigma` [2]_.
+        "wiener" is the optimal shrinkage above. "low_pass" is the ideal low-pass
+        filter. It keeps all frequencies up to the radial cutoff with the smallest
+        expected error and removes the others. Its error has the same rate in
+        :math:`\sigma` [2]_.
     zero_mean : bool, default=False
-        Whether images have mean 0. With True nothing is subtracted, and the denoiser is
-        linear.
+        Whether the images have mean 0. If True, no mean is subtracted, and the denoiser
+        is linear.
     noise_std : float, default=None
-        Standard deviation of the noise, in the units of the images, which for unsigned
-        integers are fractions of the largest value: 25 of 255 is ``25 / 255``. None
-        estimates it for each image by `estimate_noise_std`.
+        Standard deviation of the noise, in the units of the images. Images of unsigned
+        integers are scaled to [0, 1], so 25 gray levels out of 255 are ``25 / 255``. If
+        None, `estimate_noise_std` estimates the level of each image.
     image_shape : tuple of int, default=None
-        (height, width) or (height, width, channels) of the rows of 2-D arrays.
+        Shape of the image in each row of a 2-D array: (height, width) or
+        (height, width, channels).
     random_state : int, RandomState instance or None, default=None
         Seeds the noise that ``score(X)`` adds.
 
@@ -57,15 +59,15 @@ class WienerDenoiser(BaseDenoiser):
     n_channels_in_ : int
         Number of channels seen during :term:`fit`.
     n_features_in_ : int
-        Number of values of an image seen during :term:`fit`. Not defined for lists.
+        Number of values per image seen during :term:`fit`. Not defined for lists.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen during :term:`fit`. Defined only when `X` has feature
         names that are all strings.
 
     See Also
     --------
-    WaveletThresholdDenoiser : Shrinks in a wavelet basis.
-    sklearn_gahb.datasets.make_gaussian_textures : Images for which this is optimal.
+    WaveletThresholdDenoiser : Thresholding in a wavelet basis.
+    sklearn_gahb.datasets.make_gaussian_textures : Stationary Gaussian images.
 
     References
     ----------
@@ -108,7 +110,7 @@ class WienerDenoiser(BaseDenoiser):
         self.random_state = random_state
 
     def learn(self, clean, noisy=None):
-        """Estimate mean and power spectrum; see :meth:`BaseDenoiser.learn`."""
+        """Estimate the mean and the power spectrum; see :meth:`BaseDenoiser.learn`."""
         size = check_one_size(self, clean)
         channels = clean.n_channels
         self.mean_ = np.zeros(channels)
@@ -137,13 +139,13 @@ class WienerDenoiser(BaseDenoiser):
         return Linearization(self.denoise(y, noise_std), multiply, multiply, eigenbasis)
 
     def prior(self, size=None):
-        """Mean, and ten times the spread; see :meth:`BaseDenoiser.prior`."""
+        """Return the mean and ten times the spread; see :meth:`BaseDenoiser.prior`."""
         mean = torch.tensor(self.mean_, dtype=torch.float32).view(1, -1, 1, 1)
         sigma_max = 10 * float(np.sqrt(self.power_spectrum_.sum())) or 1.0
         return Prior(super().prior(size).size, mean, sigma_max)
 
     def _gain(self, y, noise_std):
-        """Gains of the frequencies, of shape (n, channels, height, width)."""
+        """Return the gains of the frequencies, shape (n, channels, height, width)."""
         check_size(self, y, self.power_spectrum_.shape[:2])
         spectrum = y.new_tensor(self.power_spectrum_).permute(2, 0, 1)
         is_wiener = self.shrinkage == "wiener"
@@ -152,14 +154,14 @@ class WienerDenoiser(BaseDenoiser):
 
 
 def check_power_spectrum(power_spectrum, shape):
-    """Power spectrum as an array (height, width, channels); or a ValueError."""
+    """Check a power spectrum and return it as an array (height, width, channels)."""
     spectrum = np.asarray(power_spectrum, dtype=np.float64)
     if spectrum.ndim == 2:
         spectrum = np.repeat(spectrum[..., None], shape[-1], axis=-1)
     if spectrum.shape != shape:
         raise ValueError(
-            f"power_spectrum has shape {np.shape(power_spectrum)}; for the images in X "
-            f"it must be {shape[:2]} or {shape}."
+            f"power_spectrum has shape {np.shape(power_spectrum)}; the images in X "
+            f"require shape {shape[:2]} or {shape}."
         )
     if not (np.isfinite(spectrum).all() and (spectrum >= 0).all()):
         raise ValueError("power_spectrum must be finite and not negative.")

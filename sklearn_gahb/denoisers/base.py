@@ -1,4 +1,4 @@
-"""The public protocol of denoisers, and what all of them share."""
+"""The public protocol of denoisers, and the code that they share."""
 
 from abc import ABCMeta, abstractmethod
 
@@ -40,15 +40,15 @@ class BaseDenoiser(
 ):
     """Base class of all denoisers.
 
-    A subclass defines ``__init__``, as every scikit-learn estimator does, and
-    `denoise`. It may override `learn` (by default nothing is learned), `linearize` (by
-    default by automatic differentiation), `with_clean` (for oracles), `prior` (for
-    samples) and `device_`. Everything that takes a denoiser takes the subclass.
+    A subclass defines `denoise`, and ``__init__`` like every scikit-learn estimator. It
+    may override `learn` (which learns nothing by default), `linearize` (which uses
+    automatic differentiation by default), `with_clean` (for oracles), `prior` (for
+    sampling) and `device_`. Every function that takes a denoiser accepts the subclass.
 
-    The parameters `noise_std`, `image_shape` and `random_state` are optional: a
-    subclass that has them lists them in its ``__init__``; otherwise they are None.
+    The parameters `noise_std`, `image_shape` and `random_state` are optional. A
+    subclass that uses them lists them in its ``__init__``; otherwise they are None.
 
-    Call a fitted denoiser on tensors, ``denoiser(y, noise_std)``: this checks the
+    To denoise tensors, call the fitted denoiser: ``denoiser(y, noise_std)`` checks the
     arguments and calls `denoise`.
 
     Examples
@@ -86,60 +86,61 @@ class BaseDenoiser(
         Parameters
         ----------
         y : Tensor of shape (n, channels, height, width)
-            Noisy images, on `device_`. They must not be changed.
+            Noisy images, on `device_`. Do not modify them in place.
         noise_std : float or Tensor of shape (n, 1, 1, 1), default=None
-            Noise level, or that of each image. None means the parameter `noise_std`; if
-            that is None too, nobody knows the level. :meth:`noise_levels` resolves all
-            of this.
+            Noise level of all images, or of each image. If None, use the parameter
+            `noise_std`; if this parameter is None too, the level is unknown.
+            :meth:`noise_levels` handles all of these cases.
 
         Returns
         -------
         x_hat : Tensor of the shape of `y`
-            Denoised images. Not detached, so that torch can differentiate them.
+            Denoised images, not detached, so that torch can differentiate them.
         """
 
     def learn(self, clean, noisy=None):
-        """Learn from checked images; by default nothing.
+        """Learn from checked images; do nothing by default.
 
         Parameters
         ----------
         clean : Images
             Clean images.
         noisy : Images, default=None
-            Noisy images of the same shapes. None if the noise is to be drawn.
+            Noisy images of the same shapes. If None, the denoiser draws the noise.
         """
 
     def linearize(self, y, noise_std=None):
         """Linearize at one image, with noise level, thresholds and geometry fixed.
 
-        By default `denoise` is differentiated by torch.
+        By default, torch differentiates `denoise`.
 
         Parameters
         ----------
         y : Tensor of shape (1, channels, height, width)
-            The noisy image, on `device_`.
+            Noisy image, on `device_`.
         noise_std : float, default=None
             Noise level, as in `denoise`.
 
         Returns
         -------
         linearization : Linearization
-            The denoised image, and products with the Jacobian.
+            Denoised image, and products with the Jacobian.
         """
         return linearize_by_autograd(lambda y: self.denoise(y, noise_std), y)
 
     def with_clean(self, clean):
-        """Tell an oracle the clean images; other denoisers ignore them.
+        """Return a denoiser that knows the clean images.
 
         Parameters
         ----------
         clean : Tensor of shape (n, channels, height, width)
-            The clean images of the noisy ones that will follow.
+            Clean versions of the noisy images that will be denoised.
 
         Returns
         -------
         denoiser : BaseDenoiser
-            A denoiser that knows them. By default `self`.
+            For an oracle, a copy that knows the clean images. Other denoisers return
+            `self`.
         """
         return self
 
@@ -149,13 +150,12 @@ class BaseDenoiser(
         Parameters
         ----------
         size : tuple of (int, int), default=None
-            Height and width of the images that are asked for. None means the usual
-            size.
+            Height and width of the requested images. If None, the usual size is used.
 
         Returns
         -------
         prior : Prior
-            Size, mean and largest noise level.
+            Size and mean of the images, and the largest noise level.
         """
         if size is None:
             size = getattr(self, "image_size_in_", None)
@@ -163,7 +163,7 @@ class BaseDenoiser(
 
     @property
     def device_(self):
-        """Device on which `denoise` wants its images; None if it follows them."""
+        """Device on which `denoise` needs its images; None for any device."""
         return None
 
     def noise_levels(self, y, noise_std=None):
@@ -174,8 +174,8 @@ class BaseDenoiser(
         y : Tensor of shape (n, channels, height, width)
             Noisy images.
         noise_std : float or Tensor of n levels, default=None
-            Noise level. None means the parameter `noise_std`; if that is None too, the
-            level of each image is estimated.
+            Noise level. If None, the parameter `noise_std` is used; if this parameter
+            is None too, the level of each image is estimated.
 
         Returns
         -------
@@ -189,7 +189,7 @@ class BaseDenoiser(
         return sigma.reshape(-1, 1, 1, 1).expand(len(y), 1, 1, 1)
 
     def __call__(self, y, noise_std=None):
-        """Call `denoise`, and check what it takes and returns; levels may be (n,)."""
+        """Call `denoise`, and check its arguments and result; levels may be (n,)."""
         check_is_fitted(self)
         name = f"{type(self).__name__}.denoise"
         check_tensors(y, name)
@@ -205,11 +205,11 @@ class BaseDenoiser(
         Parameters
         ----------
         X : array-like or list of array-like
-            Clean images; noisy ones if `y` holds the clean ones. Of shape
-            (n_images, height, width), (n_images, height, width, channels),
-            (n_images, n_pixels) with `image_shape`, or a list of photographs.
+            Clean images, or noisy images if `y` holds the clean images. An array of
+            shape (n_images, height, width), (n_images, height, width, channels), or
+            (n_images, n_pixels) with `image_shape`; or a list of photographs.
         y : array-like or list of array-like, default=None
-            Clean images of the shape of `X`. Labels (1-D) are ignored.
+            Clean images of the same shape as `X`. Labels (1-D) are ignored.
 
         Returns
         -------
@@ -219,9 +219,9 @@ class BaseDenoiser(
         Raises
         ------
         ValueError
-            If the images are not of an accepted layout, hold NaN or infinity, if `X`
-            equals `y`, which would teach the identity, or if one of them is of unsigned
-            integers and the other far outside of [0, 1].
+            If the images do not have an accepted layout or contain NaN or infinity. If
+            `X` equals `y`, because the denoiser would learn the identity. If one of `X`
+            and `y` holds unsigned integers and the other is far outside of [0, 1].
         """
         with unchanged_on_failure(self):
             images = self._check_images(X, reset=True)
@@ -242,22 +242,23 @@ class BaseDenoiser(
         Returns
         -------
         X_denoised : ndarray, Tensor or list of those
-            Denoised images in the layout of `X`. float64 and signed integers of 32 or
-            64 bits give float64, everything else gives float32. Not clipped.
+            Denoised images in the layout of `X`, not clipped. They are float64 if `X`
+            is float64 or holds signed integers of 32 or 64 bits, and float32 otherwise.
         """
         return self.denoise_images(X)
 
     def denoise_images(self, X, noise_std=None, *, clean=None):
-        """Denoise images, as `transform` does, with a noise level that is passed.
+        """Denoise images as `transform` does, at a given noise level.
 
         Parameters
         ----------
         X : array-like or list of array-like
             Noisy images, in a layout that `fit` accepts.
         noise_std : float, default=None
-            Noise level. None means the parameter `noise_std`.
+            Noise level. If None, the parameter `noise_std` is used.
         clean : array-like or list of array-like, default=None
-            Clean images of the shape of `X`, for oracles. Other denoisers ignore them.
+            Clean images of the same shape as `X`, for oracles. Other denoisers ignore
+            them.
 
         Returns
         -------
@@ -271,46 +272,46 @@ class BaseDenoiser(
         return self._restore(noisy, noise_std, clean)
 
     def score(self, X, y=None):
-        """Mean PSNR in dB.
+        """Compute the mean PSNR in dB.
 
         Parameters
         ----------
         X : array-like or list of array-like
             Clean images in [0, 1], to which noise of standard deviation `noise_std` is
-            added; noisy ones if `y` holds the clean ones. Unsigned integers are divided
-            by the largest value of their dtype.
+            added, or noisy images if `y` holds the clean images. Unsigned integers are
+            divided by the largest value of their dtype.
         y : array-like or list of array-like, default=None
-            Clean images of the shape of `X`. Labels (1-D) are ignored.
+            Clean images of the same shape as `X`. Labels (1-D) are ignored.
 
         Returns
         -------
         score : float
-            PSNR of each image for a data range of 1, averaged over images. For images
-            of another range divide them by it first.
+            PSNR of each image for a data range of 1, averaged over the images. If the
+            images have another range, divide them by this range first.
 
         Raises
         ------
         ValueError
-            If there is one array and `noise_std` is None or 0, or if an image in `X`
-            equals that in `y`.
+            If `y` holds no images and `noise_std` is None or 0, or if an image in `X`
+            equals the corresponding image in `y`.
         """
         return float(self.psnr_per_image(X, y).mean())
 
     def psnr_per_image(self, X, y=None, *, noise_std=None):
-        """PSNR of each image in dB.
+        """Compute the PSNR of each image in dB.
 
         Parameters
         ----------
         X, y : array-like or list of array-like
-            As in `score`, which is the mean of what this method returns.
+            As in `score`, which returns the mean of these values.
         noise_std : float, default=None
-            Noise level that is passed to the denoiser, and added if there is one array.
-            None means the parameter `noise_std`.
+            Noise level that is passed to the denoiser. Noise of this level is added to
+            `X` if `y` holds no images. If None, the parameter `noise_std` is used.
 
         Returns
         -------
         psnr : ndarray of shape (n_images,)
-            For a data range of 1.
+            PSNR for a data range of 1.
         """
         check_is_fitted(self)
         self._validate_params()
@@ -335,43 +336,45 @@ class BaseDenoiser(
     ):
         """Draw images from the density that the denoiser has learned.
 
-        :func:`sklearn_gahb.sampling.sample` is the same for pipelines, searches and
-        functions, and says more of the parameters.
+        :func:`sklearn_gahb.sampling.sample` does the same for pipelines, searches and
+        functions, and describes the parameters in more detail.
 
         Parameters
         ----------
         n_samples : int, default=1
-            Number of images.
+            Number of images to draw.
         image_shape : tuple of int, default=None
-            (height, width) or (height, width, channels) of the images. None takes the
-            size of the crops that a network was trained on, or else that of the images
-            of `fit`.
+            Shape (height, width) or (height, width, channels) of the images. If None,
+            the size of the crops that a network was trained on, or else the size of the
+            images passed to `fit`.
         sampler : Sampler, default=None
-            The method, one of :mod:`sklearn_gahb.samplers`. None means
-            ``GradientEstimation()``, 50 evaluations.
+            Sampling method from :mod:`sklearn_gahb.samplers`. If None,
+            ``GradientEstimation()``, which takes 50 evaluations.
         mean : float or Tensor that broadcasts to (n, channels, height, width), \
                 default=None
-            Mean of the first images. None takes that of :meth:`prior`.
+            Mean of the initial images. If None, the mean of :meth:`prior`.
         batch_size : int, default=None
-            Number of images that are denoised at a time.
+            Number of images to denoise at a time.
         keep_every : int or None, default=1
-            Which steps the trajectory keeps. None keeps the last one.
+            The trajectory keeps one step out of `keep_every`. If None, it keeps only
+            the last step.
         return_trajectory : bool, default=False
-            Whether to return the trajectory too.
+            Whether to also return the trajectory.
         callback : callable, default=None
-            ``callback(step, y, noise_std)``, before the first step (0) and after each.
+            Called as ``callback(step, y, noise_std)``, before the first step (with step
+            0) and after each step.
         random_state : int, RandomState instance or None, default=None
-            Determines the noise. With the same int, fewer samples are the first ones of
-            more samples.
+            Seeds the noise. With the same int, a call for fewer samples returns the
+            first samples of a call for more.
 
         Returns
         -------
         X : ndarray of shape (n_samples, height, width), (n_samples, height, width, \
                 channels) or (n_samples, n_pixels)
-            Rows if the denoiser has an `image_shape`, else images. float32, not
-            clipped.
+            Samples in float32, not clipped. They are rows if the denoiser has an
+            `image_shape`, and images otherwise.
         trajectory : Trajectory
-            What was kept on the way. Only if `return_trajectory` is True.
+            Steps that were kept. Returned only if `return_trajectory` is True.
         """
         check_is_fitted(self)
         size, n_channels = None, getattr(self, "n_channels_in_", 1)
@@ -381,8 +384,8 @@ class BaseDenoiser(
         prior = self.prior(size)
         if prior.size is None:
             raise ValueError(
-                f"{type(self).__name__} was not fitted on images of one size; pass "
-                "image_shape=(height, width)."
+                f"{type(self).__name__} was not fitted on images of one size, so the "
+                "size of samples is unknown; pass image_shape=(height, width)."
             )
         y, trajectory = run_sampler(
             self,
@@ -404,7 +407,7 @@ class BaseDenoiser(
         return (X, trajectory) if return_trajectory else X
 
     def _restore(self, noisy, noise_std, clean):
-        """Denoised arrays in the layout of Images; `clean` may be None."""
+        """Return denoised arrays in the layout of `noisy`; `clean` may be None."""
         if clean is None:
             return noisy.map(lambda y: self(y, noise_std))
 
@@ -415,7 +418,7 @@ class BaseDenoiser(
         return noisy.map(denoise, clean)
 
     def _level(self, noise_std):
-        """The level that is passed, or else the parameter; None if nobody knows it."""
+        """Return the given level, or else the parameter; None if it is unknown."""
         return self.noise_std if noise_std is None else noise_std
 
     def _check_images(self, X, noise_std=None, *, reset):

@@ -1,4 +1,4 @@
-"""Checks that denoisers have in common."""
+"""Checks that denoisers share."""
 
 import numpy as np
 import torch
@@ -8,21 +8,21 @@ from ..noise import add_noise
 
 
 def to_numpy(y, denoiser):
-    """Array of a tensor, for denoisers that are not written in torch.
+    """Convert a tensor to an array, for denoisers that are not written in torch.
 
-    Raises a ValueError if torch would have to differentiate through the denoiser.
+    Raise a ValueError if torch would have to differentiate through the denoiser.
     """
     if y.requires_grad:
         raise ValueError(
-            f"{denoiser!r} is not written in torch, which cannot differentiate it. A "
-            "Jacobian needs a denoiser in torch, or one that defines `linearize`; for "
-            "images alone pass y.detach()."
+            f"{denoiser!r} is not written in torch, so torch cannot differentiate it. "
+            "For a Jacobian, use a denoiser that is written in torch or that defines "
+            "`linearize`. To denoise without gradients, pass y.detach()."
         )
     return y.cpu().numpy()
 
 
 def check_tensors(images, name, shape=None):
-    """Images that what has a name takes or, with the shape of these, has returned."""
+    """Check images that the function `name` takes or, if there is a shape, returned."""
     is_good = torch.is_tensor(images) and images.ndim == 4
     if not is_good or (shape is not None and images.shape != shape):
         what = "takes" if shape is None else "must return"
@@ -35,23 +35,23 @@ def check_tensors(images, name, shape=None):
 
 
 def check_levels(noise_std, y):
-    """None, a number, or the level of each image of `y` as a tensor (n, 1, 1, 1)."""
+    """Return None, a number, or the level of each image as a tensor (n, 1, 1, 1)."""
     if noise_std is None:
         return None
     levels = torch.as_tensor(noise_std, device=y.device)
     if levels.numel() not in (1, len(y)) or not (levels >= 0).all():
         raise ValueError(
-            f"noise_std={noise_std!r:.100} must be one level, not negative, or one for "
-            f"each of the {len(y)} images in y."
+            f"noise_std={noise_std!r:.100} must be one level that is not negative, or "
+            f"one such level for each of the {len(y)} images in y."
         )
     return levels.to(y.dtype).reshape(-1, 1, 1, 1) if levels.ndim else noise_std
 
 
 def check_n_channels(denoiser, n_channels, name="X"):
-    """Raise a ValueError unless images have the channels of those of `fit`."""
+    """Raise a ValueError unless images have as many channels as those of `fit`."""
     expected = getattr(denoiser, "n_channels_in_", n_channels)
     if n_channels != expected:
-        hint = " It takes the channels of a color image as a stack of gray ones."
+        hint = " Pass the channels of a color image as a stack of gray images."
         raise ValueError(
             f"{name} has {n_channels} channels, but {type(denoiser).__name__} is "
             f"expecting {expected} as input.{hint if expected == 1 else ''}"
@@ -59,10 +59,10 @@ def check_n_channels(denoiser, n_channels, name="X"):
 
 
 def check_one_size(denoiser, images):
-    """The one (height, width) of Images; or a ValueError."""
+    """Return the only (height, width) of Images, or raise a ValueError."""
     if len(images.sizes) > 1:
         raise ValueError(
-            f"{type(denoiser).__name__} is bound to one size of image, and X has "
+            f"{type(denoiser).__name__} needs images of a single size, but X has "
             f"images of {len(images.sizes)} sizes, among them "
             f"{sorted(images.sizes)[:3]}."
         )
@@ -70,7 +70,7 @@ def check_one_size(denoiser, images):
 
 
 def check_size(denoiser, y, shape):
-    """Raise a ValueError unless images (n, c, h, w) have the (height, width[, c])."""
+    """Raise a ValueError unless images (n, c, h, w) have shape (height, width[, c])."""
     shapes = [(*y.shape[2:], y.shape[1])[: len(shape)], tuple(shape)]
     if shapes[0] != shapes[1]:
         found, expected = ("x".join(map(str, one)) for one in shapes)
@@ -81,31 +81,35 @@ def check_size(denoiser, y, shape):
 
 
 def check_target(denoiser, y, images):
-    """Images of y, which must be clean where those of X, `images`, are noisy."""
+    """Check and return the images of `y`, the clean versions of the noisy `images`."""
     if not is_photo_list(y) and np.shape(y)[1:] == (1,):
         raise ValueError(
-            f"y has shape {tuple(np.shape(y))}: labels, which are ignored, have one "
-            "axis; pass y.ravel(). Otherwise y must hold the clean images."
+            f"y has shape {tuple(np.shape(y))}. Labels, which are ignored, must have "
+            "one axis: pass y.ravel(). Otherwise, y must hold the clean images."
         )
     clean = check_images(y, denoiser.image_shape, name="y", estimator=denoiser)
     check_pair(images, clean)
     if equal_images(images, clean).all():
         raise ValueError(
-            "X equals y: X must hold noisy images and y the clean ones. With clean "
-            "images only, pass X alone and the denoiser draws the noise; to add it "
-            "in a Pipeline, make sklearn_gahb.noise.GaussianNoise the first step."
+            "X equals y, but X must hold the noisy images and y the clean images. If "
+            "you only have clean images, pass X alone: the denoiser draws the noise. "
+            "To add noise in a Pipeline, make sklearn_gahb.noise.GaussianNoise the "
+            "first step."
         )
     return clean
 
 
 def noisy_and_clean(denoiser, images, y, noise_std):
-    """Two Images to score: those of X and y, or X plus noise that is drawn, and X.
+    """Return the noisy and the clean Images to score.
+
+    They are the images of X and y. If `y` holds no images, the noisy images are those
+    of X plus noise that is drawn here.
 
     Parameters
     ----------
     denoiser : BaseDenoiser
     images : Images
-        Those of X: noisy, or clean if `y` holds no images.
+        Images of X: noisy, or clean if `y` holds no images.
     y : array-like or None
     noise_std : float or None
     """
@@ -114,15 +118,16 @@ def noisy_and_clean(denoiser, images, y, noise_std):
         n_equal = equal_images(clean, images).sum()
         if n_equal:
             raise ValueError(
-                f"{n_equal} of the {len(clean)} images in X equal those in y: what "
-                "is not degraded cannot be scored, its PSNR would be infinite."
+                f"{n_equal} of the {len(clean)} images in X equal those in y. An image "
+                "without noise cannot be scored, because its PSNR would be infinite. "
+                "Remove these images."
             )
         return images, clean
     if not noise_std:
         raise ValueError(
             f"{type(denoiser).__name__}.score(X) adds noise of standard deviation "
-            f"noise_std to the clean images X, and noise_std={noise_std}. Set "
-            "noise_std, pass score(noisy, clean), or score with "
+            f"noise_std to the clean images in X, but noise_std={noise_std}. Set a "
+            "positive noise_std, call score(noisy, clean), or score with "
             "sklearn_gahb.metrics.make_psnr_scorer(noise_std)."
         )
     noisy = add_noise(images, noise_std, denoiser.random_state)

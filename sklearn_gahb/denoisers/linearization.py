@@ -8,22 +8,23 @@ import torch
 
 @dataclass(frozen=True)
 class Linearization:
-    """A denoiser at one image, and products with its Jacobian J there.
+    """Linearization of a denoiser at one image, where its Jacobian is J.
 
-    :meth:`~sklearn_gahb.denoisers.BaseDenoiser.linearize` returns it. A denoiser whose
-    Jacobian has a closed form returns its own.
+    :meth:`~sklearn_gahb.denoisers.BaseDenoiser.linearize` returns such an object. A
+    denoiser whose Jacobian has a closed form overrides that method.
 
     Parameters
     ----------
     x_hat : Tensor of shape (1, channels, height, width)
-        The denoised image.
+        Denoised image.
     multiply, multiply_transposed : callable
-        Map k images (k, channels, height, width) to their products with J and with its
-        transpose.
+        Functions that map k images (k, channels, height, width) to their products with
+        J, and with the transpose of J.
     eigenbasis : callable, default=None
-        The eigenbasis of J where it has a closed form and J is symmetric:
-        ``eigenbasis(n)`` returns all eigenvalues in descending order, of shape (d,),
-        and the eigenvectors of the first n, of shape (n, channels, height, width).
+        Function that computes the eigenbasis of J, if J is symmetric and the eigenbasis
+        has a closed form. ``eigenbasis(n)`` returns all eigenvalues in descending
+        order, of shape (d,), and the first n eigenvectors, of shape (n, channels,
+        height, width).
 
     Examples
     --------
@@ -42,17 +43,17 @@ class Linearization:
 
 
 def linearize_on_average(spin, maps, x_hat, eigenbasis):
-    """Linearization of a mean over translations of symmetric maps of arrays.
+    """Linearize the mean of symmetric maps of arrays over translations.
 
     Parameters
     ----------
     spin : CycleSpinning
     maps : list of callable
-        Derivatives in each translation.
+        Derivative for each translation.
     x_hat : Tensor of shape (1, channels, height, width)
-        The denoised image.
+        Denoised image.
     eigenbasis : callable
-        That of the only map, where nothing is translated or extended.
+        Eigenbasis of the only map, used if nothing is translated or extended.
     """
 
     def on_tensors(function):
@@ -72,13 +73,13 @@ def linearize_by_autograd(denoise, y):
 
 
 def linearize_frozen(frozen, y, x_hat):
-    """Linearization of a residual network, whose Jacobian at `y` is v - frozen(v).
+    """Linearize a residual network whose Jacobian at `y` maps v to v - frozen(v).
 
     Parameters
     ----------
     frozen : callable
-        The network with its masks and norms at `y`: a linear map of float32 images
-        (k, channels, height, width).
+        The network with its masks and norms fixed at `y`. It is a linear map of float32
+        images (k, channels, height, width).
     y, x_hat : Tensor of shape (1, channels, height, width)
         Noisy and denoised image.
     """
@@ -86,8 +87,8 @@ def linearize_frozen(frozen, y, x_hat):
     def multiply(v):
         return v - frozen(v.float()).to(v.dtype)
 
-    # The same masks both ways: recorded for another batch they can differ where
-    # rounding decides.
+    # Both products use the same masks. Masks that are recorded for another batch can
+    # differ where rounding decides.
     transposed = AutogradProducts(multiply, y).multiply_transposed
     return Linearization(x_hat, torch.no_grad()(multiply), transposed)
 
@@ -95,15 +96,15 @@ def linearize_frozen(frozen, y, x_hat):
 class AutogradProducts:
     """Products with the Jacobian of a differentiable map at one image.
 
-    The graph of k copies of the image is kept, so that k products with the transpose
-    cost one backward pass each and no forward pass. The other way, that backward pass
-    is linear in what is passed back, u; J v is its derivative in u along v, and costs
-    about three passes.
+    The graph of k copies of the image is kept. The next k products with the transpose
+    then cost one backward pass each and no forward pass. This backward pass is linear
+    in the vector u that is passed back. The product J v is the derivative of the
+    backward pass with respect to u, along v, and costs about three passes.
 
     Parameters
     ----------
     denoise : callable
-        Map of images (k, channels, height, width), each by itself.
+        Map of images (k, channels, height, width) that treats each independently.
     y : Tensor of shape (1, channels, height, width)
     """
 
@@ -113,17 +114,17 @@ class AutogradProducts:
         self._copies = self._backward = None
 
     def denoised(self):
-        """The denoised image, of the shape of `y`."""
+        """Return the denoised image, of the shape of `y`."""
         self._record(1)
         return self._output.detach()
 
     def multiply_transposed(self, u):
-        """J^T u for `u` (k, channels, height, width)."""
+        """Return J^T u for `u` of shape (k, channels, height, width)."""
         self._record(len(u))
         return self._gradient(self._output, self._copies, u)
 
     def multiply(self, v):
-        """J v for `v` (k, channels, height, width)."""
+        """Return J v for `v` of shape (k, channels, height, width)."""
         self._record(len(v))
         if self._backward is None:
             self._passed_back = torch.zeros_like(self._output, requires_grad=True)
@@ -137,16 +138,17 @@ class AutogradProducts:
     def _record(self, n_copies):
         if self._copies is not None and len(self._copies) == n_copies:
             return
-        # Freed before the next one is recorded.
+        # Free the old graph first, so that two graphs are never held at once.
         self._output = self._backward = self._passed_back = None
         with torch.enable_grad():
             copies = self.y.repeat(n_copies, 1, 1, 1).requires_grad_()
             output = self.denoise(copies)
         if output.shape != copies.shape or not output.requires_grad:
             raise ValueError(
-                f"denoise must map images of shape {tuple(copies.shape)} to that shape "
-                "by differentiable torch operations; it returned a tensor of shape "
-                f"{tuple(output.shape)} with requires_grad={output.requires_grad}."
+                f"denoise must map images of shape {tuple(copies.shape)} to images of "
+                "the same shape by differentiable torch operations; it returned a "
+                f"tensor of shape {tuple(output.shape)} with "
+                f"requires_grad={output.requires_grad}."
             )
         self._copies, self._output = copies, output
 

@@ -1,4 +1,4 @@
-"""What samples begin with."""
+"""Prior knowledge that sampling starts from."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import torch
 
 @dataclass(frozen=True)
 class Prior:
-    """What sampling must know of the images that a denoiser is made for.
+    """Properties of the images that a denoiser is made for, used in sampling.
 
     Parameters
     ----------
@@ -16,8 +16,8 @@ class Prior:
     mean : float or Tensor that broadcasts to (n, channels, height, width)
         Mean of the images.
     sigma_max : float
-        Noise level at which nothing of the images is left, or the highest level that
-        the denoiser works at.
+        Noise level that hides the images completely, or the highest level that the
+        denoiser supports.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Networks that are trained in one pass."""
+"""Training of several networks in one pass."""
 
 from .._sklearn_compat import has_callbacks
 from ..training import Recipe, train_side_by_side
@@ -8,16 +8,16 @@ from ._dnn import DNNDenoiser
 
 def check_fits_side_by_side(estimator):
     """Raise a ValueError unless clones of an estimator can be trained in one pass."""
-    # Not of a subclass, whose fit might do something else.
+    # A subclass is refused, because its `fit` might do something else.
     if type(estimator) is not DNNDenoiser:
         raise ValueError(
-            "Networks are trained in one pass by DNNDenoiser itself, and the estimator "
-            f"is of type {type(estimator).__name__}."
+            "Only networks of DNNDenoiser itself can be trained in one pass; the "
+            f"estimator is of type {type(estimator).__name__}."
         )
     if has_callbacks(estimator):
         raise ValueError(
-            "Networks that are trained in one pass have no callbacks of their own: set "
-            "them on the analyzer."
+            "Networks that are trained in one pass cannot have callbacks of their own. "
+            "Set the callbacks on the analyzer."
         )
     check_side_by_side(Recipe.of(estimator))
 
@@ -25,14 +25,14 @@ def check_fits_side_by_side(estimator):
 def fit_side_by_side(denoisers, image_sets):
     """Fit denoisers as :meth:`DNNDenoiser.fit` does, but in one pass.
 
-    Up to rounding the result is the same.
+    The result is the same up to rounding.
 
     Parameters
     ----------
     denoisers : list of DNNDenoiser
-        Of the same parameters except `random_state`.
+        Denoisers with the same parameters except `random_state`.
     image_sets : list of array-like
-        Clean images for each, all of one size.
+        Clean images for each denoiser, all of one size.
     """
     runs = []
     for denoiser, X in zip(denoisers, image_sets, strict=True):

@@ -1,4 +1,4 @@
-"""The figures: one Display class a kind of figure, arrays in, axes out."""
+"""Figures: one display class per kind of figure, which draws arrays on axes."""
 
 from ._generalization import GeneralizationDisplay
 from ._jacobian_basis import JacobianBasisDisplay

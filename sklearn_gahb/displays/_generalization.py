@@ -1,4 +1,4 @@
-"""Memorizing and generalizing, in pictures."""
+"""Figures of memorization and generalization."""
 
 from dataclasses import dataclass, fields
 
@@ -10,22 +10,24 @@ from ._grids import draw_grid, new_figure
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class GeneralizationDisplay:
-    """Draw what a `GeneralizationAnalyzer` found.
+    """Draw the results of a `GeneralizationAnalyzer`.
 
-    Four kinds of figure, as figures 1 and 2 of [1]_:
+    There are four kinds of figure, similar to figures 1 and 2 of [1]_:
 
-    - "agreement": PSNR on training and on test images, and between the outputs of
-      different subsets, against the size, a panel a noise level;
-    - "psnr": output PSNR against input PSNR, on training and on test images, a color a
-      size, for an analyzer of several noise levels;
-    - "similarity": histograms over samples of the similarity to the closest training
-      image, and between samples of two subsets, a panel a size; as a line that of
-      training images of the first subset to the closest of the second;
-    - "samples": the training image of the first subset that is closest to a sample, the
-      sample, the sample of the second subset from the same noise, and the training
-      image of that subset that is closest to it; a column a size.
+    - "agreement" shows three PSNRs against the training size: on training images, on
+      test images, and between the outputs of different subsets. It has one panel per
+      noise level.
+    - "psnr" shows output PSNR against input PSNR, on training and test images. It has
+      one color per size, and needs an analyzer with several noise levels.
+    - "similarity" shows two histograms over samples: of the similarity to the closest
+      training image, and of the similarity between samples of two subsets. An outline
+      shows the histogram of the similarity between training images of the first subset
+      and the closest image of the second subset. It has one panel per size.
+    - "samples" shows two samples that were generated from the same noise, one for each
+      of the first two subsets. Each sample is next to its closest training image from
+      the same subset. It has one column per size.
 
-    It is recommended to use `from_estimator`.
+    It is recommended to use `from_estimator` to create a `GeneralizationDisplay`.
 
     Parameters
     ----------
@@ -34,29 +36,29 @@ class GeneralizationDisplay:
     noise_std : ndarray of shape (n_levels,)
         Noise levels.
     train_psnr, test_psnr : ndarray of shape (n_sizes, n_subsets, n_levels)
-        PSNR in dB.
+        PSNR in dB on training images and on test images.
     agreement : ndarray of shape (n_sizes, n_levels)
-        PSNR in dB between outputs of different subsets.
+        PSNR in dB between the outputs of different subsets.
     generated_similarity : ndarray of shape (n_sizes, n_samples), default=None
-        Similarities between samples of two subsets.
+        Similarity between samples of two subsets.
     train_similarity : ndarray of shape (n_sizes, n_subsets, n_samples), default=None
-        Similarities of samples to the closest training image.
+        Similarity between samples and the closest training image.
     subset_similarity : list of ndarray of shape (n_images,), default=None
-        Similarities of training images of the first subset to the closest of the
-        second, for each size.
+        Similarity between training images of the first subset and the closest image of
+        the second subset, for each size.
     grid : ndarray of shape (4, n_sizes, height, width[, channels]), default=None
         Images of the figure "samples".
 
     Attributes
     ----------
     figure_ : matplotlib Figure or SubFigure
-        Figure that was drawn into.
+        Figure that contains the axes.
     axes_ : ndarray of matplotlib Axes
-        Its axes.
+        Axes of the panels.
 
     See Also
     --------
-    sklearn_gahb.GeneralizationAnalyzer : Measures all that.
+    sklearn_gahb.GeneralizationAnalyzer : Computes the results.
 
     References
     ----------
@@ -93,36 +95,37 @@ class GeneralizationDisplay:
 
     @classmethod
     def from_estimator(cls, analyzer, *, kind="agreement", sample=0, figure=None):
-        """Draw a fitted analyzer.
+        """Draw the results of a fitted analyzer.
 
         Parameters
         ----------
         analyzer : GeneralizationAnalyzer
-            Fitted.
+            Fitted analyzer.
         kind : {"agreement", "psnr", "similarity", "samples"}, default="agreement"
-            The figure. The last two need `n_generated` of the analyzer.
+            Kind of figure. "similarity" and "samples" need an analyzer with positive
+            `n_generated`.
         sample : int, default=0
-            Which sample the figure "samples" shows.
+            Index of the sample in the figure "samples".
         figure : matplotlib Figure or SubFigure, default=None
-            Where to draw. None makes a new one.
+            Figure to draw in. If None, a new figure is created.
 
         Returns
         -------
         display : GeneralizationDisplay
-            That was drawn.
+            Display with the drawn figure.
 
         Raises
         ------
         TypeError
-            If `analyzer` is another estimator.
+            If `analyzer` is not a `GeneralizationAnalyzer`.
         ValueError
-            If `kind` is unknown, or there are no samples to draw.
+            If `kind` is unknown, or if there are no samples to draw.
         """
         check_is_fitted(analyzer)
         if not hasattr(analyzer, "train_psnr_"):
             raise TypeError(
-                f"analyzer is a {type(analyzer).__name__}; a fitted "
-                "GeneralizationAnalyzer is needed."
+                f"analyzer is a {type(analyzer).__name__}; expected a fitted "
+                "GeneralizationAnalyzer."
             )
         measured = {
             one.name: getattr(analyzer, f"{one.name}_", None) for one in fields(cls)
@@ -137,21 +140,21 @@ class GeneralizationDisplay:
         Parameters
         ----------
         kind : {"agreement", "psnr", "similarity", "samples"}, default="agreement"
-            The figure.
+            Kind of figure.
         figure : matplotlib Figure or SubFigure, default=None
-            Where to draw. None makes a new one.
+            Figure to draw in. If None, a new figure is created.
 
         Returns
         -------
         display : GeneralizationDisplay
-            Itself, with `axes_` and `figure_`.
+            The display itself, with `axes_` and `figure_`.
 
         Raises
         ------
         ImportError
             If Matplotlib is not installed.
         ValueError
-            If `kind` is unknown, or there are no samples to draw.
+            If `kind` is unknown, or if there are no samples to draw.
         """
         draw = {
             "agreement": self._plot_agreement,
@@ -163,7 +166,8 @@ class GeneralizationDisplay:
             raise ValueError(f"kind={kind!r} must be one of {list(draw)}.")
         if kind in ("similarity", "samples") and self.grid is None:
             raise ValueError(
-                f"kind={kind!r} needs samples: set n_generated of the analyzer."
+                f"kind={kind!r} needs samples, but the analyzer generated none; set "
+                "n_generated of the analyzer and fit it again."
             )
         self.figure_, self.axes_ = draw[kind](figure)
         return self
@@ -177,7 +181,7 @@ class GeneralizationDisplay:
                 ("test images", self.test_psnr.mean(axis=1)),
                 ("agreement", self.agreement),
             ]:
-                # Of denoisers that agree exactly it is infinite, and not drawn.
+                # The agreement is infinite if all outputs are equal.
                 drawn = np.where(np.isfinite(values), values, np.nan)
                 ax.semilogx(self.train_sizes, drawn[:, level], "o-", label=label)
             ax.set(title=f"noise_std = {noise_std:g}", xlabel="training images")
@@ -238,7 +242,7 @@ def _samples_and_neighbors(analyzer, sample):
     n_samples = len(analyzer.generated_images_[0][0])
     if not 0 <= sample < n_samples:
         raise ValueError(
-            f"sample={sample!r} must be a number from 0 to {n_samples - 1}."
+            f"sample={sample!r} must be an integer from 0 to {n_samples - 1}."
         )
     pairs = zip(analyzer.closest_train_images_, analyzer.generated_images_, strict=True)
     columns = [

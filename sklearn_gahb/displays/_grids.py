@@ -4,13 +4,16 @@ from .._optional import import_optional
 
 
 def new_figure(width, height):
-    """Make a figure of a size in inches."""
+    """Create a figure; width and height are in inches."""
     plt = import_optional("matplotlib.pyplot", "plot")
     return plt.figure(figsize=(width, height), layout="constrained")
 
 
 def gray_or_rgb(image):
-    """Image (h, w) or (h, w, c) as (h, w) or (h, w, 3); the mean of 2 or 4 channels."""
+    """Average the channels of an image unless it has three of them.
+
+    Images of shape (h, w) and (h, w, 3) stay unchanged.
+    """
     if image.ndim == 3 and image.shape[-1] != 3:
         return image.mean(axis=-1)
     return image
@@ -23,11 +26,11 @@ def draw_grid(images, titles, limits, figure=None):
     ----------
     images : ndarray of shape (n_rows, n_columns, height, width[, channels])
     titles : list of str
-        One a column.
+        Title of each column.
     limits : tuple of (float, float)
-        Intensities that are drawn black and white.
+        Intensities drawn as black and as white.
     figure : matplotlib Figure or SubFigure, default=None
-        None makes a new one.
+        Figure to draw in. If None, a new figure is created.
 
     Returns
     -------

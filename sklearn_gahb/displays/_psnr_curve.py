@@ -1,4 +1,4 @@
-"""Output PSNR against input PSNR."""
+"""Figure of output PSNR against input PSNR."""
 
 from dataclasses import dataclass
 
@@ -9,31 +9,32 @@ from ._grids import new_figure
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class PSNRCurveDisplay:
-    r"""Draw the PSNR of denoised images against that of the noisy ones.
+    r"""Draw the PSNR of denoised images against the PSNR of noisy images.
 
-    One line with error bars a denoiser, and lines of given slopes to compare with: for
-    images of regularity :math:`\alpha` the optimum has the slope
-    :math:`\alpha / (\alpha + 1)` [1]_. It is recommended to use `from_curves`.
+    The figure has one line with error bars per denoiser, and lines with given slopes
+    for comparison. For images of regularity :math:`\alpha`, the optimal slope is
+    :math:`\alpha / (\alpha + 1)` [1]_. It is recommended to use `from_curves` to create
+    a `PSNRCurveDisplay`.
 
     Parameters
     ----------
     curves : dict of str to :class:`~sklearn.utils.Bunch`
-        Names, and what :func:`~sklearn_gahb.evaluation.psnr_curve` returned.
+        Results of :func:`~sklearn_gahb.evaluation.psnr_curve` by name.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        Axes that were drawn into.
+        Axes of the plot.
     figure_ : matplotlib Figure
-        Their figure.
+        Figure that contains the axes.
     lines_ : dict of str to matplotlib Line2D
-        The line of each denoiser.
+        Lines of the denoisers.
     slope_lines_ : dict of str to matplotlib Line2D
-        The lines of given slopes.
+        Lines with the given slopes.
 
     See Also
     --------
-    sklearn_gahb.evaluation.psnr_curve : Measures the curves.
+    sklearn_gahb.evaluation.psnr_curve : Computes the curves.
 
     References
     ----------
@@ -60,22 +61,22 @@ class PSNRCurveDisplay:
 
     @classmethod
     def from_curves(cls, curves, *, slopes=None, ax=None):
-        """Draw measured curves.
+        """Draw PSNR curves.
 
         Parameters
         ----------
         curves : dict of str to :class:`~sklearn.utils.Bunch`
-            Names, and what :func:`~sklearn_gahb.evaluation.psnr_curve` returned.
+            Results of :func:`~sklearn_gahb.evaluation.psnr_curve` by name.
         slopes : dict of str to float, default=None
-            Names and slopes of lines to compare with, such as
+            Slopes of lines for comparison by name, such as
             ``{"optimal rate": alpha / (alpha + 1)}``.
         ax : matplotlib Axes, default=None
-            Where to draw. None makes a new figure.
+            Axes to draw on. If None, a new figure is created.
 
         Returns
         -------
         display : PSNRCurveDisplay
-            That was drawn.
+            Display with the drawn figure.
         """
         return cls(curves=curves).plot(slopes=slopes, ax=ax)
 
@@ -85,15 +86,15 @@ class PSNRCurveDisplay:
         Parameters
         ----------
         slopes : dict of str to float, default=None
-            Names and slopes of lines to compare with. They pass through the highest
-            curve in the middle of the range that slopes were fitted to.
+            Slopes of lines for comparison by name. The lines cross the highest curve in
+            the middle of the range used to fit its slope.
         ax : matplotlib Axes, default=None
-            Where to draw. None makes a new figure.
+            Axes to draw on. If None, a new figure is created.
 
         Returns
         -------
         display : PSNRCurveDisplay
-            Itself, with `ax_`, `figure_`, `lines_` and `slope_lines_`.
+            The display itself, with `ax_`, `figure_`, `lines_` and `slope_lines_`.
 
         Raises
         ------
@@ -105,8 +106,8 @@ class PSNRCurveDisplay:
         curves = self.curves.values()
         if not curves or not all(hasattr(one, "input_psnr") for one in curves):
             raise ValueError(
-                "curves must be a dict of names and results of psnr_curve, and hold at "
-                f"least one; got {self.curves!r}."
+                "curves must be a dict with at least one result of psnr_curve by name; "
+                f"got {self.curves!r}."
             )
         ax = ax or new_figure(6.4, 4.8).subplots()
         self.ax_, self.figure_ = ax, ax.figure

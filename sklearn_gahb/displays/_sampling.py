@@ -1,4 +1,4 @@
-"""Samples on their way, and solutions of inverse problems."""
+"""Figures of sampling trajectories and of solutions to inverse problems."""
 
 from dataclasses import dataclass
 
@@ -10,23 +10,24 @@ from ._grids import draw_grid
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class TrajectoryDisplay:
-    """Draw how samples come out of noise: a row a sample, a column a step.
+    """Draw how samples emerge from noise.
 
-    It is recommended to use `from_trajectory`.
+    The figure has one row per sample and one column per step. It is recommended to use
+    `from_trajectory` to create a `TrajectoryDisplay`.
 
     Parameters
     ----------
     images : ndarray of shape (n_kept, n, height, width[, channels])
         States of the samples.
     noise_std : ndarray of shape (n_kept, n)
-        Noise levels of these.
+        Noise levels of the states.
 
     Attributes
     ----------
     axes_ : ndarray of shape (n_rows, n_columns) of matplotlib Axes
-        Axes that were drawn into.
+        Axes of the images.
     figure_ : matplotlib Figure or SubFigure
-        Their figure.
+        Figure that contains the axes.
 
     See Also
     --------
@@ -49,23 +50,23 @@ class TrajectoryDisplay:
 
     @classmethod
     def from_trajectory(cls, trajectory, *, n_columns=8, limits=(0, 1), figure=None):
-        """Draw what a sampler kept.
+        """Draw a trajectory.
 
         Parameters
         ----------
         trajectory : Trajectory
-            As :func:`~sklearn_gahb.sampling.sample` returns it.
+            Trajectory returned by :func:`~sklearn_gahb.sampling.sample`.
         n_columns : int, default=8
-            Number of states, evenly spaced, the first and the last among them.
+            Number of states to draw, evenly spaced from the first to the last.
         limits : tuple of (float, float), default=(0, 1)
-            Intensities that are drawn black and white.
+            Intensities drawn as black and as white.
         figure : matplotlib Figure or SubFigure, default=None
-            Where to draw. None makes a new one.
+            Figure to draw in. If None, a new figure is created.
 
         Returns
         -------
         display : TrajectoryDisplay
-            That was drawn.
+            Display with the drawn figure.
         """
         display = cls(images=trajectory.images, noise_std=trajectory.noise_std)
         return display.plot(n_columns=n_columns, limits=limits, figure=figure)
@@ -76,16 +77,16 @@ class TrajectoryDisplay:
         Parameters
         ----------
         n_columns : int, default=8
-            Number of states, evenly spaced, the first and the last among them.
+            Number of states to draw, evenly spaced from the first to the last.
         limits : tuple of (float, float), default=(0, 1)
-            Intensities that are drawn black and white.
+            Intensities drawn as black and as white.
         figure : matplotlib Figure or SubFigure, default=None
-            Where to draw. None makes a new one.
+            Figure to draw in. If None, a new figure is created.
 
         Returns
         -------
         display : TrajectoryDisplay
-            Itself, with `axes_` and `figure_`.
+            The display itself, with `axes_` and `figure_`.
 
         Raises
         ------
@@ -102,27 +103,28 @@ class TrajectoryDisplay:
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class InverseProblemDisplay:
-    """Draw measurements beside solutions: a row an image.
+    """Draw measurements and solutions of inverse problems side by side.
 
-    The columns are the image if it is known, the measurements as an image (their
-    least-norm solution), one draw, and the mean of the draws. It is recommended to use
-    `from_solution`.
+    The figure has one row per image. The columns are the image (if it is known), the
+    measurements as an image (their least-norm solution), one draw, and the mean of the
+    draws. It is recommended to use `from_solution` to create an
+    `InverseProblemDisplay`.
 
     Parameters
     ----------
     measured : ndarray of shape (n, height, width) or (n, height, width, channels)
-        The measurements as images.
+        Measurements as images.
     draw, mean : ndarray of the shape of `measured`
-        A draw, and the mean.
+        One draw, and the mean of the draws.
     clean : ndarray of the shape of `measured`, default=None
-        The images that were measured.
+        Images that were measured.
 
     Attributes
     ----------
     axes_ : ndarray of shape (n, n_columns) of matplotlib Axes
-        Axes that were drawn into.
+        Axes of the images.
     figure_ : matplotlib Figure or SubFigure
-        Their figure.
+        Figure that contains the axes.
 
     See Also
     --------
@@ -161,22 +163,22 @@ class InverseProblemDisplay:
         Parameters
         ----------
         solution : :class:`~sklearn.utils.Bunch`
-            As :func:`~sklearn_gahb.sampling.solve_inverse` returns it.
+            Solution returned by :func:`~sklearn_gahb.sampling.solve_inverse`.
         measurements : array-like of shape (n_measurements,) or (n, n_measurements)
-            What it was computed from.
+            Measurements that the solution was computed from.
         operator : LinearOperator
-            The operator that measured.
+            Operator that maps images to measurements.
         clean : array-like, default=None
-            The images that were measured.
+            Images that were measured.
         limits : tuple of (float, float), default=(0, 1)
-            Intensities that are drawn black and white.
+            Intensities drawn as black and as white.
         figure : matplotlib Figure or SubFigure, default=None
-            Where to draw. None makes a new one.
+            Figure to draw in. If None, a new figure is created.
 
         Returns
         -------
         display : InverseProblemDisplay
-            That was drawn.
+            Display with the drawn figure.
         """
         adjoint = aslinearoperator(operator).H
         measured = (adjoint @ np.atleast_2d(measurements).T).T
@@ -195,14 +197,14 @@ class InverseProblemDisplay:
         Parameters
         ----------
         limits : tuple of (float, float), default=(0, 1)
-            Intensities that are drawn black and white.
+            Intensities drawn as black and as white.
         figure : matplotlib Figure or SubFigure, default=None
-            Where to draw. None makes a new one.
+            Figure to draw in. If None, a new figure is created.
 
         Returns
         -------
         display : InverseProblemDisplay
-            Itself, with `axes_` and `figure_`.
+            The display itself, with `axes_` and `figure_`.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""How good a denoiser is: over noise levels, and beside the best possible."""
+"""Evaluation of denoisers over noise levels and against the optimal denoiser."""
 
 from ._density_gap import density_gap
 from ._psnr_curve import psnr_curve

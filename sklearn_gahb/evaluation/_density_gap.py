@@ -1,4 +1,4 @@
-"""Distance between densities, by the errors of their denoisers."""
+"""Divergence between densities, computed from the errors of their denoisers."""
 
 import numpy as np
 from scipy.integrate import trapezoid
@@ -10,40 +10,41 @@ from ._psnr_curve import standard_error
 
 @validate_params(noise_std=["array-like"], n_values=[COUNT])
 def density_gap(mse, mse_optimal, noise_std, *, n_values=1):
-    r"""Bound the divergence of a learned density by the excess error of its denoiser.
+    r"""Bound the KL divergence of a learned density by its denoiser's excess error.
 
     .. math:: KL(p \,\|\, p_\theta) \le \int_0^\infty \left(
               E \|x_\theta(y) - x\|^2 - E \|x^\star(y) - x\|^2 \right)
               \sigma^{-3} \, d\sigma
 
-    with the denoiser :math:`x_\theta` at noise :math:`\sigma` and the optimal one
-    [1]_. If the denoiser is the optimal one of a density this is an equality. The
-    integral is over the levels that were measured, by the trapezoidal rule in
-    :math:`\log \sigma`.
+    Here :math:`x_\theta` is the denoiser at noise level :math:`\sigma`, and
+    :math:`x^\star` is the optimal denoiser [1]_. The bound is an equality if
+    :math:`x_\theta` is itself the optimal denoiser of a density. The integral runs over
+    the levels in `noise_std` and uses the trapezoidal rule in :math:`\log \sigma`.
 
     Parameters
     ----------
     mse, mse_optimal : array-like of shape (n_levels,) or (n_levels, n_images)
-        Errors of the two denoisers, of each image or their means.
+        Errors of the denoiser and of the optimal denoiser: one per image, or means over
+        the images.
     noise_std : array-like of shape (n_levels,)
-        Noise levels, positive, in increasing or decreasing order; at least three.
+        At least three positive noise levels, in increasing or decreasing order.
     n_values : int, default=1
-        Number of values of an image, if errors are means over them, as those of
-        :func:`~sklearn_gahb.metrics.mse` are. 1 if they are sums.
+        Number of values in an image if the errors are means over these values, as
+        returned by :func:`~sklearn_gahb.metrics.mse`. Use 1 if the errors are sums.
 
     Returns
     -------
     result : :class:`~sklearn.utils.Bunch`
-        With the attributes
+        Object with the attributes:
 
         gap : float
             The integral, in nats.
         std_err : float
-            Its standard error over the images; nan if errors are means. Means of one
-            denoiser beside errors of each image of the other are taken for exact.
+            Standard error of `gap` over the images; nan if both errors are means. If
+            only one of the two errors is a mean, this mean is treated as exact.
         quadrature_err : float
-            Estimated error of the quadrature: a third of what changes if every other
-            level is left out.
+            Estimated error of the trapezoidal rule: a third of the change in `gap` when
+            every other level is left out.
 
     References
     ----------
@@ -74,11 +75,14 @@ def density_gap(mse, mse_optimal, noise_std, *, n_values=1):
     for name, one in (("mse", theirs), ("mse_optimal", best)):
         if one.ndim not in (1, 2) or len(one) != len(sigma):
             raise ValueError(
-                f"{name} has shape {one.shape}; ({len(sigma)},) or ({len(sigma)}, "
-                "n_images) goes with noise_std."
+                f"{name} has shape {one.shape}; expected ({len(sigma)},) or "
+                f"({len(sigma)}, n_images), because noise_std has {len(sigma)} levels."
             )
         if not np.isfinite(one).all():
-            raise ValueError(f"{name} contains NaN or infinity.")
+            raise ValueError(
+                f"{name} contains NaN or infinity; expected finite errors. Leave out "
+                "the levels without an error."
+            )
     if theirs.ndim != best.ndim:
         theirs, best = (one.reshape(len(sigma), -1) for one in (theirs, best))
     order = np.argsort(sigma)
@@ -86,7 +90,7 @@ def density_gap(mse, mse_optimal, noise_std, *, n_values=1):
     excess = n_values * (theirs - best)[order]
     integrand = (excess.T / sigma[order] ** 2).T
     gaps = trapezoid(integrand, log_sigma, axis=0)
-    # Every other level, with both ends.
+    # Both grids keep both ends, so that both integrals cover the same range.
     coarse = np.unique([*range(0, len(sigma), 2), len(sigma) - 1])
     coarse_gaps = trapezoid(integrand[coarse], log_sigma[coarse], axis=0)
     return Bunch(

@@ -1,4 +1,4 @@
-"""PSNR against noise level: an experiment with a fitted denoiser."""
+"""PSNR of a fitted denoiser against the noise level."""
 
 import numpy as np
 from sklearn.utils import Bunch, check_random_state
@@ -12,57 +12,57 @@ from ..noise import check_noise_levels, noisy_copy
 def psnr_curve(
     denoiser, X, noise_std, *, blind=False, slope_range=(10.0, 30.0), random_state=None
 ):
-    r"""PSNR of a fitted denoiser against that of the noisy images, and its slope.
+    r"""Measure the output PSNR of a denoiser against the input PSNR, and its slope.
 
-    Where the mean squared error decays like :math:`\sigma^{2 s}`, the output PSNR grows
-    with the input PSNR, :math:`-20 \log_{10} \sigma`, with the slope s: 1 on smooth
-    manifolds, and :math:`\alpha / (\alpha + 1)` for the optimum
-    of images of regularity :math:`\alpha` [1]_.
+    If the mean squared error decays like :math:`\sigma^{2 s}`, the output PSNR grows
+    with slope s in the input PSNR, :math:`-20 \log_{10} \sigma`. The slope is 1 on
+    smooth manifolds. The optimal slope for images of regularity :math:`\alpha` is
+    :math:`\alpha / (\alpha + 1)` [1]_.
 
     Parameters
     ----------
     denoiser : estimator, module or callable
-        Anything that :func:`~sklearn_gahb.as_denoiser` takes. Oracles are told the
+        Anything that :func:`~sklearn_gahb.as_denoiser` accepts. Oracles receive the
         clean images.
     X : array-like or list of array-like
         Clean images in [0, 1], in a layout that `denoiser` accepts.
     noise_std : float or array-like of shape (n_levels,)
         Standard deviations of the noise, in the units of the images. Positive.
     blind : bool, default=False
-        Whether the denoiser is kept from knowing the noise level. It then uses its own
-        `noise_std`, and estimates the level if that is None.
+        If True, the noise level is not passed to the denoiser. The denoiser then uses
+        its own `noise_std`, or estimates the level if `noise_std` is None.
     slope_range : tuple of (float, float), default=(10.0, 30.0)
-        Smallest and largest input PSNR, in dB, of the levels that the slope is fitted
-        to.
+        Smallest and largest input PSNR, in dB. The slope is fitted to the levels in
+        this range.
     random_state : int, RandomState instance or None, default=None
-        Seeds the noise. Pass an int for reproducible results.
+        Seed of the noise. Pass an int for reproducible results.
 
     Returns
     -------
     curve : :class:`~sklearn.utils.Bunch`
-        With the attributes
+        Object with the attributes:
 
         noise_std : ndarray of shape (n_levels,)
-            The standard deviations.
+            Standard deviations of the noise.
         input_psnr : ndarray of shape (n_levels,)
             PSNR of the noisy images in dB, ``-20 * log10(noise_std)``.
         psnr : ndarray of shape (n_levels, n_images)
             PSNR of each denoised image in dB.
         output_psnr : ndarray of shape (n_levels,)
-            Its mean over images.
+            Mean of `psnr` over the images.
         output_psnr_std_err : ndarray of shape (n_levels,)
-            Standard error of the mean; nan for a single image.
+            Standard error of `output_psnr`; nan for a single image.
         slope : float
-            Least-squares slope of `output_psnr` over `input_psnr`; nan if there are
-            fewer than two levels in `slope_range`.
+            Least-squares slope of `output_psnr` over `input_psnr`; nan if fewer than
+            two levels are in `slope_range`.
         slope_std_err : float
-            Standard error of the mean of the slopes of the images, which is `slope`.
+            Standard error of `slope`, which is the mean of the slopes of the images.
         slope_range : tuple of (float, float)
-            What was passed.
+            The parameter `slope_range`.
 
     See Also
     --------
-    sklearn_gahb.displays.PSNRCurveDisplay : Draws several curves.
+    sklearn_gahb.displays.PSNRCurveDisplay : Draw several curves.
 
     References
     ----------
@@ -84,7 +84,10 @@ def psnr_curve(
     """
     levels = check_noise_levels(noise_std)
     if np.shape(slope_range) != (2,) or not slope_range[0] < slope_range[1]:
-        raise ValueError(f"slope_range={slope_range!r} must be two increasing numbers.")
+        raise ValueError(
+            f"slope_range={slope_range!r} must be two increasing numbers, such as "
+            "(10.0, 30.0)."
+        )
     low, high = slope_range
     seed = check_random_state(random_state).randint(2**31 - 1)
     denoiser = as_denoiser(denoiser)
@@ -94,7 +97,7 @@ def psnr_curve(
         ratios.append(denoiser.psnr_per_image(noisy, X, noise_std=told))
     ratios = np.stack(ratios)
     input_psnr = -20 * np.log10(levels)
-    # A level of 10 dB is one, whatever its rounding.
+    # The tolerance keeps a level at exactly 10 dB in the range despite rounding.
     fitted = (input_psnr > low - 1e-6) & (input_psnr < high + 1e-6)
     slopes = np.full(ratios.shape[1], np.nan)
     if fitted.sum() > 1:
@@ -112,7 +115,7 @@ def psnr_curve(
 
 
 def standard_error(values):
-    """Standard error of the mean over the last axis; nan for a single value."""
+    """Compute the standard error of the mean over the last axis; nan for one value."""
     n = values.shape[-1]
     if n == 1:
         return np.full(values.shape[:-1], np.nan)

@@ -1,4 +1,4 @@
-"""Memorize or generalize: denoisers fitted on disjoint subsets."""
+"""Memorization and generalization of denoisers fitted on disjoint subsets."""
 
 from ._analyzer import GeneralizationAnalyzer
 from ._subsets import DuplicateWarning

@@ -1,4 +1,4 @@
-"""Memorize or generalize: estimators fitted on disjoint subsets."""
+"""Analyzer that tells memorizing denoisers from generalizing ones."""
 
 from numbers import Integral
 
@@ -25,148 +25,157 @@ from ._sweep import optimal_outputs, run_sweep
 
 
 class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
-    r"""Compare denoisers that were fitted on disjoint subsets of growing size.
+    r"""Compare denoisers fitted on disjoint subsets of increasing size.
 
-    Two denoisers that memorize their training images return different things for the
-    same noisy image; two that have learned the density behind the images agree [1]_.
-    For each size, clones of the estimator are fitted on subsets that share no image,
-    and applied to the same noisy images.
+    Two denoisers that memorize their training images return different outputs for the
+    same noisy image. Two denoisers that have learned the density of the images agree
+    [1]_. For each size, the analyzer fits clones of the estimator on subsets that share
+    no image, and applies them to the same noisy images.
 
     Parameters
     ----------
     estimator : estimator
-        A denoiser, or a pipeline or search that ends in one and adds no noise itself.
-        It is fitted on clean images alone, with the same number of steps for every
-        size. Its `random_state` is replaced, by another one for each fit.
+        A denoiser, or a pipeline or search that ends in a denoiser and adds no noise.
+        It is fitted on clean images only, with the same number of steps for every size.
+        Each fit uses a different `random_state`, which replaces the one you set.
     train_sizes : array-like of int, default=(1, 10, 100, 1000, 10000)
-        Numbers of training images, increasing. Smaller subsets are part of larger ones.
+        Numbers of training images, in increasing order. Each subset contains the
+        smaller ones.
     n_subsets : int, default=2
         Number of disjoint subsets of each size, at least 2.
     noise_std : float or array-like of shape (n_levels,), default=0.1
-        Noise levels to test at, in the units of the images. Denoisers that use the
-        level are told it.
+        Noise levels to test at, in the units of the images. The analyzer passes the
+        level to denoisers that use it.
     n_generated : int, default=0
-        Number of images to generate with each denoiser, from the same noise. 0
-        generates none, and leaves the similarities out.
+        Number of images that each denoiser generates, from the same noise. If 0, no
+        image is generated and no similarity is computed.
     optimal : estimator, module or callable, default=None
-        The best possible denoiser of such images, if it is known: anything that
-        :func:`~sklearn_gahb.as_denoiser` takes. One that is not fitted is fitted on the
-        images of `X` that are not tested on.
+        The optimal denoiser of these images, if it is known. Anything that
+        :func:`~sklearn_gahb.as_denoiser` accepts. An unfitted estimator is fitted on
+        the images in `X` that are not test images.
     n_train_images : int, default=500
-        Number of training images of each subset that the training PSNR is measured on;
-        of few it is measured with several draws of noise.
+        Maximum number of training images per subset used to measure the training PSNR.
+        With fewer than 50 images, each image is measured with several noise draws.
     duplicate_threshold : float, default=0.95
-        Cosine of mean-free images above which they are near-duplicates.
+        Two images are near-duplicates if their cosine, after subtracting the mean of
+        each, is above this threshold.
     duplicates : {"warn", "remove", "ignore"}, default="warn"
-        Whether near-duplicates are reported, left out or not looked for: training
-        images that are nearly those of another subset, and test images that are nearly
-        training images. Classes of images with few degrees of freedom are full of them.
+        How to treat near-duplicates: training images that nearly equal an image of
+        another subset, and test images that nearly equal a training image. "warn"
+        reports them, "remove" leaves them out, and "ignore" does not look for them.
+        They are frequent in image classes with few degrees of freedom.
     n_jobs : int, default=None
-        Number of fits at the same time, by :class:`joblib.Parallel`; -1 means one a
-        processor. None means one after another, each with all threads, unless a
-        :func:`joblib.parallel_config` says otherwise: it is the choice for networks on
-        one GPU, which several processes would have to share.
+        Number of fits that :class:`joblib.Parallel` runs at the same time. -1 means one
+        fit per processor. None means one fit after another, each with all threads,
+        unless a :func:`joblib.parallel_config` context is active. Use None for networks
+        on one GPU, because several processes would have to share the GPU.
     n_networks_per_pass : int, default=1
-        Number of networks to train in one pass, side by side. The result is the same up
-        to rounding, which grows over the steps to some hundredths of a dB. On a CPU
-        small networks spend most of their time on beginning operations: eight of width
-        8 on images of 16x16 take 0.6 of the time. Larger networks lose: of width 16 on
-        images of 32x32 they take 1.4 times the time. Memory grows with the number. Each
-        of the `n_jobs` makes passes of its own, of fewer networks if there would be
-        none left for some. Callbacks see the networks, not their steps, and a pass that
-        is interrupted is lost as a whole. Numbers other than 1 need a
-        :class:`~sklearn_gahb.DNNDenoiser` with the name of an architecture and without
-        early stopping.
+        Number of networks to train side by side in one pass. The result is the same up
+        to rounding errors, which grow over the steps to a few hundredths of a dB. Small
+        networks gain on a CPU, because launching operations takes most of their time:
+        eight networks of width 8 on 16x16 images take 0.6 times as long. Larger
+        networks lose: at width 16 on 32x32 images they take 1.4 times as long. Memory
+        grows with the number of networks. Each of the `n_jobs` workers runs its own
+        passes. Passes get smaller if some workers would otherwise be idle. Callbacks
+        see the networks, but not their steps. An interrupted pass loses all of its
+        networks. Values above 1 require a :class:`~sklearn_gahb.DNNDenoiser` that names
+        its architecture and does not use early stopping.
     checkpoint_dir : str or path-like, default=None
-        Folder that keeps every finished fit, its measures and what it generated. A
-        second call takes them from there if training images, parameters and source of
-        the estimator, `random_state` and versions are the same; it may ask for more
-        levels, generated images or sizes (with "remove" a larger size can change the
-        subsets). What functions and classes refer to is not followed. The files are
-        pickles: use folders that you trust.
+        Folder for every finished fit, its measures and its generated images. A later
+        call reuses them if the training images, the parameters and source code of the
+        estimator, `random_state` and the package versions are the same. That call may
+        ask for more levels, generated images or sizes. (With "remove", a larger size
+        can change the subsets.) The source code of functions and classes is compared,
+        but not the code that they call. The files are pickles: use only folders that
+        you trust.
     random_state : int, RandomState instance or None, default=None
-        Determines subsets, fits, noise and generated images. Pass an int to make use of
+        Determines the subsets, fits, noise and generated images. Pass an int if you use
         `checkpoint_dir`.
 
     Attributes
     ----------
     train_sizes_ : ndarray of shape (n_sizes,)
-        Sizes in use.
+        Numbers of training images.
     noise_std_ : ndarray of shape (n_levels,)
-        Noise levels in use.
+        Noise levels.
     subsets_ : ndarray of int of shape (n_subsets, largest size)
-        Indices of the training images; the first ones are the smaller subsets.
+        Indices of the training images. The first ``size`` entries of a row are the
+        subset of that size.
     n_duplicates_ : ndarray of int of shape (n_subsets,)
-        Near-duplicates of images in earlier subsets, that were left out or reported.
+        Number of near-duplicates of images in earlier subsets, left out or reported.
     n_test_duplicates_ : int
-        Near-duplicates of training images among the test images, likewise; 0 if they
-        are ignored.
+        Number of near-duplicates of training images among the test images, left out or
+        reported. 0 if `duplicates` is "ignore".
     estimators_ : list of list of estimators
-        The fitted ones, by size and subset.
+        Fitted estimators, by size and subset.
     train_psnr_, test_psnr_ : ndarray of shape (n_sizes, n_subsets, n_levels)
-        Mean PSNR in dB on training images and on `X_test`.
+        Mean PSNR in dB on the training images and on the test images.
     test_mse_ : ndarray of shape (n_sizes, n_subsets, n_levels)
-        Mean squared error on `X_test`, per value.
+        Mean squared error on the test images, per value.
     psnr_gap_ : ndarray of shape (n_sizes,)
-        Train minus test PSNR, averaged over subsets and levels; infinite if a training
-        image is returned exactly.
+        Training PSNR minus test PSNR, averaged over subsets and levels. Infinite if a
+        denoiser returns a training image exactly.
     agreement_ : ndarray of shape (n_sizes, n_levels)
         PSNR in dB between the outputs of different subsets on the same noisy test
         images.
     variance_ : ndarray of shape (n_sizes, n_levels)
-        Variance of the model, half the mean squared distance between these outputs, per
-        value.
+        Variance of the model, per value: half the mean squared distance between the
+        outputs of different subsets.
     squared_bias_ : ndarray of shape (n_sizes, n_levels)
-        Squared bias, per value: with `variance_` the mean squared distance from the
-        outputs of `optimal`. An unbiased estimate, which can be negative. Only if
-        `optimal` is given.
+        Squared bias, per value. The sum of `squared_bias_` and `variance_` is the mean
+        squared distance from the outputs of `optimal`. The estimate is unbiased, so it
+        can be negative. Only available if `optimal` is given.
     optimal_mse_ : ndarray of shape (n_levels,)
-        Mean squared error of `optimal` on the test images. Only if that is given.
+        Mean squared error of `optimal` on the test images. Only available if `optimal`
+        is given.
     density_gap_ : ndarray of shape (n_sizes, n_subsets)
-        Bound on the Kullback-Leibler divergence in nats, over the levels, see
-        :func:`~sklearn_gahb.evaluation.density_gap`. Only if `optimal` is given and
-        there are at least three levels.
+        Bound on the Kullback-Leibler divergence in nats, computed from all levels with
+        :func:`~sklearn_gahb.evaluation.density_gap`. Only available if `optimal` is
+        given and there are at least three levels.
     regime_ : ndarray of str of shape (n_sizes,)
-        By means over subsets and levels: "memorizing" where `psnr_gap_` is above 3 dB
-        and the training PSNR more than 1 dB above that of the noisy images;
-        "generalizing" where the gap is under 1 dB, the agreement is above the test
-        PSNR, and that is more than 1 dB above that of the noisy images; else "in
-        transition". The gap does not count where `variance_` is 0: denoisers that do
-        not depend on what they were fitted on. Of few images it depends much on how
-        hard these are.
+        Regime of each size, from means over subsets and levels. "memorizing": the PSNR
+        gap is above 3 dB and the training PSNR is more than 1 dB above the PSNR of the
+        noisy images. "generalizing": the PSNR gap is below 1 dB, the agreement is above
+        the test PSNR, and the test PSNR is more than 1 dB above the PSNR of the noisy
+        images. "in transition": all other sizes. If `variance_` is 0 at every level,
+        the gap counts as 0, because the denoisers do not depend on their training
+        images. For small sizes, the gap depends strongly on how hard the few training
+        images are to denoise.
     results_ : dict of str to ndarray
-        All measures in columns, one row a size, subset and level, for
+        All measures as columns, with one row per size, subset and level. Pass it to
         ``pandas.DataFrame(analyzer.results_)``.
     generated_images_ : list of ndarray of shape (n_subsets, n_generated, ...)
         Images (height, width[, channels]) that the denoisers of each size generated.
-        Only if `n_generated` is positive, as what follows.
+        This attribute and the following ones are only available if `n_generated` is
+        positive.
     closest_train_images_ : list of ndarray of the shapes of `generated_images_`
-        Training image of its subset that is closest to each generated image, as floats.
+        Closest training image to each generated image, from the same subset, as floats.
     generated_similarity_ : ndarray of shape (n_sizes, n_generated)
-        Cosine of mean-free images that the first two subsets generated.
+        Cosine between the mean-free images that the first two subsets generated.
     train_similarity_ : ndarray of shape (n_sizes, n_subsets, n_generated)
-        Cosine of each generated image with the closest training image.
+        Cosine between each generated image and the closest training image.
     test_similarity_ : ndarray of shape (n_sizes, n_subsets, n_generated)
-        The same with the closest image of `X_test`.
+        Cosine between each generated image and the closest test image.
     subset_similarity_ : list of ndarray of shape (n_images,)
-        Baseline of each size: cosine of up to 500 training images of the first subset
-        with the closest one of the second.
+        Baseline of each size: cosine between up to 500 training images of the first
+        subset and the closest image of the second subset.
     transition_size_ : float
-        Smallest size from which on generated images of two subsets are closer to each
-        other than to their training images, in the mean; nan if there is none.
+        Smallest size from which on, on average, generated images of two subsets are
+        closer to each other than to their training images. nan if no size qualifies.
 
     See Also
     --------
-    sklearn_gahb.displays.GeneralizationDisplay : Draws what was found.
-    sklearn.model_selection.learning_curve : Train and test scores alone.
+    sklearn_gahb.displays.GeneralizationDisplay : Draws the results.
+    sklearn.model_selection.learning_curve : Computes only train and test scores.
 
     Notes
     -----
-    Progress bars come from ``set_callbacks(sklearn.callback.ProgressBar())``. They show
-    all fits, also those in other processes, but leave those on other hosts out.
+    Call ``set_callbacks(sklearn.callback.ProgressBar())`` for progress bars. They show
+    all fits, including those in other processes, but not those on other hosts.
 
-    A killed call loses only the fits that were under way. Several calls may share a
-    `checkpoint_dir`, also at the same time; on a cluster all workers must reach it.
+    If a call is killed, only the unfinished fits are lost. Several calls may share a
+    `checkpoint_dir`, even at the same time. On a cluster, all workers must have access
+    to the folder.
 
     References
     ----------
@@ -235,7 +244,7 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None, *, groups=None, subsets=None, X_test=None):
-        """Fit the estimator on subsets, and measure.
+        """Fit the estimator on disjoint subsets and compare the fits.
 
         Parameters
         ----------
@@ -244,15 +253,15 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         y : array-like of shape (n_images,), default=None
             Labels, which are ignored.
         groups : array-like of shape (n_images,), default=None
-            Images of one group, such as patches of one photograph, are never in
-            different subsets.
+            Group of each image. Images of one group, such as patches of one photograph,
+            are never in different subsets.
         subsets : sequence of array-like of int, default=None
-            Indices of the training images of each subset, if they are not to be drawn:
-            disjoint, and at least the largest size of each, of which the first ones are
-            the smaller subsets.
+            Indices of the training images of each subset. The subsets must be disjoint.
+            Each must have at least as many images as the largest size, and its first
+            images form the smaller subsets. If None, the subsets are drawn at random.
         X_test : array-like, default=None
-            Clean images to test on. None takes images of `X` that are in no subset, nor
-            in a group of a subset, up to 500.
+            Clean images to test on. If None, up to 500 images of `X` are used that are
+            in no subset and share no group with a subset.
 
         Returns
         -------
@@ -262,8 +271,8 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If there are too few images, subsets overlap, `y` holds images, `X` and
-            `X_test` are not in the same units, or an argument is out of its range.
+            If there are too few images, if subsets overlap, if `y` holds images, if `X`
+            and `X_test` are in different units, or if an argument is out of range.
         TypeError
             If the estimator has no `transform`.
         """
@@ -272,8 +281,8 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
             check_fits_side_by_side(self.estimator)
         if is_images(y):
             raise ValueError(
-                "y holds images; GeneralizationAnalyzer takes clean images alone, "
-                "fit(X), and adds the noise itself. Pass images to test on as X_test=."
+                "y holds images; GeneralizationAnalyzer.fit expects only clean images, "
+                "fit(X), and adds the noise itself. Pass test images as X_test=."
             )
         with unchanged_on_failure(self):
             design = make_design(self, X, X_test, groups, subsets)
@@ -292,10 +301,10 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
 
 
 def prepare_folder(folder, random_state):
-    """Make a folder for fits, and warn if they cannot be found again."""
+    """Make the folder for fits and warn if no later call can reuse them."""
     if folder is not None and not isinstance(random_state, Integral):
         warn(
-            "What is kept in checkpoint_dir will not be found again, for random_state="
-            f"{random_state!r} is another one in each call; pass an int."
+            "No later call can reuse the fits in checkpoint_dir, because random_state="
+            f"{random_state!r} gives different seeds in each call; pass an int."
         )
     Store(folder).prepare()

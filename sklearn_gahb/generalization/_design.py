@@ -1,4 +1,4 @@
-"""Design of a study: who is trained on what, and what is tested."""
+"""Design of a study: its training sets, test images and noise levels."""
 
 from dataclasses import dataclass, replace
 
@@ -13,13 +13,13 @@ from ..images import ONE_LINE, check_images, check_same_units, complaint_of_nois
 from ..noise import check_adds_no_noise, check_noise_levels
 from . import _subsets
 
-# Images to test on, of those that are left where none are given.
+# Number of test images drawn from X if the user passes no X_test.
 N_TEST_IMAGES = 500
 
 
 @dataclass(frozen=True)
 class Design:
-    """Who is trained on what, and what is tested.
+    """Training sets, test images, noise levels and seeds of a study.
 
     Attributes
     ----------
@@ -27,15 +27,17 @@ class Design:
         Clean images.
     train_sizes : ndarray of int of shape (n_sizes,)
     subsets : ndarray of int of shape (n_subsets, largest size)
-        Indices of the training images. The first ones of a row are the smaller subsets.
+        Indices of the training images. The first ``size`` entries of a row are the
+        subset of that size.
     n_duplicates : ndarray of int of shape (n_subsets,)
-        Near-duplicates of images in earlier subsets, left out or kept.
+        Number of near-duplicates of images in earlier subsets, left out or kept.
     X_test : ndarray of shape (n_test_images, ...)
         Clean images to test on.
     tested : ndarray of int
-        Those of them that are images of `X`.
+        Indices of the test images in `X`. Empty if the user passed the test images.
     n_test_duplicates : int
-        Near-duplicates of training images among candidates, left out or kept.
+        Number of near-duplicates of training images among the candidates for test
+        images, left out or kept.
     noise_std : ndarray of shape (n_levels,)
         Noise levels.
     fit_seed, noise_seed, sample_seed : int
@@ -59,14 +61,15 @@ class Design:
 
 
 def make_design(analyzer, X, X_test, groups, subsets):
-    """Check what an analyzer is given, and draw what it is not given.
+    """Check the arguments of an analyzer and draw the subsets and test images.
 
     Parameters
     ----------
     analyzer : GeneralizationAnalyzer
-        Says sizes, noise levels, what to do with near-duplicates, and the seed.
+        Determines the sizes, the noise levels, the treatment of near-duplicates and the
+        seed.
     X, X_test, groups, subsets
-        As in its method `fit`.
+        Arguments of ``analyzer.fit``.
     """
     rng = check_random_state(analyzer.random_state)
     sizes = check_sizes(analyzer.train_sizes)
@@ -95,10 +98,11 @@ def make_design(analyzer, X, X_test, groups, subsets):
     )
     if analyzer.duplicates == "warn" and (n_duplicates.any() or n_test_duplicates):
         warn(
-            f"{n_duplicates.sum()} training images are nearly those of another subset, "
-            f"and {n_test_duplicates} test images nearly training images (cosine of "
-            f"mean-free images above {analyzer.duplicate_threshold}); "
-            "duplicates='remove' leaves them out.",
+            f"{n_duplicates.sum()} training images are near-duplicates of images in "
+            f"another subset, and {n_test_duplicates} test images are near-duplicates "
+            "of training images (cosine of mean-free images above "
+            f"{analyzer.duplicate_threshold}). Set duplicates='remove' to leave them "
+            "out.",
             _subsets.DuplicateWarning,
         )
     return Design(
@@ -115,7 +119,7 @@ def make_design(analyzer, X, X_test, groups, subsets):
 
 
 def check_estimator(estimator):
-    """Raise an error unless an estimator can be cloned, fitted and applied."""
+    """Raise an error if an estimator cannot be cloned, fitted or applied."""
     if isinstance(estimator, type):
         raise TypeError(
             f"estimator={estimator.__name__} is a class; pass an instance, "
@@ -124,24 +128,25 @@ def check_estimator(estimator):
     last = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
     if not hasattr(estimator, "fit") or not hasattr(last, "transform"):
         raise TypeError(
-            f"estimator={estimator!r} must have fit and transform, as denoisers have."
+            f"estimator={estimator!r} must have fit and transform; pass a denoiser, or "
+            "a pipeline or search that ends in one."
         )
     inner = [estimator, *estimator.get_params(deep=True).values()]
     if any(isinstance(one, FrozenEstimator) for one in inner):
         raise TypeError(
-            "estimator is, or holds, a FrozenEstimator, which does not learn from the "
-            "subsets: there is nothing to compare."
+            "estimator is or contains a FrozenEstimator, which does not learn from the "
+            "subsets; pass the estimator without the FrozenEstimator."
         )
     check_adds_no_noise(estimator, "the analyzer")
 
 
 def check_stack(X, name):
-    """Images of one size as an array, in memory of the CPU; or an error."""
+    """Return images of one size as an array in CPU memory, or raise an error."""
     images = check_images(X, ONE_LINE, name=name)
     if images.is_list:
         raise ValueError(
-            f"{name} is a list of {len(images)} images; it must be an array of images "
-            "of one size, such as patches of photographs."
+            f"{name} is a list of {len(images)} images; expected an array of images of "
+            "one size, such as patches of photographs."
         )
     X = images.data
     if is_tensor(X):
@@ -151,12 +156,13 @@ def check_stack(X, name):
 
 
 def check_test_stack(X_test, X):
-    """Test images of the size of those in X, as an array; or an error."""
+    """Return the test images as an array, or raise an error if they do not fit X."""
     X_test = check_stack(X_test, "X_test")
     if X_test.shape[1:] != X.shape[1:]:
         raise ValueError(
-            f"X_test has images of shape {X_test.shape[1:]}, and X of {X.shape[1:]}. "
-            "Pass a single image as X_test[None]."
+            f"X_test has images of shape {X_test.shape[1:]}, but X has images of shape "
+            f"{X.shape[1:]}; the shapes must be equal. Pass a single image as "
+            "X_test[None]."
         )
     images, test_images = check_images(X, ONE_LINE), check_images(X_test, ONE_LINE)
     check_same_units(images, replace(test_images, name="X_test"))
@@ -164,12 +170,12 @@ def check_test_stack(X_test, X):
 
 
 def check_sizes(train_sizes):
-    """An increasing array of positive whole numbers; or a ValueError."""
+    """Return the sizes as an array of integers, or raise a ValueError."""
     sizes = np.asarray(train_sizes)
     if sizes.ndim == 1 and sizes.size and sizes.dtype.kind in "iuf":
         whole = sizes.astype(np.int64)
         if (whole == sizes).all() and (np.diff(whole, prepend=0) > 0).all():
             return whole
     raise ValueError(
-        f"train_sizes={train_sizes!r} must be increasing whole numbers from 1 on."
+        f"train_sizes={train_sizes!r} must be increasing positive integers."
     )

@@ -1,4 +1,4 @@
-"""Digests that tell whether a kept result is the one that is wanted."""
+"""Digests that identify the results kept in a checkpoint folder."""
 
 import functools
 import hashlib
@@ -14,27 +14,27 @@ from .. import __version__
 
 
 def digest(*parts):
-    """Hexadecimal digest of the text of `parts`."""
+    """Return a hexadecimal digest of `parts`, converted to strings."""
     text = "|".join(map(str, parts))
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def fingerprint(X):
-    """Digest of an array of images: their values, shape and dtype."""
+    """Return a digest of the values, shape and dtype of an array of images."""
     return joblib.hash(np.asarray(X))
 
 
 def estimator_key(estimator):
-    """Digest of an estimator that is not fitted, and of the versions it runs on."""
+    """Return a digest of an unfitted estimator and of the package versions."""
     versions = __version__, sklearn.__version__, torch.__version__
     return digest(joblib.hash(plain(estimator)), *versions)
 
 
 def plain(value):
-    """A value as containers and arrays whose hash is the same in every process.
+    """Convert a value to containers and arrays with the same hash in every process.
 
-    Functions and classes stand for their names and their source, which may be edited
-    between two runs; what they refer to does not count.
+    Functions and classes become their names and source code, because users edit code
+    between two runs. The code that they call is not included.
     """
     if isinstance(value, dict):
         return {name: plain(one) for name, one in value.items()}

@@ -1,4 +1,4 @@
-"""What tells memorizing from generalizing, of outputs and generated images."""
+"""Measures that tell memorizing denoisers from generalizing ones."""
 
 from dataclasses import dataclass
 from itertools import combinations
@@ -13,14 +13,14 @@ from ._design import Design
 from ._similarity import compare_generated, mean_free_unit_rows
 from ._sweep import rows_as_images
 
-# Of train over test PSNR in dB: memorizing above, generalizing below.
+# Training PSNR minus test PSNR in dB: memorizing above, generalizing below.
 LARGEST_GAP, SMALLEST_GAP = 3.0, 1.0
-# What a denoiser must gain over the noisy images to have learned something, in dB.
+# Smallest PSNR gain in dB that shows that a denoiser has learned anything.
 LEAST_GAIN = 1.0
-# What a fitted analyzer has of the design.
+# Attributes of the design that become attributes of the fitted analyzer.
 DESIGNED = ["train_sizes", "noise_std", "subsets", "n_duplicates", "n_test_duplicates"]
 AXES = ("size", "subset", "level")
-# Measures in the table by their first axes; a further one is averaged.
+# Measures in the table, by their first axes. The table averages over a further axis.
 COLUMNS = {
     ("size", "subset", "level"): ["train_psnr", "test_psnr", "test_mse"],
     ("size", "level"): ["agreement", "variance", "squared_bias"],
@@ -32,7 +32,7 @@ COLUMNS = {
 
 @dataclass(kw_only=True)
 class Measures:
-    """All measures of a study; those that were not asked for are None."""
+    """All measures of a study; measures that were not requested are None."""
 
     design: Design
     estimators: list
@@ -55,14 +55,14 @@ class Measures:
     transition_size: float | None = None
 
     def attributes(self):
-        """Fitted attributes by name, the table `results_` among them."""
+        """Return the fitted attributes by name, including the table `results_`."""
         found = {name: getattr(self.design, name) for name in DESIGNED} | vars(self)
         del found["design"]
         found["results"] = self.table()
         return {f"{name}_": one for name, one in found.items() if one is not None}
 
     def table(self):
-        """Measures in columns, one row a size, subset and noise level."""
+        """Return the measures as columns, one row per size, subset and noise level."""
         shape = self.test_psnr.shape
         columns = {
             "train_size": self.design.train_sizes[:, None, None],
@@ -85,7 +85,7 @@ class Measures:
 
 
 def measure(design, results, optimum):
-    """Measures of the results of a study.
+    """Compute all measures of a study.
 
     Parameters
     ----------
@@ -116,10 +116,10 @@ def measure(design, results, optimum):
     too_low = (found.train_psnr < noisy_psnr).all(axis=(1, 2))
     if too_low.any():
         warn(
-            "At every noise level even training images are worse denoised than noisy "
-            f"for sizes {design.train_sizes[too_low].tolist()}: the denoisers need "
-            "more training, or intensities or noise_std are in other units than [0, 1] "
-            "(unsigned integers are divided by their largest value)."
+            "At every noise level, denoised training images have a lower PSNR than "
+            f"noisy ones for sizes {design.train_sizes[too_low].tolist()}: either the "
+            "denoisers need more training, or the intensities or noise_std are not in "
+            "units of [0, 1] (unsigned integers are divided by their largest value)."
         )
     if optimum is not None:
         measure_against(optimum, found, outputs)
@@ -129,7 +129,7 @@ def measure(design, results, optimum):
 
 
 def measure_against(optimum, found, outputs):
-    """Fill in what needs the outputs of the optimal denoiser."""
+    """Fill in the measures that need the outputs of the optimal denoiser."""
     design = found.design
     clean = check_images(design.X_test, ONE_LINE).map(lambda x: x)
     found.squared_bias = np.array([squared_bias(row, optimum) for row in outputs])
@@ -139,7 +139,7 @@ def measure_against(optimum, found, outputs):
 
 
 def measure_generated(found, results):
-    """Fill in what generated images tell."""
+    """Fill in the measures of the generated images."""
     design = found.design
     generated = [np.stack([one.generated for one in row]) for row in results]
     test_rows = mean_free_unit_rows(design.X_test)
@@ -165,19 +165,19 @@ def measure_generated(found, results):
 
 
 def mean_over_pairs(function, outputs):
-    """Mean of a function of two outputs over all pairs of subsets."""
+    """Average a function of two outputs over all pairs of subsets."""
     pairs = combinations(range(len(outputs)), 2)
     return np.mean([function(outputs[a], outputs[b]) for a, b in pairs], axis=0)
 
 
 def mean_square(difference):
-    """Mean over all axes but the first two, (level, image)."""
+    """Mean square over all axes except the first two, (level, image)."""
     axes = tuple(range(2, difference.ndim))
     return np.square(difference, dtype=np.float64).mean(axis=axes)
 
 
 def agreement(outputs):
-    """PSNR in dB between outputs of different subsets, (level,)."""
+    """PSNR in dB between the outputs of different subsets, (level,)."""
     with np.errstate(divide="ignore"):
         return mean_over_pairs(
             lambda a, b: (-10 * np.log10(mean_square(a - b))).mean(axis=1), outputs
@@ -185,15 +185,16 @@ def agreement(outputs):
 
 
 def model_variance(outputs):
-    """Half the mean squared distance between subsets, (level,)."""
+    """Half the mean squared distance between outputs of two subsets, (level,)."""
     return mean_over_pairs(lambda a, b: mean_square(a - b).mean(axis=1) / 2, outputs)
 
 
 def squared_bias(outputs, optimum):
-    r"""Unbiased estimate of the squared distance of the mean model from the optimum.
+    r"""Unbiased estimate of the squared distance from the mean model to the optimum.
 
     :math:`\langle a - x^\star, b - x^\star \rangle` of two models, per value, (level,).
-    With the variance it adds up to the mean squared distance from the optimum.
+    The sum of this estimate and the variance is the mean squared distance from the
+    optimum.
     """
 
     def one(a, b):
@@ -204,7 +205,7 @@ def squared_bias(outputs, optimum):
 
 
 def density_gaps(outputs, optimum, clean, levels):
-    """Bounds on the divergence from the optimum in nats, (size, subset).
+    """Bounds in nats on the divergence from the optimum, (size, subset).
 
     Parameters
     ----------
@@ -226,7 +227,7 @@ def density_gaps(outputs, optimum, clean, levels):
 
 
 def regimes(train_psnr, test_psnr, agreement, variance, noisy_psnr):
-    """Names of the regimes of training sizes; the rule is in the analyzer.
+    """Classify each size by the rule in the docstring of `GeneralizationAnalyzer`.
 
     Parameters
     ----------
@@ -240,7 +241,7 @@ def regimes(train_psnr, test_psnr, agreement, variance, noisy_psnr):
     names : ndarray of str of shape (n_sizes,)
     """
     gap = psnr_gap(train_psnr, test_psnr)
-    # Denoisers that are the same whatever they were fitted on have nothing memorized.
+    # Denoisers that do not depend on their training images have memorized nothing.
     gap[variance.max(axis=1) == 0] = 0
     train_psnr, test_psnr = (one.mean(axis=(1, 2)) for one in (train_psnr, test_psnr))
     agrees = agreement.mean(axis=1) > test_psnr
@@ -252,26 +253,26 @@ def regimes(train_psnr, test_psnr, agreement, variance, noisy_psnr):
 
 
 def psnr_gap(train_psnr, test_psnr):
-    """Train minus test PSNR, averaged over subsets and levels, (size,)."""
-    # Infinite minus infinite, of who knows the test images by heart.
+    """Training PSNR minus test PSNR, averaged over subsets and levels, (size,)."""
+    # Infinity minus infinity, if a denoiser has memorized the test images too.
     with np.errstate(invalid="ignore"):
         return (train_psnr - test_psnr).mean(axis=(1, 2))
 
 
 def transition_size(train_sizes, between, to_train):
-    """Smallest size from which images of two subsets stay closer to each other.
+    """Smallest size from which on images of two subsets stay closer to each other.
 
     Parameters
     ----------
     train_sizes : ndarray of shape (n_sizes,)
     between, to_train : ndarray of shape (n_sizes,)
-        Mean similarities of generated images of two subsets, and with the closest
-        training image.
+        Mean similarities between generated images of two subsets, and between generated
+        images and the closest training image.
 
     Returns
     -------
     size : float
-        nan if there is none.
+        nan if no size qualifies.
     """
     stays_closer = np.logical_and.accumulate((between > to_train)[::-1])[::-1]
     return float(train_sizes[stays_closer][0]) if stays_closer.any() else np.nan

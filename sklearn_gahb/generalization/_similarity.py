@@ -1,4 +1,4 @@
-"""Cosines of mean-free images, and the images that are closest."""
+"""Cosines between mean-free images, and nearest images."""
 
 import numpy as np
 from sklearn.utils import Bunch, gen_batches
@@ -6,12 +6,12 @@ from sklearn.utils import Bunch, gen_batches
 from .._tensors import to_array
 from ..images import ONE_LINE, check_images
 
-# Training images of the first subset that the baseline is measured on.
+# Maximum number of training images in the first subset that the baseline uses.
 N_BASELINE = 500
 
 
 def mean_free_unit_rows(X):
-    """Images as rows of mean 0 and norm 1, float32; of norm 0 where they are flat."""
+    """Return images as float32 rows of mean 0 and norm 1 (norm 0 for flat images)."""
     rows = []
     for batch in check_images(X, ONE_LINE).tensors():
         x = batch.flatten(1).double()
@@ -22,7 +22,10 @@ def mean_free_unit_rows(X):
 
 
 def closest_row(rows, others):
-    """Largest cosine (n,) of rows (n, d) with the rows (m, d) of others, and which."""
+    """Return the largest cosine of each row with `others`, and its index there.
+
+    Rows have the shape (n, d), others (m, d), and both results (n,).
+    """
     largest = np.full(len(rows), -np.inf, dtype=np.float32)
     which = np.zeros(len(rows), dtype=int)
     for batch in gen_batches(len(others), 4096):
@@ -35,28 +38,31 @@ def closest_row(rows, others):
 
 
 def compare_generated(generated, train, test_rows):
-    """Compare generated images with each other, and with those they were learned from.
+    """Compare generated images with each other and with the training images.
 
     Parameters
     ----------
     generated : list of ndarray of shape (n_generated, ...)
-        Of each subset, from the same noise.
+        Images that the denoiser of each subset generated from the same noise.
     train : list of (ndarray or Tensor)
         Training images of each subset.
     test_rows : ndarray of shape (n_test_images, d)
-        Other images, as rows of mean 0 and norm 1.
+        Test images, as rows of mean 0 and norm 1.
 
     Returns
     -------
     comparison : Bunch
         closest : ndarray of shape (n_subsets, n_generated, ...)
-            Training images of its subset that are closest to each, as floats.
+            Closest training image of the same subset to each generated image, as
+            floats.
         between : ndarray of shape (n_generated,)
-            Similarity of the images of the first two subsets.
+            Similarity between the generated images of the first two subsets.
         to_train, to_test : ndarray of shape (n_subsets, n_generated)
-            Similarity of each image with the closest one.
+            Similarity between each generated image and the closest training or test
+            image.
         baseline : ndarray of shape (n_images,)
-            Similarity of images of the first subset with the closest of the second.
+            Similarity between training images of the first subset and the closest
+            training image of the second subset.
     """
     rows = [mean_free_unit_rows(one) for one in generated]
     train_rows = [mean_free_unit_rows(one) for one in train]

@@ -1,7 +1,7 @@
-"""Results in a folder, that outlive the process.
+"""Results in a folder that outlive the process.
 
-joblib.Memory would not do: it cannot keep what a notebook defines, and it has no
-checksums to find damaged files by.
+joblib.Memory is no alternative: it cannot keep objects that a notebook defines, and it
+has no checksums to detect damaged files.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ import time
 import uuid
 from pathlib import Path
 
-# Unlike pickle it takes what was defined in a script or notebook.
+# Unlike pickle, cloudpickle also writes objects that a script or notebook defines.
 import cloudpickle
 
 CHECKSUM_SIZE = 16
@@ -19,17 +19,17 @@ SECONDS_A_DAY = 24 * 60 * 60
 
 
 class Store:
-    """Folder of pickled results with checksums, one file a key, written in one go.
+    """Folder of pickled results with checksums, one file per key.
 
     Parameters
     ----------
     folder : path-like or None
-        None keeps nothing.
+        If None, nothing is kept.
 
     Attributes
     ----------
     reports : list of str
-        What was found to be damaged.
+        One message for each damaged file.
     """
 
     def __init__(self, folder):
@@ -37,13 +37,13 @@ class Store:
         self.reports = []
 
     def prepare(self):
-        """Make the folder, and clear away what killed processes left half-written."""
+        """Make the folder and delete partial files that killed processes left."""
         if self.folder is None:
             return
         if self.folder.exists() and not self.folder.is_dir():
             raise ValueError(
                 f"checkpoint_dir={str(self.folder)!r} is a file; it must be a folder, "
-                "or not exist yet."
+                "or a path that does not exist yet."
             )
         self.folder.mkdir(parents=True, exist_ok=True)
         for partial in self.folder.glob("*.part"):
@@ -51,7 +51,7 @@ class Store:
                 partial.unlink(missing_ok=True)
 
     def get(self, key, compute):
-        """What was kept under a key, or what `compute()` returns, which is kept."""
+        """Return the result kept under a key; else compute it and keep it."""
         result = self.load(key)
         if result is None:
             result = compute()
@@ -59,11 +59,11 @@ class Store:
         return result
 
     def has(self, key):
-        """Whether something is kept under a key, damaged or not."""
+        """Whether a result is kept under a key, even if its file is damaged."""
         return self.folder is not None and self._path(key).exists()
 
     def load(self, key):
-        """What was kept under a key, or None; damaged files are set aside."""
+        """Return the result kept under a key, or None; rename a damaged file."""
         if self.folder is None:
             return None
         path = self._path(key)
@@ -71,24 +71,24 @@ class Store:
             content = path.read_bytes()
             if _is_whole(content):
                 return pickle.loads(memoryview(content)[CHECKSUM_SIZE:])
-            # Unless another process has mended it in the meantime.
+            # Another process may have replaced the damaged file in the meantime.
             if path.read_bytes() == content:
                 aside = path.with_suffix(f".damaged-{uuid.uuid4().hex[:8]}")
                 os.replace(path, aside)
                 self.reports.append(
                     f"The checkpoint {path} is damaged: its checksum is wrong. It was "
-                    f"renamed to {aside.name}, and computed again."
+                    f"renamed to {aside.name}, and the result is computed again."
                 )
         except FileNotFoundError:
             pass
         return None
 
     def save(self, key, result):
-        """Keep a result; a file is complete or not there."""
+        """Keep a result; other processes never see an incomplete file."""
         if self.folder is None:
             return
         pickled = cloudpickle.dumps(result)
-        # Of its own name in every process of every host that shares the folder.
+        # The name is unique among all processes and hosts that share the folder.
         partial = self.folder / f"{key}.{uuid.uuid4().hex[:8]}.part"
         try:
             partial.write_bytes(_checksum(pickled) + pickled)

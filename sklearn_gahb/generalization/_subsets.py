@@ -1,4 +1,4 @@
-"""Disjoint subsets of images, nested over their sizes, and near-duplicates."""
+"""Disjoint subsets of images, nested by size, and near-duplicates."""
 
 import numpy as np
 
@@ -6,31 +6,31 @@ from ._similarity import closest_row, mean_free_unit_rows
 
 
 class DuplicateWarning(UserWarning):
-    """Nearly the same image is in several subsets."""
+    """Warning for near-duplicates among training subsets and test images."""
 
 
 def disjoint_subsets(X, pools, size, duplicates, threshold):
-    """Take the first images of each pool, and look for near-duplicates.
+    """Take the first images of each pool, and count or remove near-duplicates.
 
     Parameters
     ----------
     X : ndarray of shape (n_images, ...)
     pools : list of ndarray of int
-        Indices of images, none in two of them.
+        Disjoint sets of image indices.
     size : int
         Number of images in each subset.
     duplicates : {"warn", "remove", "ignore"}
-        Whether images with a near-duplicate in an earlier subset are counted, left out
-        or not looked for.
+        Whether to count near-duplicates of images in earlier subsets, to leave them
+        out, or not to look for them.
     threshold : float
         Cosine of mean-free images above which they are near-duplicates.
 
     Returns
     -------
     subsets : ndarray of int of shape (n_subsets, size)
-        The first ones of a row are the smaller subsets.
+        The first entries of a row are the smaller subsets.
     n_duplicates : ndarray of int of shape (n_subsets,)
-        Numbers of near-duplicates of images in earlier subsets: left out, or kept.
+        Number of near-duplicates of images in earlier subsets, left out or kept.
     """
     subsets, n_duplicates = [], []
     for number, pool in enumerate(pools):
@@ -39,10 +39,11 @@ def disjoint_subsets(X, pools, size, duplicates, threshold):
         if len(chosen) < size:
             n_removed = n_found if duplicates == "remove" else 0
             raise ValueError(
-                f"train_sizes up to {size} need {len(pools)} disjoint subsets of that "
-                f"many images, {len(pools) * size} together. X has {len(X)}, and "
-                f"subset {number} lacks {size - len(chosen)} "
-                f"({n_removed} near-duplicates were left out)."
+                f"train_sizes up to {size} need {len(pools)} disjoint subsets of "
+                f"{size} images, {len(pools) * size} in total. X has {len(X)} images, "
+                f"and subset {number} lacks {size - len(chosen)} "
+                f"({n_removed} near-duplicates were left out). Pass more images or "
+                "smaller train_sizes."
             )
         subsets.append(chosen)
         n_duplicates.append(n_found)
@@ -50,9 +51,9 @@ def disjoint_subsets(X, pools, size, duplicates, threshold):
 
 
 def sift(X, indices, stacks, n, duplicates, threshold):
-    """The first n indices, and the number of near-duplicates of images in stacks.
+    """Return the first n indices and the number of near-duplicates of stacked images.
 
-    These are left out if `duplicates` is "remove".
+    If `duplicates` is "remove", near-duplicates are left out.
     """
     removes = duplicates == "remove"
     considered = indices if removes else indices[:n]
@@ -64,7 +65,7 @@ def sift(X, indices, stacks, n, duplicates, threshold):
 
 
 def near_duplicates(X, stacks, threshold):
-    """Which images of X are nearly in one of several stacks, bool of (n_images,)."""
+    """Whether each image in X has a near-duplicate in a stack, bool (n_images,)."""
     is_duplicate = np.zeros(len(X), dtype=bool)
     rows = mean_free_unit_rows(X)
     for stack in stacks:
@@ -74,13 +75,13 @@ def near_duplicates(X, stacks, threshold):
 
 
 def draw_pools(n_images, groups, n_subsets, rng):
-    """Disjoint sets of indices in random order, of about the same size.
+    """Draw disjoint sets of indices of about the same size, in random order.
 
     Parameters
     ----------
     n_images : int
     groups : ndarray of shape (n_images,) or None
-        Images of one group come into one pool.
+        Group of each image. All images of a group are in the same pool.
     n_subsets : int
     rng : RandomState
 
@@ -94,14 +95,14 @@ def draw_pools(n_images, groups, n_subsets, rng):
     names, group_of = np.unique(groups, return_inverse=True)
     if len(names) < n_subsets:
         raise ValueError(
-            f"groups has {len(names)} different values; n_subsets={n_subsets} disjoint "
-            "subsets need at least as many."
+            f"groups has {len(names)} different values; n_subsets={n_subsets} needs at "
+            f"least {n_subsets}, because subsets must not share groups."
         )
     counts = np.bincount(group_of)
     totals = np.zeros(n_subsets, dtype=int)
     pool_of_group = np.empty(len(names), dtype=int)
     order = rng.permutation(len(names))
-    # The largest first, each into the pool that has the fewest.
+    # The largest groups come first, each into the smallest pool, to balance the pools.
     for group in order[np.argsort(-counts[order], kind="stable")]:
         pool_of_group[group] = totals.argmin()
         totals[totals.argmin()] += counts[group]
@@ -110,81 +111,82 @@ def draw_pools(n_images, groups, n_subsets, rng):
 
 
 def check_groups(groups, n_images):
-    """Groups as an array, or None, or a ValueError."""
+    """Return the groups as an array or None, or raise a ValueError."""
     if groups is None:
         return None
     groups = np.asarray(groups)
     if groups.shape != (n_images,):
         raise ValueError(
-            f"groups has shape {groups.shape}; it must name one for each of the "
-            f"{n_images} images in X."
+            f"groups has shape {groups.shape}; expected ({n_images},), one group for "
+            "each image in X."
         )
     missing = [i for i, one in enumerate(groups.tolist()) if one is None or one != one]
     if missing:
         raise ValueError(
-            f"groups names none (None or NaN) for {len(missing)} images, the first at "
-            f"index {missing[0]}; name one for each image in X."
+            f"groups is None or NaN for {len(missing)} images, the first at index "
+            f"{missing[0]}; pass a group for each image in X."
         )
     return groups
 
 
 def check_pools(subsets, n_images, groups, n_subsets):
-    """Indices that the user chose, as arrays that share none; or a ValueError."""
+    """Return the user's indices as disjoint arrays, or raise a ValueError."""
     pools = [np.asarray(one) for one in subsets]
     if len(pools) != n_subsets:
         raise ValueError(
-            f"subsets has {len(pools)} entries, and n_subsets={n_subsets}."
+            f"subsets has {len(pools)} entries, but n_subsets={n_subsets}; both must "
+            "be equal."
         )
     for number, pool in enumerate(pools):
         if pool.ndim != 1 or pool.dtype.kind not in "iu":
             raise ValueError(
-                f"subsets[{number}] must be one-dimensional indices of images in X; "
-                f"got an array of {pool.dtype} of shape {pool.shape}."
+                f"subsets[{number}] has dtype {pool.dtype} and shape {pool.shape}; it "
+                "must be a one-dimensional array of integer indices of images in X."
             )
         outside = pool[(pool < 0) | (pool >= n_images)]
         if len(outside):
             raise ValueError(
-                f"subsets[{number}] has the index {outside[0]}, and X {n_images} "
-                "images; indices are from 0 on."
+                f"subsets[{number}] has the index {outside[0]}, but X has {n_images} "
+                f"images; indices must be from 0 to {n_images - 1}."
             )
     shared = repeated(np.concatenate(pools))
     if len(shared):
         raise ValueError(
-            f"subsets must be disjoint, and {len(shared)} images are in them more than "
-            f"once, such as image {shared[0]}."
+            f"subsets must be disjoint, but {len(shared)} images are in them more than "
+            f"once, for example image {shared[0]}."
         )
     if groups is not None:
         shared = repeated(np.concatenate([np.unique(groups[pool]) for pool in pools]))
         if len(shared):
             raise ValueError(
-                f"subsets must not share groups, and images of group {shared[0]} are "
-                "in several of them."
+                f"subsets must not share groups, but images of group {shared[0]} are "
+                "in several subsets."
             )
     return pools
 
 
 def repeated(values):
-    """Values that occur more than once."""
+    """Return the values that occur more than once."""
     values, counts = np.unique(values, return_counts=True)
     return values[counts > 1]
 
 
 def left_for_test(order, subsets, groups):
-    """Those of the indices in `order` that are in no subset, nor in a group of one."""
+    """Return the indices in `order` that are in no subset and in no subset's group."""
     is_left = ~np.isin(order, subsets)
     if groups is not None:
         is_left &= ~np.isin(groups[order], groups[subsets])
     if not is_left.any():
         what = "images" if groups is None else "groups of images"
         raise ValueError(
-            f"All {what} in X are in the subsets, and none is left to test on: pass "
+            f"All {what} in X are in the subsets, so none is left to test on; pass "
             "X_test."
         )
     return order[is_left]
 
 
 def choose_test_images(X, subsets, n_images, duplicates, threshold):
-    """Choose images to test on, and count near-duplicates of training images.
+    """Choose test images, and count near-duplicates of training images.
 
     Parameters
     ----------
@@ -192,22 +194,22 @@ def choose_test_images(X, subsets, n_images, duplicates, threshold):
     subsets : list of ndarray of shape (n_train_images, ...)
         Training images.
     n_images : int
-        How many candidates are taken, at most.
+        Maximum number of test images.
     duplicates, threshold
-        As in `disjoint_subsets`.
+        See `disjoint_subsets`.
 
     Returns
     -------
     chosen : ndarray of int of shape (n_test_images,)
-        Which candidates.
+        Indices of the chosen candidates.
     n_duplicates : int
-        Near-duplicates that were left out, or kept.
+        Number of near-duplicates, left out or kept.
     """
     rule = n_images, duplicates, threshold
     chosen, n_duplicates = sift(X, np.arange(len(X)), subsets, *rule)
     if not len(chosen):
         raise ValueError(
-            f"All {len(X)} images to test on are near-duplicates of training images; "
-            "pass others as X_test, or duplicates='warn'."
+            f"All {len(X)} test images are near-duplicates of training images; pass "
+            "other images as X_test, or set duplicates='warn'."
         )
     return chosen, n_duplicates

@@ -1,4 +1,4 @@
-"""The fits of a study: each is kept when it is done, and they run in parallel."""
+"""Fits of a study, run in parallel and kept as soon as each is done."""
 
 import math
 import socket
@@ -22,24 +22,24 @@ from ..noise import add_noise
 from ._keys import digest, estimator_key, fingerprint
 from ._store import Store
 
-# Training images are denoised with fresh noise until there are this many.
+# Small training sets are denoised with several noise draws to get this many outputs.
 MIN_TRAIN_OUTPUTS = 50
 
 
 @dataclass
 class SubsetResult:
-    """What is known of one subset of one size.
+    """Fitted estimator and measurements of one subset of one size.
 
     Attributes
     ----------
     estimator : estimator
-        Fitted.
+        The fitted estimator.
     train_psnr : ndarray of shape (n_levels, n_train_outputs)
     test_psnr : ndarray of shape (n_levels, n_test_images)
     test_outputs : ndarray of shape (n_levels, n_test_images, ...)
     generated : ndarray of shape (n_generated, ...) or None
     reports : list of str
-        Of damaged checkpoints.
+        Messages about damaged checkpoints.
     """
 
     estimator: object
@@ -56,11 +56,11 @@ class Task(NamedTuple):
     Attributes
     ----------
     estimator : estimator
-        Not fitted, with seeds of its own.
+        Unfitted estimator with its own seeds.
     X_train : ndarray
         Clean images of the subset.
     key : str
-        Tells the estimator and the images.
+        Digest of the estimator and the images.
     context : sklearn.callback.CallbackContext
     """
 
@@ -71,14 +71,14 @@ class Task(NamedTuple):
 
 
 def run_sweep(design, analyzer, context):
-    """Fit an estimator on all subsets of all sizes, and measure.
+    """Fit an estimator on all subsets of all sizes, and measure the fits.
 
     Parameters
     ----------
     design : Design
     analyzer : GeneralizationAnalyzer
     context : sklearn.callback.CallbackContext
-        Of its fit.
+        Context of ``analyzer.fit``.
 
     Returns
     -------
@@ -86,8 +86,8 @@ def run_sweep(design, analyzer, context):
         By size and subset.
     """
     folder = analyzer.checkpoint_dir
-    # All tasks before the first is sent to a worker, as scikit-learn does: a tree of
-    # contexts must not grow while it is pickled.
+    # All tasks exist before a worker gets the first one, as in scikit-learn, because a
+    # tree of contexts must not grow while it is pickled.
     tasks = []
     for row in design.train_images():
         for number, X_train in enumerate(row):
@@ -101,9 +101,9 @@ def run_sweep(design, analyzer, context):
     n_jobs = effective_n_jobs(analyzer.n_jobs)
     n_per_pass = analyzer.n_networks_per_pass
     passes = split_into_passes(tasks, Store(folder), n_per_pass, n_jobs)
-    # What workers need: without the images that they do not train on.
+    # Workers need no images other than those of their tasks.
     shared = replace(design, X=None), clone(analyzer), socket.gethostname()
-    # Not more workers than passes, so that each may use its share of the threads.
+    # With more workers than passes, each worker would get too few threads.
     found = Parallel(n_jobs=min(n_jobs, len(passes)))(
         delayed(run_tasks)(*shared, [tasks[i] for i in one]) for one in passes
     )
@@ -115,10 +115,10 @@ def run_sweep(design, analyzer, context):
 
 
 def split_into_passes(tasks, store, n_per_pass, n_jobs):
-    """Indices of tasks, in lists of those that are trained in one pass.
+    """Split the tasks into passes, and return the indices of the tasks in each pass.
 
-    Passes hold up to `n_per_pass` of what is not kept yet, and fewer rather than leave
-    some of `n_jobs` idle; what is kept comes alone.
+    Each pass trains up to `n_per_pass` tasks, or fewer if some of the `n_jobs` workers
+    would otherwise be idle. A task whose fit is already kept is a pass of its own.
     """
     is_kept = np.array([store.has(f"fit-{task.key}") for task in tasks])
     missing, kept = np.flatnonzero(~is_kept), np.flatnonzero(is_kept)
@@ -128,25 +128,25 @@ def split_into_passes(tasks, store, n_per_pass, n_jobs):
 
 
 def run_tasks(design, analyzer, host, tasks):
-    """Fit on subsets, measure and sample; what was kept is not done again.
+    """Fit the estimators, measure them and generate images; reuse kept results.
 
     Parameters
     ----------
     design : Design
     analyzer : GeneralizationAnalyzer
-        Not fitted. It has the parameters, and callbacks are told that its tasks begin
-        and end.
+        Unfitted analyzer. Its parameters are used, and callbacks hear when its tasks
+        begin and end.
     host : str
-        Name of the host whose callbacks these are.
+        Name of the host on which the callbacks run.
     tasks : list of Task
-        One, or some whose networks are trained in one pass.
+        A single task, or several tasks whose networks are trained in one pass.
 
     Returns
     -------
     results : list of SubsetResult
     """
     store = Store(analyzer.checkpoint_dir)
-    # Callbacks speak over a socket of their host, and are left off on others.
+    # Callbacks use a socket of their own host, so other hosts do not call them.
     is_followed = socket.gethostname() == host
     kept = [store.load(f"fit-{task.key}") for task in tasks]
     missing = [task for task, one in zip(tasks, kept, strict=True) if one is None]
@@ -155,7 +155,7 @@ def run_tasks(design, analyzer, host, tasks):
             task.context.call_on_fit_task_begin(estimator=analyzer, X=task.X_train)
     if missing and analyzer.n_networks_per_pass == 1:
         (task,) = missing
-        # Callbacks see the steps of the estimator as parts of the task.
+        # With this context, callbacks see the estimator's steps as parts of the task.
         propagate = task.context.propagate_callback_context
         with propagate(task.estimator) if is_followed else nullcontext():
             task.estimator.fit(task.X_train)
@@ -177,7 +177,7 @@ def run_tasks(design, analyzer, host, tasks):
 
 
 def measure_fit(design, analyzer, task, fitted, store):
-    """SubsetResult of a fitted estimator; what was kept is not measured again."""
+    """Measure a fitted estimator and return a SubsetResult; reuse kept results."""
     denoiser, n_generated = as_denoiser(fitted), analyzer.n_generated
     n_train, levels = analyzer.n_train_images, design.noise_std.tolist()
     test_key = digest(fingerprint(design.X_test), levels, design.noise_seed, n_train)
@@ -195,7 +195,7 @@ def measure_fit(design, analyzer, task, fitted, store):
 
 
 def generate(denoiser, n_generated, design):
-    """Images of the usual size of a denoiser, or else of that of the test images."""
+    """Generate images of the denoiser's usual size, or else of the test image size."""
     size = denoiser.prior().size
     if size is None:
         (size,) = check_images(design.X_test, denoiser.image_shape).sizes
@@ -205,14 +205,14 @@ def generate(denoiser, n_generated, design):
 
 
 def rows_as_images(X, denoiser):
-    """Rows of pixels as images; images as they are."""
+    """Reshape rows of pixels to images; leave images unchanged."""
     if X.ndim == 2 and denoiser.image_shape is not None:
         return X.reshape(len(X), *denoiser.image_shape)
     return X
 
 
 def measure_psnr(denoiser, X_train, design):
-    """PSNR (n_levels, n_outputs) on train and test images, and the test outputs."""
+    """Return train and test PSNR (n_levels, n_outputs), and the test outputs."""
     n_draws = math.ceil(MIN_TRAIN_OUTPUTS / len(X_train))
     train_psnr = [
         np.concatenate(
@@ -229,7 +229,7 @@ def measure_psnr(denoiser, X_train, design):
 
 
 def optimal_outputs(optimal, design):
-    """What the optimal denoiser makes of the test images; None if there is none."""
+    """Return the outputs of the optimal denoiser on the test images, if it is given."""
     if optimal is None:
         return None
     try:
@@ -241,7 +241,7 @@ def optimal_outputs(optimal, design):
 
 
 def test_outputs(denoiser, design):
-    """What a denoiser makes of the noisy test images, (n_levels, n_images, ...)."""
+    """Denoise the noisy test images, (n_levels, n_images, ...)."""
     levels = design.noise_std
     return np.stack(
         [denoise_at(denoiser, design.X_test, one, design) for one in levels]
@@ -249,8 +249,8 @@ def test_outputs(denoiser, design):
 
 
 def denoise_at(denoiser, clean, level, design, draw=0):
-    """Images with noise of a level, denoised; the same noise for all denoisers."""
-    # Independent between levels and draws, whatever other levels there are.
+    """Add noise to images and denoise them; all denoisers get the same noise."""
+    # The noise of a level and draw does not depend on which other levels are tested.
     digits = np.float64(level).reshape(1).view(np.uint32)
     entropy = [design.noise_seed, *digits, draw]
     noise_seed = np.random.RandomState(entropy).randint(2**31 - 1)
@@ -263,7 +263,7 @@ def psnr_of(clean, denoised):
 
 
 def seeded_clone(estimator, rng):
-    """Clone whose parameters `random_state`, nested ones too, are new ints."""
+    """Clone an estimator, with a new int for each `random_state`, even nested ones."""
     copy = clone(estimator)
     names = [
         name

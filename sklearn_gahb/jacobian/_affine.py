@@ -1,4 +1,4 @@
-"""Shrinkage in the basis of one image, as a denoiser."""
+"""A denoiser that shrinks every image in the basis of one image."""
 
 import torch
 
@@ -12,25 +12,26 @@ class AffineDenoiser(BaseDenoiser):
 
     .. math:: \hat x(y) = \sum_k \lambda_k \langle y, e_k \rangle\, u_k + b
 
-    :meth:`JacobianBasis.affine_denoiser` makes it: around one image a denoiser is this
-    map.
+    Around one image, a denoiser is this map. :meth:`JacobianBasis.affine_denoiser`
+    returns the map.
 
     Parameters
     ----------
     basis : JacobianBasis
-        Fitted, and frozen by a :class:`~sklearn.frozen.FrozenEstimator` if the denoiser
-        is to be cloned. :math:`u_k` are its left singular vectors, if it has them, and
-        else its components :math:`e_k`.
+        Fitted basis. Wrap the basis in a :class:`~sklearn.frozen.FrozenEstimator` if
+        the denoiser will be cloned. The :math:`u_k` are the left singular vectors of
+        the basis if it has them, and its components :math:`e_k` otherwise.
     noise_std : float, default=None
         Standard deviation of the noise that ``score(X)`` adds.
     image_shape : tuple of int, default=None
-        (height, width) or (height, width, channels) of the rows of 2-D arrays.
+        (height, width) or (height, width, channels) of the image in each row of a 2-D
+        array.
     random_state : int, RandomState instance or None, default=None
-        Seeds the noise that ``score(X)`` adds.
+        Seed of the noise that ``score(X)`` adds.
 
     See Also
     --------
-    JacobianBasis : Finds the basis.
+    JacobianBasis : Find the basis.
 
     Examples
     --------

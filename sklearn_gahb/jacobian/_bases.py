@@ -1,4 +1,4 @@
-"""The bases in which a denoiser shrinks many images."""
+"""The bases in which a denoiser shrinks each of many images."""
 
 from sklearn.utils import check_random_state
 
@@ -26,34 +26,35 @@ def jacobian_bases(
     Parameters
     ----------
     denoiser : estimator, module or callable
-        Anything that :func:`~sklearn_gahb.as_denoiser` takes.
+        Anything that :func:`~sklearn_gahb.as_denoiser` accepts.
     X : array-like or list of array-like
         Noisy images: (n_images, height, width), (n_images, height, width, channels),
         (n_images, n_pixels) with `image_shape`, or a list of photographs.
     noise_std : float, default=None
-        Standard deviation of the noise that is passed to the denoiser. None means its
-        own `noise_std`.
+        Standard deviation of the noise, passed to the denoiser. If None, the denoiser
+        uses its own `noise_std`.
     clean : array-like or list of array-like, default=None
-        Clean images of the shape of `X`, for oracles. Other denoisers ignore them.
+        Clean images in the shape of `X`, for oracles. Other denoisers ignore them.
     n_components : int, default=None
-        Number of vectors of each basis; None takes all.
+        Number of vectors in each basis. If None, all vectors are computed.
     method : {"eigh", "svd"}, default="eigh"
-        What is decomposed, see :class:`JacobianBasis`.
+        Kind of decomposition; see :class:`JacobianBasis`.
     solver : {"auto", "dense", "lanczos"}, default="auto"
-        How, see :class:`JacobianBasis`.
+        Algorithm that computes the decomposition; see :class:`JacobianBasis`.
     tol : float, default=1e-3
         Residual at which "lanczos" stops, relative to the largest eigenvalue.
     max_products : int, default=None
-        Number of products that "lanczos" may take, see :class:`JacobianBasis`.
+        Maximum number of products in "lanczos"; see :class:`JacobianBasis`.
     image_shape : tuple of int, default=None
-        (height, width) or (height, width, channels) of the rows of 2-D arrays.
+        (height, width) or (height, width, channels) of the image in each row of a 2-D
+        array.
     random_state : int, RandomState instance or None, default=None
-        Seeds one basis after the other.
+        Seed from which each basis draws a seed of its own.
 
     Returns
     -------
     bases : list of JacobianBasis
-        Fitted, one an image.
+        Fitted bases, one per image.
 
     Examples
     --------

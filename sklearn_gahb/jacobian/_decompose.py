@@ -1,4 +1,4 @@
-"""Decompositions of Jacobians: in closed form, of the matrix, and by products alone."""
+"""Decompositions of Jacobians: in closed form, from the matrix, or from products."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ class Decomposition:
     Attributes
     ----------
     values : Tensor of shape (k,)
-        Largest eigenvalues of (J + J^T) / 2, or singular values; in descending order.
+        Largest eigenvalues of (J + J^T) / 2, or singular values, in descending order.
     vectors : Tensor of shape (k, d)
         Orthonormal eigenvectors, or right singular vectors.
     left_vectors : Tensor of shape (k, d) or None
@@ -29,11 +29,12 @@ class Decomposition:
     trace : float
         Trace of J.
     asymmetry : float
-        Frobenius norm of J - J^T over that of J.
+        Frobenius norm of J - J^T divided by the Frobenius norm of J.
     solver : {"closed", "dense", "lanczos"}
     residuals : Tensor of shape (k,) or None
-        Of an iteration.
+        Residuals of "lanczos".
     n_products : int or None
+        Number of products of "lanczos".
     """
 
     values: torch.Tensor
@@ -47,15 +48,15 @@ class Decomposition:
 
 
 def decompose(operator, k, *, method, solver, tol, max_products, rng):
-    """Largest eigenvalues or singular values of a Jacobian, with their vectors.
+    """Compute the largest eigenvalues or singular values of a Jacobian, with vectors.
 
-    Parameters are those of :class:`JacobianBasis`; `k` is the number of components.
+    The parameters are those of :class:`JacobianBasis`; `k` is the number of components.
     """
-    # One number is drawn whatever the solver, so that the same noise follows.
+    # Every solver draws one number, so that later draws do not depend on the solver.
     seed = rng.randint(2**31 - 1)
     if solver == "auto":
-        # Of networks on photographs the iteration needs 5 to 6 products a vector, with
-        # J and with J^T each.
+        # For networks on photographs, "lanczos" needs 5 to 6 products per vector, each
+        # with both J and J^T.
         is_small = 11 * k >= operator.shape[0]
         is_closed = operator.linearization.eigenbasis is not None
         solver = "closed" if is_closed else "dense" if is_small else "lanczos"
@@ -76,7 +77,7 @@ def decompose_closed(operator, k, method):
 
 
 def decompose_dense(operator, k, method):
-    """Decompose the whole matrix."""
+    """Build the whole matrix and decompose it."""
     J = operator.dense()
     trace = float(J.diagonal().sum())
     asymmetry = norm_ratio(J - J.T, J)
@@ -89,7 +90,7 @@ def decompose_dense(operator, k, method):
 
 
 def decompose_lanczos(operator, k, method, tol, max_products, seed):
-    """Find the top of a decomposition by products with J and J^T."""
+    """Find the largest values and their vectors from products with J and J^T."""
     generator = torch.Generator().manual_seed(seed)
 
     def multiply_transposed(rows):
@@ -102,7 +103,7 @@ def decompose_lanczos(operator, k, method, tol, max_products, seed):
         return multiply_transposed(operator.multiply_rows(rows))
 
     dimension = operator.shape[0]
-    # Drawn in float64 and on the CPU: the same for all precisions and devices.
+    # float64 on the CPU gives the same start for all precisions and devices.
     start = torch.randn(
         min(BLOCK_SIZE, dimension), dimension, generator=generator, dtype=torch.float64
     ).to(operator.linearization.x_hat)
@@ -113,16 +114,16 @@ def decompose_lanczos(operator, k, method, tol, max_products, seed):
     limit, residuals = pairs.residual_limit, pairs.residuals
     if not pairs.converged:
         warn(
-            f"{(residuals > limit).sum()} of {k} components have not converged after "
+            f"{(residuals > limit).sum()} of {k} components did not converge after "
             f"{pairs.n_products} products: the largest residual is "
             f"{residuals.max():.1e}, and tol={tol} allows {limit:.1e}. Increase "
-            "max_products or tol, or take fewer components.",
+            "max_products or tol, or decrease n_components.",
             ConvergenceWarning,
         )
     values, left = pairs.values, None
     if method == "svd":
         values = values.clamp(min=0).sqrt()
-        # J V = U S: orthonormal also where singular values vanish.
+        # J V = U S. QR makes U orthonormal even where singular values are zero.
         Q, R = torch.linalg.qr(operator.multiply_rows(pairs.vectors).T)
         left = (Q * torch.where(R.diagonal() < 0, -1, 1)).T.contiguous()
     basis = values, pairs.vectors, left

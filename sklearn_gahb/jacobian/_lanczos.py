@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 import torch
 
-# Steps with random vectors in the block, before eigenvalues are believed.
+# Number of steps with random vectors in the block that confirm the eigenvalues.
 N_CONFIRMING = 3
 
 
 @dataclass(frozen=True)
 class Eigenpairs:
-    """Eigenvalues in descending order, and how well they are known.
+    """Eigenvalues in descending order, with their vectors and residuals.
 
     Attributes
     ----------
@@ -20,9 +20,9 @@ class Eigenpairs:
     residuals : Tensor of shape (k,)
         Norms of A v - value * v.
     residual_limit : float
-        What they may be.
+        Residual below which a pair has converged.
     n_products : int
-        Number of vectors that were multiplied.
+        Number of vectors that were multiplied by A.
     converged : bool
     """
 
@@ -39,29 +39,33 @@ def block_lanczos(
 ):
     """Compute the k largest eigenvalues of a symmetric operator and their vectors.
 
-    Rayleigh-Ritz on the block Krylov space of `start`, with full
-    reorthogonalization. Small residuals of k pairs do not tell that there are no others
-    between them: so the search goes on until these residuals are below `tol` and those
-    of the next `n_oversamples` below ``10 * tol``, relative to the largest Ritz value
-    in size; and then with random vectors added to the block for `N_CONFIRMING` steps,
-    again and again if they change the k values. So eigenvalues are found that are
-    repeated, or closer than `tol`, more often than a block has vectors.
+    The method is Rayleigh-Ritz on the block Krylov space of `start`, with full
+    reorthogonalization. Small residuals of k pairs do not prove that no eigenvalue
+    between them is missing. Therefore the iteration continues until the residuals of
+    the k pairs are below `tol` and those of the next `n_oversamples` pairs are below
+    ``10 * tol``, relative to the largest absolute Ritz value. The iteration then adds
+    random vectors to the block for `N_CONFIRMING` steps, and repeats this step if the
+    k values change. In this way it finds eigenvalues whose multiplicity (counting
+    values closer than `tol`) exceeds the number of vectors in a block.
 
     Parameters
     ----------
     multiply : callable
         Maps rows (b, d) to their products with the operator.
     start : Tensor of shape (b, d)
+        First block of vectors.
     k : int
-        At most d.
+        Number of eigenvalues, at most d.
     tol : float
+        Relative residual at which the iteration stops.
     max_products : int
+        Maximum number of vectors to multiply.
     generator : torch.Generator
-        On the CPU.
+        Generator on the CPU.
     n_oversamples : int, default=8
-        Eigenvalues beyond the k that are computed, less accurately.
+        Number of additional eigenvalues, which are computed less accurately.
     check_every : int, default=8
-        Products between two looks at the residuals.
+        Number of products between two checks of the residuals.
 
     Returns
     -------
@@ -115,10 +119,10 @@ def block_lanczos(
 
 
 def orthonormal_rows(rows, basis, norm, generator):
-    """Orthonormal rows that span `rows`, and are orthogonal to `basis`.
+    """Return orthonormal rows that span `rows` and are orthogonal to `basis`.
 
-    Dependent ones are replaced by random ones. Lengths are compared with `norm`, the
-    size of the vectors that `rows` are remainders of.
+    Random rows replace linearly dependent rows. A row is dependent if its length is
+    negligible relative to `norm`, the length of the vectors before projection.
     """
     limit = torch.finfo(rows.dtype).eps ** 0.75 * norm.clamp(min=1e-30)
     rows = _project_out(rows, basis)
@@ -127,7 +131,7 @@ def orthonormal_rows(rows, basis, norm, generator):
         dependent = R.diagonal().abs() <= limit
         rows = Q.T.contiguous()
         if not dependent.any():
-            # Once more: rows that were short have lost their orthogonality.
+            # Project again: normalizing short rows amplified their rounding errors.
             rows = _project_out(rows, basis)
             return torch.linalg.qr(rows.T)[0].T.contiguous()
         fresh = torch.randn(
@@ -138,7 +142,7 @@ def orthonormal_rows(rows, basis, norm, generator):
 
 
 def _project_out(rows, basis):
-    """Rows minus their projections on the span of orthonormal `basis`."""
+    """Subtract from rows their projections on the span of the orthonormal `basis`."""
     # Twice is enough (Kahan and Parlett).
     for _ in range(2):
         rows = rows - (rows @ basis.T) @ basis

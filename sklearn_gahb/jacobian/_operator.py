@@ -11,33 +11,33 @@ from ..denoisers import as_denoiser
 from ..denoisers.checks import check_n_channels
 from ..images import check_one_image, check_pair, warn_of_noise_std
 
-# What a network keeps of one batch of products: on CPUs larger ones are not faster.
+# Pixels per batch: memory is the limit on GPUs; on CPUs larger batches are not faster.
 PIXELS_AT_ONCE = {"cpu": 2**15, "cuda": 2**18}
-# Unit vectors that are multiplied at a time, for a diagonal.
+# Unit vectors per batch when computing a diagonal.
 UNITS_AT_ONCE = 256
 
 
 class JacobianOperator(LinearOperator):
-    """Jacobian of a denoiser at one image; `jacobian_operator` makes it.
+    """Jacobian of a denoiser at one image.
 
-    Images are vectors in the order of :meth:`numpy.ndarray.ravel` on an image of shape
-    (height, width) or (height, width, channels). Products take and return NumPy arrays,
-    and are computed on the device of the denoiser. The other methods return tensors on
-    that device.
+    :func:`jacobian_operator` returns this operator. Images are flattened in the order
+    of :meth:`numpy.ndarray.ravel` from the shape (height, width) or (height, width,
+    channels). Products take and return NumPy arrays, and the device of the denoiser
+    computes them. The other methods return tensors on that device.
 
     Parameters
     ----------
     linearization : Linearization
-        The denoiser at the image, on tensors.
+        The linearized denoiser at the image, on tensors.
 
     Attributes
     ----------
     shape : tuple of (int, int)
         (d, d) with d = height * width * channels.
     dtype : dtype
-        float32 or float64, that of the image.
+        float32 or float64, as the image.
     image_shape : tuple of (int, int, int)
-        (height, width, channels).
+        (height, width, channels) of the image.
 
     Examples
     --------
@@ -66,7 +66,10 @@ class JacobianOperator(LinearOperator):
 
     def _to_rows(self, columns):
         if np.iscomplexobj(columns):
-            raise TypeError("Complex vectors are no images; multiply their two parts.")
+            raise TypeError(
+                f"Complex vectors of dtype {columns.dtype} are not accepted. Multiply "
+                "the real and the imaginary part separately."
+            )
         x_hat = self.linearization.x_hat
         rows = np.ascontiguousarray(columns.T, dtype=self.dtype)
         return torch.from_numpy(rows).to(x_hat.device)
@@ -77,14 +80,14 @@ class JacobianOperator(LinearOperator):
         Parameters
         ----------
         rows : Tensor of shape (k, d)
-            Vectors, on the device of the denoiser.
+            Vectors on the device of the denoiser.
         transposed : bool, default=False
             Whether to multiply by the transpose of the Jacobian.
 
         Returns
         -------
         products : Tensor of shape (k, d)
-            J v of each row v, or its product with the transpose of J.
+            J v for each row v, or the transpose of J times v.
         """
         linearization = self.linearization
         multiply = linearization.multiply
@@ -102,33 +105,34 @@ class JacobianOperator(LinearOperator):
         Returns
         -------
         J : Tensor of shape (d, d)
-            On the device of the denoiser; ``.cpu().numpy()`` makes an array of it.
+            Jacobian on the device of the denoiser. ``.cpu().numpy()`` converts the
+            tensor to an array.
         """
         x_hat = self.linearization.x_hat
         J = x_hat.new_zeros(self.shape)
-        # The transpose times unit vectors: the rows of J, and the cheaper product.
+        # J^T times unit vectors gives the rows of J, and is cheaper than J times them.
         J.fill_diagonal_(1)
         for batch in gen_batches(len(J), self._n_at_once()):
             J[batch] = self.multiply_rows(J[batch], transposed=True)
         return J
 
     def diagonal(self, n_probes=None, *, random_state=None):
-        """Compute the diagonal, or estimate it by random probes.
+        """Compute the diagonal, or estimate it with random probes.
 
         Parameters
         ----------
         n_probes : int, default=None
-            Number of vectors z of random signs, for the mean of :math:`z_i (J z)_i`
-            (Hutchinson's estimate). Its error is about the norm of the rest of the row
-            divided by ``sqrt(n_probes)``. None computes the diagonal exactly, which
-            takes as many products as the image has values.
+            Number of vectors z of random signs. The estimate is the mean of
+            :math:`z_i (J z)_i` (Hutchinson). The error of an entry is about the norm of
+            the off-diagonal part of its row, divided by ``sqrt(n_probes)``. If None,
+            the diagonal is exact, which takes as many products as the image has values.
         random_state : int, RandomState instance or None, default=None
-            Seeds the probes.
+            Seed of the probes.
 
         Returns
         -------
         diagonal : Tensor of shape (d,)
-            On the device of the denoiser.
+            Diagonal on the device of the denoiser.
         """
         if n_probes is not None:
             probes = self.random_signs(n_probes, random_state=random_state)
@@ -143,15 +147,16 @@ class JacobianOperator(LinearOperator):
         return diagonal
 
     def trace(self, n_probes=None, *, random_state=None):
-        """Compute the trace, or estimate it by random probes.
+        """Compute the trace, or estimate it with random probes.
 
         Parameters
         ----------
         n_probes : int, default=None
-            As for `diagonal`, of which this is the sum. None computes the trace
-            exactly, without products if the eigenvalues have a closed form.
+            Number of probes, as in `diagonal`; the trace is the sum of the diagonal. If
+            None, the trace is exact. It needs no products if the eigenvalues have a
+            closed form.
         random_state : int, RandomState instance or None, default=None
-            Seeds the probes.
+            Seed of the probes.
 
         Returns
         -------
@@ -164,19 +169,19 @@ class JacobianOperator(LinearOperator):
         return float(diagonal.double().sum())
 
     def asymmetry(self, n_probes, *, random_state=None):
-        r"""Estimate the asymmetry by random probes.
+        r"""Estimate the asymmetry with random probes.
 
         Parameters
         ----------
         n_probes : int
-            Number of vectors of random signs.
+            Number of vectors z of random signs.
         random_state : int, RandomState instance or None, default=None
-            Seeds the probes.
+            Seed of the probes.
 
         Returns
         -------
         asymmetry : float
-            :math:`\|J - J^T\| / \|J\|` in the Frobenius norm, by
+            :math:`\|J - J^T\| / \|J\|` in the Frobenius norm. The estimate uses
             :math:`E \|J z\|^2 = \|J\|^2`.
         """
         probes = self.random_signs(n_probes, random_state=random_state)
@@ -185,19 +190,19 @@ class JacobianOperator(LinearOperator):
         return norm_ratio(forward - backward, torch.cat([forward, backward]) / 2**0.5)
 
     def random_signs(self, n, *, random_state=None):
-        """Draw vectors of random signs, the same on all devices.
+        """Draw vectors of random signs that are the same on all devices.
 
         Parameters
         ----------
         n : int
             Number of vectors.
         random_state : int, RandomState instance or None, default=None
-            Seeds them.
+            Seed of the signs.
 
         Returns
         -------
         signs : Tensor of shape (n, d)
-            1 and -1 with equal odds.
+            1 and -1 with equal probability.
         """
         seed = check_random_state(random_state).randint(2**31 - 1)
         generator = torch.Generator().manual_seed(seed)
@@ -211,7 +216,7 @@ class JacobianOperator(LinearOperator):
 
 
 def norm_ratio(difference, reference):
-    """Norm of a tensor relative to that of another one; 0 if both vanish."""
+    """Divide the norm of one tensor by the norm of another; 0 if both are zero."""
     size = float(difference.norm())
     return size / float(reference.norm()) if size > 0 else 0.0
 
@@ -222,30 +227,30 @@ def jacobian_operator(denoiser, y, noise_std=None, *, clean=None):
 
     .. math:: J_{ij} = \partial \hat x_i(y) / \partial y_j
 
-    at a fixed noise level, fixed thresholds and fixed geometry. Wavelet thresholding
-    and the Wiener filter have it in closed form. A network of convolutions, norms and
-    ReLUs is linear once its ReLUs are frozen as they are at `y`, and a product costs as
-    much as denoising one image; other networks and callables are differentiated by
-    torch, where J v costs about three times as much. The matrix is never built, unless
-    :meth:`JacobianOperator.dense` asks for it.
+    The noise level, the thresholds and the geometry are held fixed. Wavelet
+    thresholding and the Wiener filter have a Jacobian in closed form. A network of
+    convolutions, norms and ReLUs is linear once its ReLUs are frozen in their state at
+    `y`, so a product costs as much as denoising one image. torch differentiates other
+    networks and callables, and J v costs about three times as much there. Only
+    :meth:`JacobianOperator.dense` builds the matrix.
 
-    For bias-free networks, hard thresholding and the zero-mean Wiener filter
-    :math:`J y = \hat x(y)` [1]_.
+    :math:`J y = \hat x(y)` for bias-free networks, hard thresholding and the zero-mean
+    Wiener filter [1]_.
 
     Parameters
     ----------
     denoiser : estimator, module or callable
-        Anything that :func:`~sklearn_gahb.as_denoiser` takes: a fitted denoiser, a
+        Anything that :func:`~sklearn_gahb.as_denoiser` accepts: a fitted denoiser, a
         pipeline or search around one, a trained network, or a function
         ``denoise(y, noise_std)`` of differentiable torch operations.
     y : array-like of shape (height, width) or (height, width, channels)
-        The noisy image, or a stack of this one image. A row of pixels if the denoiser
-        has an `image_shape`.
+        Noisy image, or a stack that holds only this image. If the denoiser has an
+        `image_shape`, a row of pixels.
     noise_std : float, default=None
-        Standard deviation of the noise that the denoiser is told, in the units of the
-        images; not negative. None means its own `noise_std`.
+        Standard deviation of the noise, in the units of the images, passed to the
+        denoiser. Not negative. If None, the denoiser uses its own `noise_std`.
     clean : array-like, default=None
-        The clean image, for oracles, which are told it; other denoisers ignore it.
+        Clean image, for oracles. Other denoisers ignore it.
 
     Returns
     -------
@@ -255,7 +260,7 @@ def jacobian_operator(denoiser, y, noise_std=None, *, clean=None):
     Raises
     ------
     ValueError
-        If `y` holds more than one image or is of another layout, or if a callable
+        If `y` holds more than one image or has an unsupported layout, or if a callable
         returns another shape or cannot be differentiated.
     sklearn.exceptions.NotFittedError
         If the denoiser is not fitted.
@@ -291,7 +296,7 @@ def jacobian_operator(denoiser, y, noise_std=None, *, clean=None):
 
 
 def operator_at(denoiser, y, noise_std=None, clean=None):
-    """JacobianOperator of a BaseDenoiser at a tensor (1, channels, height, width)."""
+    """Linearize a BaseDenoiser at a tensor (1, channels, height, width)."""
     check_n_channels(denoiser, y.shape[1], "y")
     y = y.to(denoiser.device_ or y.device)
     if clean is not None:

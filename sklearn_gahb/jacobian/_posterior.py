@@ -1,4 +1,4 @@
-"""What the Jacobian tells about the posterior of the clean image."""
+"""Posterior uncertainty of the clean image, computed from the Jacobian."""
 
 import numpy as np
 
@@ -14,40 +14,41 @@ from ._operator import jacobian_operator
 def posterior_std(
     denoiser, y, noise_std, *, n_probes=None, clean=None, random_state=None
 ):
-    r"""Standard deviation of each pixel of the clean image, given the noisy one.
+    r"""Standard deviation of each pixel of the clean image, given the noisy image.
 
     .. math:: \mathrm{std}(x_i | y) = \sigma \sqrt{J_{ii}}
 
-    because the posterior covariance is :math:`\sigma^2 J` for the optimal denoiser [1]_
-    [2]_; for others this is what they believe. A negative diagonal counts as 0.
+    The posterior covariance is :math:`\sigma^2 J` for the optimal denoiser [1]_ [2]_.
+    For any other denoiser, the result is the uncertainty under the prior implicit in
+    that denoiser. Negative entries of the diagonal count as 0.
 
     Parameters
     ----------
     denoiser : estimator, module or callable
-        Anything that :func:`~sklearn_gahb.as_denoiser` takes.
+        Anything that :func:`~sklearn_gahb.as_denoiser` accepts.
     y : array-like of shape (height, width) or (height, width, channels)
-        The noisy image, or a stack of this one image.
+        Noisy image, or a stack that holds only this image.
     noise_std : float
         Standard deviation of the noise, in the units of the images. Positive.
     n_probes : int, default=None
-        Number of vectors z of random signs, for an estimate of the diagonal by the mean
-        of :math:`z_i (J z)_i`, whose error is about the norm of the rest of the row
-        divided by ``sqrt(n_probes)``. None computes it exactly, which takes as many
-        products as the image has values.
+        Number of vectors z of random signs. The mean of :math:`z_i (J z)_i` estimates
+        the diagonal. The error of an entry is about the norm of the off-diagonal part
+        of its row, divided by ``sqrt(n_probes)``. If None, the diagonal is exact, which
+        takes as many products as the image has values.
     clean : array-like, default=None
-        The clean image, for oracles. Other denoisers ignore it.
+        Clean image, for oracles. Other denoisers ignore it.
     random_state : int, RandomState instance or None, default=None
-        Seeds the probes.
+        Seed of the probes.
 
     Returns
     -------
     std : ndarray of shape (height, width[, channels]) or (n_pixels,)
-        In the units of the images, in the layout of the one image.
+        Standard deviations in the units of the images and the layout of the image.
 
     Warns
     -----
     UserWarning
-        If entries of the diagonal are negative.
+        If an entry of the diagonal is negative.
 
     See Also
     --------
@@ -79,8 +80,8 @@ def posterior_std(
     if n_negative:
         warn(
             f"The diagonal of the Jacobian is negative at {n_negative} of "
-            f"{len(diagonal)} values, by up to {-float(diagonal.min()):.1e}: it is "
-            "no covariance there, and taken for 0."
+            f"{len(diagonal)} values, by up to {-float(diagonal.min()):.1e}. Variances "
+            "cannot be negative, so posterior_std sets these values to 0."
         )
     std = noise_std * diagonal.clamp(min=0).sqrt().cpu().numpy()
     return std.reshape(check_one_image(y, denoiser.image_shape).data.shape[1:])
@@ -100,35 +101,37 @@ def posterior_directions(
 ):
     r"""Principal directions of the posterior of the clean image.
 
-    The eigenvectors of the posterior covariance :math:`\sigma^2 J`, and
-    :math:`\sigma \sqrt{\lambda_k}`, the standard deviations along them [1]_: moving the
-    denoised image by one of them along its direction gives another plausible image.
+    The directions are the eigenvectors of the posterior covariance :math:`\sigma^2 J`.
+    The standard deviation along direction k is :math:`\sigma \sqrt{\lambda_k}` [1]_.
+    Move the denoised image by one standard deviation along a direction to get another
+    plausible image.
 
     Parameters
     ----------
     denoiser : estimator, module or callable
-        Anything that :func:`~sklearn_gahb.as_denoiser` takes.
+        Anything that :func:`~sklearn_gahb.as_denoiser` accepts.
     y : array-like of shape (height, width) or (height, width, channels)
-        The noisy image, or a stack of this one image.
+        Noisy image, or a stack that holds only this image.
     noise_std : float
         Standard deviation of the noise, in the units of the images. Positive.
     n_components : int, default=5
         Number of directions.
     clean : array-like, default=None
-        The clean image, for oracles. Other denoisers ignore it.
+        Clean image, for oracles. Other denoisers ignore it.
     tol : float, default=1e-3
         Residual at which the iteration stops, relative to the largest eigenvalue.
     max_products : int, default=None
-        Number of products that the iteration may take, see :class:`JacobianBasis`.
+        Maximum number of products in the iteration; see :class:`JacobianBasis`.
     random_state : int, RandomState instance or None, default=None
-        Seeds the iteration.
+        Seed of the iteration.
 
     Returns
     -------
     directions : ndarray of shape (n_components, height, width[, channels])
-        Orthonormal, by descending standard deviation.
+        Orthonormal directions in the order of descending standard deviation.
     std : ndarray of shape (n_components,)
-        In the units of the images; 0 where an eigenvalue is negative.
+        Standard deviations in the units of the images; 0 where an eigenvalue is
+        negative.
 
     References
     ----------

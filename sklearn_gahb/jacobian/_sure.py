@@ -17,24 +17,24 @@ from ._operator import operator_at
 def sure(
     denoiser, y, noise_std, *, n_probes=1, clean=None, average=True, random_state=None
 ):
-    r"""Mean squared error of a denoiser, estimated without the clean images.
+    r"""Estimate the mean squared error of a denoiser without clean images.
 
-    Stein's unbiased risk estimate [1]_ of the mean squared error of an image of d
-    values,
+    Stein's unbiased risk estimate [1]_ of the mean squared error of an image with d
+    values is
 
     .. math:: \widehat{\mathrm{mse}} = \frac{\|\hat x(y) - y\|^2}{d} - \sigma^2
               + \frac{2 \sigma^2}{d} \operatorname{tr} J(y)
 
-    with the Jacobian J, whose trace is estimated by the mean of :math:`z^T J z` over
-    random signs z [2]_ or computed exactly. It holds for white Gaussian noise and maps
-    that are continuous: not for hard thresholding. Thresholds that depend on the image
-    are taken for fixed.
+    where J is the Jacobian. The trace is computed exactly, or estimated by the mean of
+    :math:`z^T J z` over random signs z [2]_. The estimate is valid for white Gaussian
+    noise and continuous denoisers, and therefore not for hard thresholding. Thresholds
+    that depend on the image are treated as fixed.
 
     Parameters
     ----------
     denoiser : estimator, module or callable
-        Anything that :func:`~sklearn_gahb.as_denoiser` takes. `noise_std` is passed to
-        it.
+        Anything that :func:`~sklearn_gahb.as_denoiser` accepts. `noise_std` is passed
+        to the denoiser.
     y : array-like or list of array-like
         Noisy images: (n_images, height, width), (n_images, height, width, channels),
         (n_images, n_pixels) if the denoiser has an `image_shape`, a list of
@@ -42,31 +42,33 @@ def sure(
     noise_std : float
         Standard deviation of the noise, in the units of the images. Positive.
     n_probes : int, default=1
-        Number of random vectors for each image; one suffices for photographs. None
-        computes traces exactly, which takes as many products as an image has values,
-        unless the denoiser has its eigenvalues in closed form.
+        Number of random vectors for each image. One suffices for photographs. If None,
+        traces are exact, which takes as many products as an image has values, unless
+        the denoiser has eigenvalues in closed form.
     clean : array-like or list of array-like, default=None
         Clean images, for oracles. Other denoisers ignore them.
     average : bool, default=True
-        Whether to average over the images.
+        If True, return the mean over the images. If False, return one estimate per
+        image.
     random_state : int, RandomState instance or None, default=None
-        Seeds the probes.
+        Seed of the probes.
 
     Returns
     -------
     risk : float or ndarray of shape (n_images,)
-        Mean estimate per value, or that of each image if not `average`. An estimate can
-        be negative.
+        Estimated mean squared error: one number if `average` is True, one per image
+        otherwise. An estimate can be negative.
 
     Raises
     ------
     ValueError
-        If the images are of another layout, or a callable is not differentiable.
+        If the images have an unsupported layout, or if a callable is not
+        differentiable.
 
     See Also
     --------
-    sure_psnr : The PSNR that it amounts to.
-    sklearn_gahb.metrics.mse : With the clean images.
+    sure_psnr : Express the estimate as a PSNR.
+    sklearn_gahb.metrics.mse : Compute the error from clean images.
 
     References
     ----------
@@ -105,42 +107,46 @@ def sure_psnr(
     average=True,
     random_state=None,
 ):
-    r"""PSNR of a denoiser in dB, estimated without the clean images.
+    r"""Estimate the PSNR of a denoiser in dB without clean images.
+
+    The estimate for each image is
 
     .. math:: 10 \log_{10} \frac{\text{data_range}^2}{\widehat{\mathrm{mse}}}
 
-    with Stein's unbiased risk estimate :func:`sure` of each image, then averaged over
-    the images in dB.
+    where the mean squared error is Stein's unbiased risk estimate from :func:`sure`.
+    The average over the images is taken in dB.
 
     Parameters
     ----------
     denoiser : estimator, module or callable
-        Anything that :func:`~sklearn_gahb.as_denoiser` takes.
+        Anything that :func:`~sklearn_gahb.as_denoiser` accepts.
     y : array-like or list of array-like
-        Noisy images, as for :func:`sure`.
+        Noisy images, as in :func:`sure`.
     noise_std : float
         Standard deviation of the noise, in the units of the images. Positive.
     n_probes : int, default=1
-        Number of random vectors for each image, as for :func:`sure`.
+        Number of random vectors for each image, as in :func:`sure`.
     clean : array-like or list of array-like, default=None
         Clean images, for oracles. Other denoisers ignore them.
     data_range : float, default=1.0
         Difference between the largest and the smallest value that clean images can
         have.
     average : bool, default=True
-        Whether to average over the images.
+        If True, return the mean over the images. If False, return one estimate per
+        image.
     random_state : int, RandomState instance or None, default=None
-        Seeds the probes.
+        Seed of the probes.
 
     Returns
     -------
     psnr : float or ndarray of shape (n_images,)
-        Mean estimate in dB, or that of each image if not `average`. Infinite, with a
-        warning, where the estimate of the error is not positive.
+        Estimated PSNR in dB: one number if `average` is True, one per image otherwise.
+        If the estimated error of an image is not positive, its PSNR is infinite and a
+        warning is issued.
 
     See Also
     --------
-    sklearn_gahb.metrics.psnr : With the clean images.
+    sklearn_gahb.metrics.psnr : Compute the PSNR from clean images.
 
     Examples
     --------
@@ -159,8 +165,10 @@ def sure_psnr(
     if n_bad:
         warn(
             f"The estimated mean squared error of {n_bad} of {len(risks)} images is "
-            "not positive: noise_std is too large, the denoiser is not continuous, or "
-            "n_probes is too small for images of this size."
+            "not positive, so the estimated PSNR of these images is infinite. Either "
+            f"noise_std={noise_std} is larger than the noise, the denoiser is not "
+            "continuous, or images of this size need more probes than "
+            f"n_probes={n_probes}."
         )
     with np.errstate(divide="ignore"):
         estimates = 10 * np.log10(data_range**2 / risks.clip(min=0))
@@ -168,7 +176,7 @@ def sure_psnr(
 
 
 def _risks(denoiser, y, noise_std, n_probes, clean, random_state):
-    """Stein's estimate for each image."""
+    """Compute Stein's estimate for each image."""
     denoiser = as_denoiser(denoiser)
     images, targets = _check_stack(y, denoiser, "y"), repeat(None)
     warn_of_noise_std(noise_std, images)

@@ -1,4 +1,4 @@
-"""The learned maps: plain torch modules that map noisy images to the noise in them."""
+"""Networks: plain PyTorch modules that map noisy images to the noise in them."""
 
 from ._bf_cnn import BFCNN
 from ._dilated_unet import DilatedUNet

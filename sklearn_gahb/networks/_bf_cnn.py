@@ -8,19 +8,21 @@ from ._layers import conv_norm_relu, convolution, last_convolution
 class BFCNN(nn.Module):
     """Chain of 3x3 convolutions that maps noisy images to the noise in them.
 
-    DnCNN [2]_ without additive constants, as in [1]_: convolution and ReLU, then
-    ``depth - 2`` times convolution, norm and ReLU, then a convolution.
+    BF-CNN is DnCNN [2]_ without additive constants, as in [1]_. It starts with a
+    convolution and a ReLU, continues with ``depth - 2`` blocks of convolution, norm and
+    ReLU, and ends with a convolution.
 
     Parameters
     ----------
     n_channels : int, default=1
-        Channels of the images: 1 for gray, 3 for color.
+        Number of image channels: 1 for gray images, 3 for color images.
     width : int, default=64
-        Channels of the features.
+        Number of feature channels.
     depth : int, default=20
         Number of convolutions, at least 2.
     bias : bool, default=False
-        Whether convolutions and norms have additive constants; ``True`` gives DnCNN.
+        Whether convolutions and norms have additive constants. If True, the network is
+        DnCNN.
 
     References
     ----------
@@ -42,8 +44,8 @@ class BFCNN(nn.Module):
     def __init__(self, n_channels=1, *, width=64, depth=20, bias=False):
         super().__init__()
         if depth < 2:
-            raise ValueError(f"depth={depth} must be at least 2 convolutions.")
-        # Beyond this distance pixels do not depend on each other.
+            raise ValueError(f"depth={depth} must be at least 2.")
+        # Pixels farther apart than the margin do not depend on each other.
         self.margin = depth
         layers = [convolution(n_channels, width, bias=bias), nn.ReLU(inplace=True)]
         for _ in range(depth - 2):

@@ -7,22 +7,24 @@ from ._layers import join_features
 
 
 class DilatedUNet(nn.Module):
-    """Small UNet of one scale with dilated convolutions.
+    """Small UNet with dilated convolutions at half the resolution.
 
-    The UNet that [1]_ trains with and without biases: two convolutions, one of stride
-    2, three at half the resolution of which the last two are dilated by 2 and 4, a
-    transposed convolution, and two convolutions of its output joined with the features
-    before the stride. There it predicts the image; here the noise, the input minus
-    that image, as all networks do.
+    This is the UNet that [1]_ trains with and without biases. It has two convolutions,
+    a convolution of stride 2, and three convolutions at half the resolution. The last
+    two of these are dilated by 2 and 4. A transposed convolution follows. Its output is
+    joined with the features before the stride, and two convolutions map the joined
+    features to the result. In [1]_, the network predicts the image. Here, it predicts
+    the noise (the input minus that image), like all networks of this package.
 
     Parameters
     ----------
     n_channels : int, default=1
-        Channels of the images: 1 for gray, 3 for color.
+        Number of image channels: 1 for gray images, 3 for color images.
     width : int, default=32
-        Channels of the features at full resolution; twice as many at half of it.
+        Number of feature channels at full resolution. There are twice as many at half
+        the resolution.
     bias : bool, default=False
-        Whether convolutions have additive constants, the last one excepted.
+        Whether all convolutions except the last one have additive constants.
 
     References
     ----------
@@ -38,13 +40,14 @@ class DilatedUNet(nn.Module):
     torch.Size([2, 3, 9, 12])
     """
 
-    # How many are side by side, in training.
+    # Number of networks that train side by side.
     n_networks = 1
 
     def __init__(self, n_channels=1, *, width=32, bias=False):
         super().__init__()
-        # Pixels further apart than the sum of the reaches of the layers: 2 + 1 + 1 at
-        # full resolution, 1 + 2 + 4 and the transposed one at half, then 1 + 2.
+        # Pixels farther apart than the margin do not depend on each other. It covers
+        # the reaches of all layers: 2 + 1 + 1 at full resolution, 1 + 2 + 4 and the
+        # transposed convolution at half the resolution, and 1 + 2 at the end.
         self.margin = 24
         wide = 2 * width
         self.conv1 = nn.Conv2d(n_channels, width, 5, padding=2, bias=bias)

@@ -1,4 +1,4 @@
-"""Layers that networks are made of."""
+"""Layers of the networks."""
 
 import torch
 from torch import nn
@@ -7,7 +7,7 @@ from .norms import BiasFreeBatchNorm2d
 
 
 def convolution(in_channels, out_channels, *, bias, scale=1.0):
-    """Make a 3x3 convolution with padding 1 and He's initialization times `scale`."""
+    """Create a 3x3 convolution with padding 1 and He initialization times `scale`."""
     layer = nn.Conv2d(in_channels, out_channels, kernel_size=3, padding=1, bias=bias)
     nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
     with torch.no_grad():
@@ -16,17 +16,17 @@ def convolution(in_channels, out_channels, *, bias, scale=1.0):
 
 
 def last_convolution(in_channels, channels, *, bias):
-    """Make the convolution that predicts the noise; it begins by predicting little."""
+    """Create the last convolution, with small initial weights."""
     return convolution(in_channels, channels, bias=bias, scale=0.1)
 
 
 def batch_norm(n_channels, *, bias):
-    """Make the batch norm that goes with convolutions with or without bias."""
+    """Create the batch norm that matches convolutions with or without bias."""
     return nn.BatchNorm2d(n_channels) if bias else BiasFreeBatchNorm2d(n_channels)
 
 
 def conv_norm_relu(in_channels, out_channels, *, bias):
-    """Make a convolution, the norm that goes with it, and a ReLU: a list."""
+    """Create a list of a convolution, the matching norm and a ReLU."""
     return [
         convolution(in_channels, out_channels, bias=bias),
         batch_norm(out_channels, bias=bias),
@@ -35,10 +35,10 @@ def conv_norm_relu(in_channels, out_channels, *, bias):
 
 
 def join_features(x, skip, n_networks):
-    """Features (n, channels, height, width) of two tensors, network by network."""
+    """Concatenate features (n, channels, height, width), network by network."""
     if n_networks == 1:
         return torch.cat([x, skip], dim=1)
-    # Channels last, as they are in memory.
+    # Channels come last, as in memory.
     parts = [
         part.permute(0, 2, 3, 1).unflatten(3, (n_networks, -1)) for part in (x, skip)
     ]

@@ -9,23 +9,25 @@ from ._layers import conv_norm_relu, join_features, last_convolution
 class UNet(nn.Module):
     """UNet that maps noisy images to the noise in them.
 
-    The network of [1]_: an encoder block a scale, each two 3x3 convolutions followed by
-    2x2 average pooling, a middle block, and a decoder block a scale that joins the
-    upsampled features with those that the encoder had at that scale. At `width` 64 with
-    3 scales and without biases it has 7,659,264 parameters for gray images.
+    This is the network of [1]_. It has one encoder block per scale, a middle block, and
+    one decoder block per scale. Each block has two 3x3 convolutions. A 2x2 average
+    pooling follows each encoder block. Each decoder block joins the upsampled features
+    with the encoder features of the same scale. With `width` 64, 3 scales and no
+    biases, the network has 7,659,264 parameters for gray images.
 
     Parameters
     ----------
     n_channels : int, default=1
-        Channels of the images: 1 for gray, 3 for color.
+        Number of image channels: 1 for gray images, 3 for color images.
     width : int, default=64
-        Channels of the features at the finest scale; they double from scale to scale.
+        Number of feature channels at the finest scale. The number doubles from scale to
+        scale.
     n_scales : int, default=3
-        Number of poolings. Images whose sides are no multiples of ``2**n_scales`` are
-        extended by their last row and column, and the result is cropped.
+        Number of poolings. If a side of an image is not a multiple of ``2**n_scales``,
+        the last row and column are repeated, and the result is cropped.
     bias : bool, default=False
-        Whether convolutions and norms have additive constants. Without them the trained
-        network is homogeneous: ``net(a * y) == a * net(y)`` for ``a > 0``.
+        Whether convolutions and norms have additive constants. Without them, the
+        trained network is homogeneous: ``net(a * y) == a * net(y)`` for ``a > 0``.
 
     References
     ----------
@@ -44,14 +46,14 @@ class UNet(nn.Module):
     torch.Size([2, 1, 20, 30])
     """
 
-    # How many are side by side, in training.
+    # Number of networks that train side by side.
     n_networks = 1
 
     def __init__(self, n_channels=1, *, width=64, n_scales=3, bias=False):
         super().__init__()
         self.n_scales = n_scales
-        # Two convolutions a scale on the way down and up, two in the middle, and the
-        # pooling: beyond this distance pixels do not depend on each other.
+        # Pixels farther apart than the margin do not depend on each other. It covers
+        # the pooling and two convolutions in each encoder, middle and decoder block.
         self.margin = 7 * 2**n_scales
         self.pool = nn.AvgPool2d(2)
         widths = [width * 2**scale for scale in range(n_scales)]
@@ -61,7 +63,7 @@ class UNet(nn.Module):
         for out_channels in widths:
             self.encoder.append(_block(in_channels, out_channels, bias))
             in_channels = out_channels
-        # The very first convolution is followed by no norm.
+        # No norm follows the first convolution.
         del self.encoder[0][1]
 
         middle = width * 2**n_scales

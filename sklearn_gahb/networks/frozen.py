@@ -1,4 +1,4 @@
-"""Networks that are linear once their masks are frozen."""
+"""Networks that become linear when their ReLU masks are frozen."""
 
 import copy
 from contextlib import ExitStack
@@ -11,25 +11,25 @@ from .norms import BiasFreeBatchNorm2d
 
 
 class FrozenNetwork(nn.Module):
-    """The linear map that a network of convolutions and ReLUs is around one image.
+    """Jacobian at one image of a network of convolutions and ReLUs, as a linear map.
 
-    A copy of the network in evaluation mode in which each ReLU multiplies by the 0/1
-    mask that it has at the image, norms multiply by their gains, and no layer adds a
-    constant. Its output for v is the product J v with the Jacobian of the network, at
-    the price of one pass and without autograd.
+    The map is a copy of the network in evaluation mode. Each ReLU multiplies by its 0/1
+    mask at the image, each norm multiplies by its gain, and no layer adds a constant.
+    The output for v is the product J v with the Jacobian J of the network. It costs one
+    forward pass and needs no autograd.
 
     Parameters
     ----------
     network : torch.nn.Module
-        Has ReLUs and norms as modules; everything else it does is linear, or adds
-        constants in convolutions.
+        Network whose ReLUs and norms are modules. All its other operations must be
+        linear, except for additive constants in convolutions.
     y : Tensor of shape (1, channels, height, width)
         The image.
     """
 
     def __init__(self, network, y):
         super().__init__()
-        # Within a Sequential, so that a network of one layer has its child replaced.
+        # In a Sequential, even a network of a single layer is a child to replace.
         self.network = nn.Sequential(copy.deepcopy(network).eval())
         self.network.requires_grad_(False)
         masks = _record_masks(self.network, y)
@@ -47,16 +47,17 @@ class FrozenNetwork(nn.Module):
                 _merge_gains(module)
 
     def forward(self, v):
-        # A copy: the first layer may work in place.
+        # A copy, because the first layer may work in place.
         return self.network(v.clone(memory_format=torch.channels_last))
 
 
 def is_linear_once_frozen(network, y, n_probes=4, tolerance=2e-2):
-    """Whether `FrozenNetwork` is the derivative of a network; tried on a crop of `y`.
+    """Whether `FrozenNetwork` is the derivative of a network, tested on a crop of `y`.
 
-    F must be linear, and random images u and v must satisfy u . (F v) = (J^T u) . v, up
-    to `tolerance` times the root mean square over all u. Rounding decides some ReLUs,
-    which is worth 1e-3.
+    The frozen network F must be linear, and random images u and v must satisfy
+    u . (F v) = (J^T u) . v. The tolerance is `tolerance` times the root mean square of
+    u . (F v) over all u. Rounding errors flip some ReLUs, which causes differences of
+    about 1e-3.
     """
     crop = y[:, :, :64, :64].detach()
     generator = torch.Generator().manual_seed(0)
@@ -74,7 +75,7 @@ def is_linear_once_frozen(network, y, n_probes=4, tolerance=2e-2):
             output = network(copies.clone())
         (backward,) = torch.autograd.grad(output, copies, u)
     except Exception:
-        # Whatever a network of somebody else raises on crops, or without its biases.
+        # A user's network may raise any exception on crops or without its biases.
         return False
     differences = (u * products - backward * v).flatten(1).sum(1).abs()
     return is_linear and bool(
@@ -87,7 +88,7 @@ def _equal(a, b, tolerance=1e-4):
 
 
 class _Gain(nn.Module):
-    """Multiplies by a gain that broadcasts to (k, channels, height, width)."""
+    """Layer that multiplies by a gain, broadcast to (k, channels, height, width)."""
 
     def __init__(self, gain, inplace=False):
         super().__init__()
@@ -100,7 +101,7 @@ class _Gain(nn.Module):
 
 @torch.no_grad()
 def _record_masks(network, y):
-    """Where each ReLU of a network passes its input on, (1, c, h, w) of 0 and 1."""
+    """Record the 0/1 mask (1, c, h, w) of each ReLU: 1 where its input passes."""
     masks = {}
 
     def record(module, _, output):
@@ -122,7 +123,7 @@ def _batch_norm_gain(norm):
 
 
 def _merge_gains(sequential):
-    """Multiply neighboring gains into the second one of them."""
+    """Merge each pair of adjacent gains into the second gain."""
     children = list(sequential)
     for i, (first, second) in enumerate(pairwise(children)):
         if isinstance(first, _Gain) and isinstance(second, _Gain):

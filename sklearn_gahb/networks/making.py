@@ -1,4 +1,4 @@
-"""Networks by name."""
+"""Creation of networks by name."""
 
 import copy
 import threading
@@ -10,26 +10,28 @@ from ._dilated_unet import DilatedUNet
 from ._unet import UNet
 from .adapters import takes_noise_std
 
-# torch draws initial weights from its global generator: one network at a time.
+# Initial weights come from PyTorch's global generator, so threads must take turns.
 _DRAWING = threading.Lock()
 
 
 def make_network(recipe, n_channels, seed):
-    """Make a network; what torch draws for its weights is seeded by `seed`.
+    """Create a network with initial weights seeded by `seed`.
 
     Parameters
     ----------
     recipe : Recipe or DNNDenoiser
-        Says architecture, width, depth and bias.
+        Determines the architecture, width, depth and bias.
     n_channels : int
-        Channels of the images.
+        Number of image channels.
     seed : int
-        The global generator of torch is put back afterwards.
+        Seed of the initial weights. The state of PyTorch's global generator is restored
+        afterwards.
 
     Returns
     -------
     network : torch.nn.Module
-        Maps noisy images (n, channels, height, width) to the noise in them.
+        Network that maps noisy images (n, channels, height, width) to the noise in
+        them.
     """
     architecture, depth = recipe.architecture, recipe.depth
     options = {"width": recipe.width, "bias": recipe.bias}
@@ -46,8 +48,8 @@ def make_network(recipe, n_channels, seed):
         network = architecture(n_channels)
     if not isinstance(network, torch.nn.Module):
         raise ValueError(
-            f"architecture={architecture!r} returned {network!r}; a torch.nn.Module is "
-            "needed."
+            f"architecture={architecture!r} returned {network!r}; it must return a "
+            "torch.nn.Module."
         )
     return network
 
@@ -55,18 +57,21 @@ def make_network(recipe, n_channels, seed):
 def check_network(network, y):
     """Raise a ValueError unless a network can be trained and keeps the image shape."""
     if not any(parameter.requires_grad for parameter in network.parameters()):
-        raise ValueError("The network of architecture has no parameters to train.")
+        raise ValueError(
+            "The network in architecture has no parameters to train; pass a network "
+            "with trainable parameters."
+        )
     if takes_noise_std(network):
         raise ValueError(
-            "The network of architecture takes noise levels beside the images. "
-            "Training is blind here: train it elsewhere, and use "
-            "DNNDenoiser.from_module."
+            "The network in architecture takes noise levels in addition to images, but "
+            "DNNDenoiser.fit trains only blind networks. Train the network elsewhere "
+            "and pass it to DNNDenoiser.from_module."
         )
     network.eval()
     with torch.no_grad():
         shape = tuple(network(y).shape)
     if shape != tuple(y.shape):
         raise ValueError(
-            f"The network of architecture maps images of shape {tuple(y.shape)} to "
+            f"The network in architecture maps images of shape {tuple(y.shape)} to "
             f"{shape}; it must return the noise in the shape of the images."
         )

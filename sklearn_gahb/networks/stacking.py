@@ -1,4 +1,4 @@
-"""Several networks of one architecture as one, to be trained in one pass."""
+"""Networks of one architecture, stacked into one network to train in one pass."""
 
 import copy
 
@@ -9,23 +9,23 @@ from .norms import BiasFreeBatchNorm2d
 
 
 def stack_networks(networks):
-    """Put networks side by side: their channels one after the other, in groups.
+    """Stack networks side by side, with one group of channels per network.
 
-    A small network spends its time on beginning operations rather than on carrying them
-    out; those of several begin once. :func:`torch.func.vmap` would call the same
-    grouped convolutions, but takes neither norms that update their statistics in place
-    nor an autograd function without a rule for it.
+    A small network spends most of its time launching operations. A stack launches each
+    operation once for all its networks. :func:`torch.func.vmap` would call the same
+    grouped convolutions. However, it supports neither norms that update their
+    statistics in place nor autograd functions without a vmap rule.
 
     Parameters
     ----------
     networks : list of UNet, BFCNN or DilatedUNet
-        Made with the same parameters.
+        Networks with the same parameters.
 
     Returns
     -------
     stacked : torch.nn.Module
-        Maps images (n, n_networks * channels, height, width) to the noise in them. Has
-        copies of the weights.
+        Network that maps images (n, n_networks * channels, height, width) to the noise
+        in them. It holds copies of the weights.
     """
     n_networks = len(networks)
     stacked = copy.deepcopy(networks[0])
@@ -51,7 +51,7 @@ def stack_networks(networks):
 
 @torch.no_grad()
 def unstack_networks(stacked, networks):
-    """Write the weights and statistics of a stack into the networks it is of."""
+    """Copy the weights and statistics of a stack back into its networks."""
     for path, module in stacked.named_modules():
         peers = [network.get_submodule(path) for network in networks]
         for name, tensor in _own_tensors(module):
@@ -64,7 +64,7 @@ def unstack_networks(stacked, networks):
 
 
 def _own_tensors(module):
-    # Listed, for they are replaced on the way.
+    # A list, because the caller replaces tensors during the loop.
     return [
         *module.named_parameters(recurse=False),
         *module.named_buffers(recurse=False),
@@ -72,7 +72,7 @@ def _own_tensors(module):
 
 
 def _is_common(tensor):
-    """Whether it has no channels: the number of batches that norms of torch saw."""
+    """Whether a tensor has no channels, such as the batch count of PyTorch's norms."""
     return tensor.ndim == 0
 
 

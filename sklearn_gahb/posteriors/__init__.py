@@ -1,1 +1,1 @@
-"""Posterior means in closed form: finite sets of images, and disks."""
+"""Closed-form posterior means, for finite sets of images and for disks."""

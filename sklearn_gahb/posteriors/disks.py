@@ -1,9 +1,10 @@
 """The posterior of disks, by adaptive importance sampling over their geometry.
 
-The geometry g (center and radius) is a point of the unit cube, on which the prior of
-`make_disk_images` is uniform. Given it, an image is linear in the intensities of
-foreground and background, A = [c, 1 - c] with the coverage c, so that these follow a
-bivariate normal, truncated to the unit square, and are integrated out.
+The geometry (center and radius) is a point of the unit cube, where the prior of
+`make_disk_images` is uniform. For a fixed geometry with coverage c, an image is linear
+in the intensities of foreground and background, with the matrix A = [c, 1 - c]. The
+posterior of the intensities is therefore a bivariate normal, truncated to the unit
+square. The intensities are integrated out.
 """
 
 from dataclasses import dataclass
@@ -18,24 +19,24 @@ from .proposals import GridCells, spread_over_cells, student_t
 from .truncated_normal import truncated_moments
 
 GRID = (22, 22, 9)
-# Of a weak normal prior on the cube, which keeps the fit of faint disks within it.
+# Precision of a weak normal prior, which keeps the fit of faint disks in the cube.
 PRIOR_PRECISION = 4.0
 N_STARTS, MAX_EVALUATIONS = 3, 20
 
 
 @dataclass(frozen=True)
 class DiskDraws:
-    """Geometries, and what is known about the rest given each of them.
+    """Drawn geometries, and the posterior of the intensities for each geometry.
 
     Attributes
     ----------
     u : ndarray of shape (n, 3)
-        Points of the cube.
+        Geometries, as points of the cube.
     coverages : ndarray of shape (n, d)
     log_evidence : ndarray of shape (n,)
         Logarithm of the posterior density of `u`, up to a constant.
     means : ndarray of shape (n, 2)
-        Expected foreground and background.
+        Posterior means of foreground and background.
     covariances : ndarray of shape (n, 2, 2)
     """
 
@@ -52,7 +53,7 @@ class DiskDraws:
 
 @dataclass(frozen=True)
 class DiskPosterior:
-    """Draws with weights that add up to 1, at noise of standard deviation sigma."""
+    """Weighted draws at noise level `sigma`. The weights sum to 1."""
 
     draws: DiskDraws
     weights: np.ndarray
@@ -63,17 +64,17 @@ class DiskPosterior:
         return 1 / np.square(self.weights).sum()
 
     def mean(self):
-        """Posterior mean of the image, of shape (d,)."""
+        """Compute the posterior mean of the image, of shape (d,)."""
         foreground, background = self.weights * self.draws.means.T
         return (foreground - background) @ self.draws.coverages + background.sum()
 
     def covariance_factors(self):
-        """Rows f (3 n, d) such that the posterior covariance is the sum of f f^T."""
+        """Compute rows f (3 n, d) whose sum of f f^T is the posterior covariance."""
         kept = self.weights > 1e-12 * self.weights.max()
         c = self.draws.coverages[kept]
         foreground, background = self.draws.means[kept].T[:, :, None]
         deviations = background + (foreground - background) * c - self.mean()
-        # The covariance L L^T of the intensities becomes that of A L.
+        # The covariance L L^T of the intensities gives A L (A L)^T for the image.
         L = np.linalg.cholesky(self.draws.covariances[kept])
         inner = [L[:, 0, i, None] * c + L[:, 1, i, None] * (1 - c) for i in (0, 1)]
         roots = np.sqrt(self.weights[kept, None])
@@ -83,19 +84,21 @@ class DiskPosterior:
 def sample_disk_posterior(y, sigma, prior, n_draws, rng):
     """Draw from the posterior of a noisy image by importance sampling.
 
-    A fifth of the draws comes from the posterior on a grid, tempered so that it is
-    spread over many cells; two fifths from a Student t distribution around the best
-    fit; and two fifths from another one with the moments that these draws have. All are
-    weighted by the density of the whole mixture [1]_.
+    The draws come from three proposals. One fifth comes from the posterior on a grid,
+    which is tempered to spread over many cells. Two fifths come from a Student t
+    distribution around the best fit. The last two fifths come from a Student t
+    distribution with the moments of the first draws. All draws are weighted by the
+    density of the whole mixture [1]_.
 
     Parameters
     ----------
     y : ndarray of shape (d,)
-        The image.
+        Noisy image.
     sigma : float
         Standard deviation of the noise, positive.
     prior : DiskPrior
     n_draws : int
+        Total number of draws.
     rng : numpy.random.Generator
 
     Returns
@@ -124,7 +127,7 @@ def sample_disk_posterior(y, sigma, prior, n_draws, rng):
 
     mean = weights @ u
     spread = (weights[:, None] * (u - mean)).T @ (u - mean)
-    # Where few draws have all the weight, their spread tells less than the fit.
+    # If few draws have all the weight, the fit is more reliable than their spread.
     t = student_t(mean, spread + covariance * np.square(weights).sum())
     log_densities.append(t.logpdf)
     counts.append(n_draws - sum(counts))
@@ -135,7 +138,7 @@ def sample_disk_posterior(y, sigma, prior, n_draws, rng):
 
 
 def importance_weights(draws, log_densities, counts):
-    """Posterior over the density of the mixture of proposals, normalized."""
+    """Divide the posterior by the mixture density of the proposals, and normalize."""
     shares = np.divide(counts, sum(counts))[:, None]
     densities = [log_density(draws.u) for log_density in log_densities]
     log_weights = draws.log_evidence - logsumexp(densities, axis=0, b=shares)
@@ -144,19 +147,19 @@ def importance_weights(draws, log_densities, counts):
 
 
 def evaluate_disks(u, y, sigma, prior):
-    """Posterior density and intensities at points (n, 3); a density of 0 outside."""
+    """Evaluate the posterior at points (n, 3). The density outside the cube is 0."""
     inside = ((u >= 0) & (u <= 1)).all(axis=1)
     coverages = prior.coverages(u.clip(0, 1))
     d = len(y)
     first, second = coverages.sum(1), np.einsum("nd,nd->n", coverages, coverages)
-    # Least squares of y on c and 1, on deviations from the mean: no cancellation.
+    # Regress y on c and 1. Deviations from the mean avoid cancellation.
     deviations = y - y.mean()
     by_c = coverages @ deviations
     variance = second - first**2 / d
     contrast = by_c / variance
     residual = deviations @ deviations - contrast * by_c
     background = y.mean() - contrast * first / d
-    # Inverse of A^T A for A = [c, 1 - c], whose determinant is d times the variance.
+    # Inverse of A^T A for A = [c, 1 - c]. Its determinant is d times the variance.
     inverse = np.array(
         [[d - 2 * first + second, second - first], [second - first, second]]
     ) / (d * variance)
@@ -171,7 +174,7 @@ def evaluate_disks(u, y, sigma, prior):
 
 @lru_cache(maxsize=2)
 def grid_coverages(prior):
-    """Coverages (n, d) on the grid minus their means, in float32, and their norms."""
+    """Return the float32 coverages (n, d) on the grid, centered, and their norms."""
     u = GridCells.centers_of(GRID).astype(np.float32)
     coverages = prior.coverages(u)
     coverages -= coverages.mean(axis=1, keepdims=True)
@@ -179,16 +182,16 @@ def grid_coverages(prior):
 
 
 def grid_log_evidence(y, sigma, prior):
-    """Logarithm of the posterior on the grid; intensities may leave the unit square."""
+    """Log posterior on the grid, with intensities that can leave the unit square."""
     coverages, norms = grid_coverages(prior)
     explained = (coverages @ (y - y.mean()).astype(np.float32) / norms).astype(float)
     return explained**2 / (2 * sigma**2) - np.log(norms)
 
 
 def fit_geometry(y, sigma, prior, starts):
-    """Best fit in the cube, and the covariance around it.
+    """Find the best fit in the cube, and the covariance around the best fit.
 
-    Intensities are fitted at each step (variable projection).
+    Each step fits the intensities by least squares (variable projection).
 
     Parameters
     ----------
@@ -201,9 +204,9 @@ def fit_geometry(y, sigma, prior, starts):
     -------
     mode : ndarray of shape (3,)
     covariance : ndarray of shape (3, 3)
-        Of the Laplace approximation.
+        Covariance of the Laplace approximation.
     """
-    # The derivative is asked for where the residual was.
+    # Cache one point, because least_squares asks for the derivative after the residual.
     at = lru_cache(maxsize=1)(lambda *u: project(np.array(u), y, prior))
     maps = [lambda u, i=i: at(*u)[i] for i in (0, 1)]
     options = {"xtol": 1e-7, "ftol": None, "max_nfev": MAX_EVALUATIONS}
@@ -213,8 +216,8 @@ def fit_geometry(y, sigma, prior, starts):
     ]
     best = min(fits, key=lambda fit: fit.cost)
     precision = best.jac.T @ best.jac / sigma**2 + PRIOR_PRECISION * np.eye(3)
-    # Of images that are no disks the precision can be beyond all rounding: the smallest
-    # values are raised, and the inverse is symmetric and positive.
+    # If the image is not a disk, the precision can be numerically singular. Raise the
+    # smallest eigenvalues, so that the inverse is symmetric and positive definite.
     values, vectors = np.linalg.eigh(precision)
     values = values.clip(1e-10 * values.max())
     return best.x, (vectors / values) @ vectors.T

@@ -1,22 +1,22 @@
-"""Posterior where the clean image is one of a finite set, all equally likely.
+"""Posterior of a clean image from a finite set of equally likely images.
 
-Images are rows in float64, and variances those of the noise.
+Images are rows in float64. Variances are variances of the noise.
 """
 
 import torch
 
-# Of the noise: any two distances that differ at all differ by more.
+# Smallest variance of the noise. Distances that are not equal differ by more than this.
 SMALLEST_VARIANCE = 1e-30
 
 
 def posterior_mean(y, blocks, variance):
-    """Mean of points x weighted by exp(-|y - x|^2 / (2 variance)).
+    """Average points x with weights exp(-|y - x|^2 / (2 variance)).
 
     Parameters
     ----------
     y : Tensor of shape (n, d)
     blocks : iterable of Tensor of shape (m, d)
-        The points.
+        Points x, in blocks.
     variance : Tensor of shape (n, 1) or (1, 1)
 
     Returns
@@ -37,27 +37,27 @@ def posterior_mean(y, blocks, variance):
 
 
 def log_likelihood(y, x, variance):
-    """-|y - x|^2 / (2 variance) of rows y (n, d) and x (m, d), of shape (n, m)."""
+    """Return -|y - x|^2 / (2 variance) for rows y (n, d) and x (m, d), as (n, m)."""
     x_sizes, y_sizes = x.square().sum(1), y.square().sum(1, keepdim=True)
     distances = (y_sizes + x_sizes - 2 * (y @ x.T)).clamp_(min=0)
-    # Without noise the closest point takes all the weight.
+    # Without noise, the closest point has all the weight.
     return distances / (-2 * variance.clamp(min=SMALLEST_VARIANCE))
 
 
 def posterior_weights(y, blocks, variance):
-    """Weights of the points of blocks (m, d), given one row y (1, d), of shape (n,)."""
+    """Return the weights (n,) of the points in blocks (m, d), given a row y (1, d)."""
     logits = torch.cat([log_likelihood(y, x, variance)[0] for x in blocks])
     return logits.softmax(dim=0)
 
 
 def posterior_covariance_product(v, blocks, weights, mean, variance):
-    """Cov[x | y] v / variance, the derivative of the posterior mean in y along v.
+    """Compute Cov[x | y] v / variance: the derivative of the posterior mean along v.
 
     Parameters
     ----------
     v : Tensor of shape (k, d)
     blocks : iterable of (indices, Tensor of shape (m, d))
-        Points, and their places among the weights.
+        Points, and the indices of their weights.
     weights : Tensor of shape (n,)
     mean : Tensor of shape (1, d)
         Posterior mean.

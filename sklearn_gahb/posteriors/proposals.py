@@ -1,4 +1,4 @@
-"""Densities that importance sampling draws from, on the unit cube."""
+"""Proposal densities on the unit cube, for importance sampling."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from scipy.stats import multivariate_t
 
 N_CELLS = 50
 DEGREES_OF_FREEDOM = 5
-# The proposal is wider than what it was fitted to.
+# Factor on the covariance, so that the proposal is wider than the fitted distribution.
 INFLATION = 1.5
 
 
@@ -28,7 +28,7 @@ class GridCells:
 
     @staticmethod
     def centers_of(shape):
-        """Centers (n_cells, n_dimensions) of the cells."""
+        """Compute the centers (n_cells, n_dimensions) of the cells."""
         cells = np.indices(shape).reshape(len(shape), -1).T
         return (cells + 0.5) / shape
 
@@ -51,16 +51,17 @@ class GridCells:
 
 
 def student_t(mean, covariance):
-    """Multivariate Student t distribution around a mean, wider than a covariance."""
-    # SciPy wants a covariance that is not nearly singular.
+    """Return a multivariate Student t distribution, wider than the covariance."""
+    # SciPy refuses covariances that are nearly singular.
     jitter = 1e-9 * np.trace(covariance) * np.eye(len(mean))
     return multivariate_t(mean, INFLATION * covariance + jitter, DEGREES_OF_FREEDOM)
 
 
 def spread_over_cells(log_density):
-    """Probabilities p ~ exp(t log_density) with an effective number of `N_CELLS`.
+    """Return probabilities p ~ exp(t log_density) that spread over `N_CELLS` cells.
 
-    t is the largest of at most 1 for which 1 / sum p^2 is at least that.
+    The effective number of cells is 1 / sum p^2. The exponent t is the largest value up
+    to 1 for which this number is at least `N_CELLS`.
     """
     log_density = log_density - log_density.max()
 
@@ -73,6 +74,6 @@ def spread_over_cells(log_density):
 
     if excess(0.0) >= 0:
         return probabilities(1.0)
-    # There p is within a factor of e.
+    # With this t, the largest p is e times the smallest p.
     flat = -np.log2(np.ptp(log_density))
     return probabilities(2.0 ** brentq(excess, flat, 0.0, xtol=1e-9))

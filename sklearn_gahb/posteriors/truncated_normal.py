@@ -1,30 +1,35 @@
-"""Bivariate normal distributions that are truncated to the unit square."""
+"""Bivariate normal distributions, truncated to the unit square."""
 
 import numpy as np
 from numpy.polynomial.legendre import leggauss
 from scipy.special import log_ndtr, logsumexp, softmax
 
-# Of the integral over the first variable: half its width in standard deviations.
+# Half the width of the integral over the first variable, in standard deviations.
 N_DEVIATIONS = 6.5
 NODES, NODE_WEIGHTS = leggauss(32)
-# Standard deviations beyond which a tail is an exponential function.
+# Number of standard deviations beyond which a tail is approximately exponential.
 FAR = 100.0
 LOG_SQRT_2_PI = 0.5 * np.log(2 * np.pi)
 
 
 def truncated_moments(means, covariances):
-    """Mass within the unit square, and moments of what is there.
+    """Compute the mass in the unit square, and the moments after truncation.
 
     Parameters
     ----------
     means : ndarray of shape (n, 2)
+        Means before truncation.
     covariances : ndarray of shape (n, 2, 2)
+        Covariances before truncation.
 
     Returns
     -------
     log_mass : ndarray of shape (n,)
+        Logarithm of the mass in the unit square.
     means : ndarray of shape (n, 2)
+        Means after truncation.
     covariances : ndarray of shape (n, 2, 2)
+        Covariances after truncation.
     """
     reach = N_DEVIATIONS * np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))
     cut = ((means < reach) | (means > 1 - reach)).any(axis=1)
@@ -37,7 +42,7 @@ def truncated_moments(means, covariances):
 
 
 def _integrate(means, covariances):
-    """By quadrature over the first variable a, and in closed form over the second b."""
+    """Integrate over the first variable a by quadrature, over b in closed form."""
     a_mean, b_mean = means.T[:, :, None]
     a_std = np.sqrt(covariances[:, :1, 0])
     slope = covariances[:, 1:, 0] / covariances[:, :1, 0]
@@ -45,7 +50,7 @@ def _integrate(means, covariances):
 
     closest = a_mean.clip(0, 1)
     distance = np.abs(a_mean - closest)
-    # Far outside, the mass is in a layer at the border.
+    # If the mean is far outside, the mass is in a thin layer at the border.
     layer = 40 * a_std**2 / np.maximum(distance, 1e-300)
     half = np.minimum(N_DEVIATIONS * a_std, layer)
     low, high = (closest - half).clip(0, 1), (closest + half).clip(0, 1)
@@ -65,9 +70,9 @@ def _integrate(means, covariances):
 
 
 def _truncated_normal(mean, std):
-    """A normal variable in [0, 1]: logarithm of its mass, its mean and variance there.
+    """Log mass, mean and variance of a normal variable truncated to [0, 1].
 
-    Where the mass is far out in a tail, in a layer of exponential decay at the border.
+    If [0, 1] is far out in a tail, the mass decays exponentially from the border.
     """
     low, high = -mean / std, (1 - mean) / std
     log_mass = _log_difference(low, high)
@@ -89,7 +94,7 @@ def _truncated_normal(mean, std):
 
 
 def _log_difference(low, high):
-    """log(Phi(high) - Phi(low)), from the tail in which both are."""
+    """Compute log(Phi(high) - Phi(low)), by symmetry in the lower tail."""
     flip = low > 0
     low, high = np.where(flip, -high, low), np.where(flip, -low, high)
     log_high = log_ndtr(high)

@@ -1,4 +1,4 @@
-"""Ways from noise to images, one a file: objects whose parameters are the method's."""
+"""Samplers: objects that turn noise into images. Each file holds one method."""
 
 from ._ancestral import Ancestral
 from ._base import Sampler, Trajectory, run_sampler

@@ -1,4 +1,4 @@
-"""Denoising diffusion."""
+"""Ancestral sampling of a denoising diffusion."""
 
 import math
 from dataclasses import dataclass
@@ -9,29 +9,30 @@ from ._schedules import ScheduledSampler
 
 @dataclass(frozen=True)
 class Ancestral(ScheduledSampler):
-    r"""Go back in a diffusion, with fresh noise in each step (DDPM).
+    r"""Reverse a diffusion and add fresh noise in each step (DDPM).
 
-    With :math:`\epsilon_t = (y_t - \hat x(y_t)) / \sigma_t` and standard normal z the
-    step goes below the next level and up to it again [1]_,
+    Let :math:`\epsilon_t = (y_t - \hat x(y_t)) / \sigma_t`, and let z be standard
+    normal. Each step reduces the noise below the next level and then adds noise up to
+    that level [1]_,
 
     .. math:: y_{t-1} = y_t
               + \left( \frac{\sigma_{t-1}^2}{\sigma_t} - \sigma_t \right) \epsilon_t
               + \sqrt{\sigma_{t-1}^2 - \frac{\sigma_{t-1}^4}{\sigma_t^2}}\; z,
 
-    which is the ancestral step of a variance-preserving diffusion x in the scale
-    :math:`y = x / \sqrt{\bar\alpha}`. It wants hundreds of steps.
+    This is the ancestral step of a variance-preserving diffusion x, rescaled to
+    :math:`y = x / \sqrt{\bar\alpha}`. The method needs hundreds of steps.
 
     Parameters
     ----------
     n_steps : int, default=50
-        Number of steps, each with one evaluation.
+        Number of steps. Each step denoises once.
     sigma_max : float, default=None
-        Noise level to begin with, see :class:`Sampler`.
+        First noise level; see :class:`Sampler`.
     sigma_min : float, default=0.01
-        Noise level to end with, positive; noise of this level is left in the samples.
-        To end without noise, pass a function as `schedule` whose last level is 0.
+        Last noise level, positive. Noise of this level remains in the samples. To
+        remove all noise, pass a callable `schedule` whose last level is 0.
     schedule : {"log_linear", "ddpm", "cosine"} or callable, default="log_linear"
-        Noise levels, see :class:`ScheduledSampler`.
+        Noise levels; see :class:`ScheduledSampler`.
 
     References
     ----------
@@ -49,7 +50,7 @@ class Ancestral(ScheduledSampler):
     """
 
     def steps(self, denoise, y, sigma_max, draw_noise):
-        """Yield images and noise levels; see :class:`Sampler`."""
+        """Yield images and noise levels; see :meth:`Sampler.steps`."""
         for sigma, target in pairwise(self.levels(sigma_max)):
             eps = (y - denoise(y, sigma)) / sigma
             below = target**2 / sigma

@@ -1,4 +1,4 @@
-"""What all samplers share: the interface, the loop around it, and the record."""
+"""The sampler interface, the loop that runs a sampler, and the recorded trajectory."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -11,31 +11,32 @@ from sklearn.utils import check_random_state, gen_batches
 
 from .._sklearn_compat import POSITIVE, validate_parameters, validate_params
 
-# Values that are denoised at a time, if nothing else is asked for.
+# Default number of values to denoise at a time.
 VALUES_AT_ONCE = 2**18
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sampler(ABC):
-    """Base class of samplers: a way from noise to images.
+    """Base class for samplers, which turn noise into images.
 
-    A sampler of your own is a frozen dataclass with one method, `steps`. Its parameters
-    are fields, passed by name if the decorator says ``kw_only=True``; the class
-    attribute `constraints` may hold scikit-learn's constraints on their values. If it
-    follows noise levels that are known beforehand, derive it from
-    :class:`ScheduledSampler`.
+    To write your own sampler, define a frozen dataclass with one method, `steps`. Its
+    parameters are fields, which are keyword-only if the decorator has
+    ``kw_only=True``. The class attribute `constraints` can hold scikit-learn
+    constraints on the parameters. Derive the class from :class:`ScheduledSampler` if
+    the noise levels are known in advance.
 
     Parameters
     ----------
     sigma_max : float, default=None
-        Noise level to begin with, in the units of the images. The first image is the
-        mean plus noise of this level. It lacks the variance of the images themselves,
-        so the level should be several times the distance between images (not pixels),
-        if the denoiser works at such levels; else samples crowd on what is closest to
-        the mean. None takes the highest level that a network was trained for, ten times
-        the spread of the images for denoisers that know it, and else 1.
+        First noise level, in the units of the images. The first image is the mean plus
+        noise of this level, and lacks the variance of the images themselves.
+        Therefore, choose a level several times the distance between images (not
+        pixels) if the denoiser works at such levels. At lower levels, samples
+        concentrate on the images closest to the mean. If None, the denoiser sets the
+        level: a network uses the highest level it was trained for, and denoisers that
+        know the spread of the images use ten times that spread. Other denoisers use 1.
     sigma_min : float, default=0.01
-        Noise level to end with, positive.
+        Last noise level, positive.
 
     Examples
     --------
@@ -74,38 +75,37 @@ class Sampler(ABC):
         ----------
         denoise : callable
             ``denoise(y, noise_std) -> x_hat`` for all images (n, channels, height,
-            width); `noise_std` is a number or a tensor of shape (n,).
-            ``denoise(y, noise_std, active)`` denoises, and returns, those images alone
+            width). `noise_std` is a number or a tensor of shape (n,).
+            ``denoise(y, noise_std, active)`` denoises and returns only the images
             whose indices are in the tensor `active`.
         y : Tensor of shape (n, channels, height, width)
-            The first images: their mean plus noise.
+            First images: the mean plus noise.
         sigma_max : float
-            Noise level of these.
+            Noise level of the first images.
         draw_noise : callable
-            ``draw_noise(y)`` returns standard normal noise like `y`, another one in
-            each call.
+            ``draw_noise(y)`` returns fresh standard normal noise in the shape of `y`.
 
         Yields
         ------
         y : Tensor of shape (n, channels, height, width)
-            The images. A sampler must not change them afterwards.
+            Images after the step. The sampler must not modify this tensor afterwards.
         noise_std : float or Tensor of shape (n,)
-            Their noise level.
+            Noise level of the images.
         """
 
 
 @dataclass(frozen=True)
 class Trajectory:
-    """What happened to samples on the way.
+    """Record of the images and noise levels that a sampler went through.
 
     Parameters
     ----------
     images : ndarray of shape (n_kept, n, height, width[, channels])
-        The states that were kept, the first and the last among them.
+        Images at the steps that were kept. The last step is always kept.
     noise_std : ndarray of shape (n_kept, n)
-        Noise levels of these.
+        Noise levels at these steps.
     n_evaluations : ndarray of int of shape (n,)
-        How often each image was denoised.
+        Number of times that each image was denoised.
 
     Examples
     --------
@@ -142,45 +142,48 @@ def run_sampler(
     callback=None,
     random_state=None,
 ):
-    """Run a sampler with any callable.
+    """Run a sampler with any denoising function.
 
     :func:`sklearn_gahb.sampling.sample` and :func:`sklearn_gahb.sampling.solve_inverse`
-    call it.
+    call this function.
 
     Parameters
     ----------
     denoise : callable
-        ``denoise(y, noise_std) -> x_hat`` on float tensors. `noise_std` is a number, or
+        ``denoise(y, noise_std) -> x_hat`` on float tensors. `noise_std` is a number or
         a tensor of shape (n, 1, 1, 1).
     sampler : Sampler
-        The method.
+        Sampling method.
     mean : float or Tensor that broadcasts to `shape`
         Mean of the first images.
     shape : tuple of (int, int, int, int)
         (n, channels, height, width) of the samples.
     sigma_max : float, default=1.0
-        Noise level to begin with if the sampler has none.
+        First noise level if ``sampler.sigma_max`` is None.
     device : torch.device, default=None
-        Where `denoise` wants its images. None means the CPU.
+        Device of the images that are passed to `denoise`. If None, the CPU is used.
     constrain : callable, default=None
-        ``constrain(x_hat, indices)`` replaces what is known of the denoised images that
-        have these indices.
+        ``constrain(x_hat, indices) -> x_hat`` imposes known values on the denoised
+        images with these indices.
     batch_size : int, default=None
-        Number of images that are denoised at a time. None means as many as have 2**18
-        values.
+        Number of images to denoise at a time. If None, as many images as have 2**18
+        values in total.
     keep_every : int, default=None
-        Which steps the trajectory keeps. None keeps the last one.
+        The trajectory keeps every `keep_every`-th step, starting with the initial
+        state, and always the last step. If None, only the last step is kept.
     callback : callable, default=None
-        ``callback(step, y, noise_std)``, before the first step (0) and after each.
+        ``callback(step, y, noise_std)``, called before the first step (step 0) and
+        after each step.
     random_state : int, RandomState instance or None, default=None
-        Determines the noise, whatever the batches and the number of images.
+        Seed of the noise. With an int, the noise of an image depends neither on
+        `batch_size` nor on the number of images.
 
     Returns
     -------
     y : Tensor of shape (n, channels, height, width)
-        Samples, float32.
+        Samples in float32.
     trajectory : Trajectory
-        What was kept.
+        Steps that were kept.
 
     Examples
     --------
@@ -191,20 +194,20 @@ def run_sampler(
     """
     if not isinstance(sampler, Sampler):
         raise TypeError(
-            f"sampler={sampler!r} must be an object of sklearn_gahb.samplers, such as "
-            "DDIM(n_steps=50), or of a class that derives from Sampler."
+            f"sampler={sampler!r} must be a sampler from sklearn_gahb.samplers, such "
+            "as DDIM(n_steps=50), or an instance of your own subclass of Sampler."
         )
     if len(shape) != 4 or not all(n > 0 for n in shape):
         raise ValueError(
-            f"shape={tuple(shape)} must be (n, channels, height, width), with at least "
-            "one image and one pixel."
+            f"shape={tuple(shape)} must be (n, channels, height, width) with at least "
+            "one image, one channel and one pixel."
         )
     sigma_max = sampler.sigma_max or sigma_max
     if sigma_max <= sampler.sigma_min:
         raise ValueError(
-            f"The denoiser begins at noise {sigma_max}, the highest that it knows, "
-            f"which is not above sigma_min={sampler.sigma_min} of the sampler; pass "
-            "another sigma_min, or sigma_max."
+            f"The sampler begins at noise {sigma_max}, the highest level of the "
+            f"denoiser, and sigma_min={sampler.sigma_min} must be below that level. "
+            "Pass the sampler a smaller sigma_min or a larger sigma_max."
         )
     evaluate = _Evaluation(denoise, constrain, shape[0], batch_size)
     draw_noise = _noise_source(check_random_state(random_state).randint(2**31 - 1))
@@ -221,7 +224,10 @@ def run_sampler(
             if callback is not None:
                 callback(step, y.clone(), sigma)
     if step == 0:
-        raise ValueError(f"{type(sampler).__name__}.steps has yielded nothing.")
+        raise ValueError(
+            f"{type(sampler).__name__}.steps yielded no images; it must yield at least "
+            "one pair (y, noise_std)."
+        )
     if not is_kept:
         kept.append(_as_arrays(y, sigma))
     images, levels = (np.stack(one) for one in zip(*kept, strict=True))
@@ -229,12 +235,12 @@ def run_sampler(
 
 
 class _Evaluation:
-    """Calls of a denoiser in batches: counted, and checked.
+    """Denoise in batches, check each output, and count the evaluations.
 
     Attributes
     ----------
     counts : ndarray of int of shape (n,)
-        How often each image was denoised.
+        Number of times that each image was denoised.
     """
 
     def __init__(self, denoise, constrain, n, batch_size):
@@ -253,7 +259,7 @@ class _Evaluation:
             level = noise_std
             if torch.is_tensor(noise_std) and noise_std.ndim:
                 level = noise_std[chosen].reshape(-1, 1, 1, 1)
-            # Indexing copies: what denoises in place must not change the state.
+            # Indexing copies, so a denoiser that works in place cannot change y.
             output = self.denoise(y[chosen], level)
             self._check(output, x_hat[batch].shape)
             x_hat[batch] = output
@@ -262,18 +268,20 @@ class _Evaluation:
     def _check(self, output, shape):
         if not torch.is_tensor(output) or output.shape != shape:
             raise ValueError(
-                f"denoise must return a tensor of the shape of its input, "
-                f"{tuple(shape)}; at step {self.counts.max()} it returned "
-                f"{tuple(getattr(output, 'shape', ()))}, a {type(output).__name__}."
+                f"denoise must return a tensor in the shape of its input, "
+                f"{tuple(shape)}; at step {self.counts.max()} it returned a "
+                f"{type(output).__name__} of shape "
+                f"{tuple(getattr(output, 'shape', ()))}."
             )
         if not output.isfinite().all():
             raise ValueError(
-                f"denoise returned NaN or infinity at step {self.counts.max()}."
+                f"denoise returned NaN or infinity at step {self.counts.max()}; "
+                "it must return finite values."
             )
 
 
 def _check_state(state, sampler, shape):
-    """Images and noise level that a sampler has yielded; or a ValueError."""
+    """Return what a sampler yielded, (y, noise_std); or raise a ValueError."""
     y = state[0] if isinstance(state, tuple) and len(state) == 2 else None
     if not torch.is_tensor(y) or y.shape != shape or not y.isfinite().all():
         found = f" with y of shape {tuple(y.shape)}" if torch.is_tensor(y) else ""
@@ -285,7 +293,7 @@ def _check_state(state, sampler, shape):
 
 
 def _noise_source(seed):
-    """Function that draws noise like y: of each image, whatever others there are."""
+    """Return a function that draws noise; images do not affect each other's noise."""
     numbers = count()
 
     def draw_noise(y):
@@ -302,8 +310,8 @@ def _expand(mean, shape, device):
         return mean.expand(tuple(shape))
     except RuntimeError as error:
         raise ValueError(
-            f"mean has shape {tuple(mean.shape)}, which does not broadcast to "
-            f"{tuple(shape)}."
+            f"mean has shape {tuple(mean.shape)}; expected a number or a tensor that "
+            f"broadcasts to {tuple(shape)}."
         ) from error
 
 
@@ -314,6 +322,6 @@ def _as_arrays(y, noise_std):
 
 
 def check_ends(sigma_max, sigma_min):
-    """Raise a ValueError unless the noise gets less."""
+    """Raise a ValueError unless the noise decreases."""
     if sigma_min >= sigma_max:
         raise ValueError(f"sigma_min={sigma_min} must be below sigma_max={sigma_max}.")

@@ -14,45 +14,50 @@ from ._base import Sampler
 
 @dataclass(frozen=True, kw_only=True)
 class CoarseToFine(Sampler):
-    r"""Climb the density, with steps that follow the noise that is left.
+    r"""Climb the density in steps that adapt to the remaining noise.
 
-    With the residual :math:`r = \hat x(y) - y` of an image of d values [1]_,
+    Let :math:`r = \hat x(y) - y` be the residual of an image with d values. Each step
+    computes [1]_
 
     .. math:: \sigma^2 = \|r\|^2 / d, \qquad y \leftarrow y + h r + \gamma z, \qquad
               \gamma^2 = \left((1 - \beta h)^2 - (1 - h)^2\right) \sigma^2
 
-    until :math:`\sigma \le` `sigma_min`, for each image by itself; then
-    :math:`y \leftarrow y + r`, so that no noise is left. The denoiser is told the level
-    that the step before was to leave, :math:`(1 - \beta h) \sigma`. Levels need no
-    schedule: blind denoisers know them.
+    Each image stops on its own when :math:`\sigma \le` `sigma_min`. The last step is
+    :math:`y \leftarrow y + r`, so no noise remains. The sampler passes to the denoiser
+    the level that the previous step aimed at, :math:`(1 - \beta h) \sigma`. The method
+    needs no schedule, because the residual of a blind denoiser measures the level.
 
     Parameters
     ----------
     sigma_max : float, default=None
-        Noise level to begin with, see :class:`Sampler`.
+        First noise level; see :class:`Sampler`.
     sigma_min : float, default=0.01
-        Noise level at which an image is done, but for a last whole step.
+        Noise level at which an image takes its last step.
     step_size : float, default=0.05
-        The step h.
+        Step size h.
     beta : float, default=0.5
-        Share of a step by which the noise falls. 1 adds no noise.
+        Controls the fresh noise: a step multiplies the noise level by
+        :math:`1 - \beta h`. If 1, no noise is added.
     step_schedule : {"constant", "published"}, default="constant"
-        "constant" keeps h. "published" is :math:`h_t = h_0 t / (1 + h_0 (t - 1))` [1]_
-        with `step_size` as :math:`h_0`: it grows to 1. With the published values, 0.01
-        and beta = 0.01 from `sigma_max` 1, the covariance of samples from a Gaussian is
-        off by 25 to 40 percent; with 0.0005 it is met within 8 percent, as it is by a
-        constant 0.05 (`benchmarks/bench_samplers.py`).
+        "constant" uses the same h in every step. "published" uses
+        :math:`h_t = h_0 t / (1 + h_0 (t - 1))` [1]_, which grows from `step_size`,
+        :math:`h_0`, to 1. The published values are a `step_size` of 0.01, a `beta` of
+        0.01 and a `sigma_max` of 1. With these values, the covariance of samples from a
+        Gaussian is off by 25 to 40 percent. With a `step_size` of 0.0005 and the
+        default `beta`, the covariance is off by at most 8 percent, as with a constant
+        step of 0.05 (`benchmarks/bench_samplers.py`).
     bounded : bool, default=False
-        Whether the level is at most what the step before was to leave, and at first
-        `sigma_max`. For inverse problems: residuals in a hole, where nothing holds the
-        image, are more than noise, and would call for more of it in every step.
+        If True, the noise level is at most the level that the previous step aimed at,
+        and at most `sigma_max` in the first step. Use this for inverse problems. In a
+        hole, no measurement holds the image, so the residual there is larger than the
+        noise. Without the bound, this residual adds more noise in every step.
     max_evaluations : int, default=1000
-        Bound on the number of steps.
+        Maximum number of steps.
 
     Warns
     -----
     UserWarning
-        If `max_evaluations` was reached before `sigma_min`.
+        If an image takes `max_evaluations` steps without reaching `sigma_min`.
 
     References
     ----------
@@ -83,7 +88,7 @@ class CoarseToFine(Sampler):
     }
 
     def steps(self, denoise, y, sigma_max, draw_noise):
-        """Yield images and noise levels; see :class:`Sampler`."""
+        """Yield images and noise levels; see :meth:`Sampler.steps`."""
         sigma = y.new_full((len(y),), sigma_max)
         active = torch.arange(len(y), device=y.device)
         for step in range(1, self.max_evaluations + 1):
@@ -93,12 +98,12 @@ class CoarseToFine(Sampler):
                 level = torch.minimum(level, sigma[active])
             h = self._step_size(step)
             left = 1 - self.beta * h
-            # Noise is drawn for all, so that it does not matter who has stopped.
+            # Draw noise for all images, so that each draw is independent of the others.
             noise = draw_noise(y)[active]
             amplitude = math.sqrt(left**2 - (1 - h) ** 2) * level
             change = h * r + amplitude.view(-1, 1, 1, 1) * noise
-            # The last step is a whole one: the noise that is left goes, and
-            # measurements are met.
+            # The last step is a full step: it removes the remaining noise and makes
+            # the image agree with the measurements.
             moving = level > self.sigma_min
             change = torch.where(moving.view(-1, 1, 1, 1), change, r)
             level = torch.where(moving, left * level, level)
@@ -109,15 +114,15 @@ class CoarseToFine(Sampler):
             if not len(active):
                 return
         warn(
-            f"{len(active)} of {len(y)} images have noise of more than sigma_min="
-            f"{self.sigma_min} left after {self.max_evaluations} evaluations, up to "
-            f"{float(sigma[active].max()):.3g}. Increase max_evaluations or step_size, "
-            "or check that noise levels and measurements are in the units of the "
-            "denoiser."
+            f"{len(active)} of {len(y)} images still have a noise level above "
+            f"sigma_min={self.sigma_min} after {self.max_evaluations} evaluations; the "
+            f"largest level is {float(sigma[active].max()):.3g}. Increase "
+            "max_evaluations or step_size, or check that noise levels and measurements "
+            "are in the units of the denoiser."
         )
 
     def _step_size(self, t):
-        """h_t: constant, or h0 t / (1 + h0 (t - 1)), which tends to 1."""
+        """Compute h_t: constant, or h0 t / (1 + h0 (t - 1)), which tends to 1."""
         if self.step_schedule == "constant":
             return self.step_size
         return self.step_size * t / (1 + self.step_size * (t - 1))

@@ -1,4 +1,4 @@
-"""The flow of the densities."""
+"""Deterministic sampling along the flow of the densities."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -8,23 +8,23 @@ from ._schedules import ScheduledSampler
 
 @dataclass(frozen=True)
 class DDIM(ScheduledSampler):
-    r"""Follow the flow of the densities, by Euler's method.
+    r"""Follow the flow of the densities with Euler's method.
 
-    With :math:`\epsilon_t = (y_t - \hat x(y_t)) / \sigma_t` the step is [1]_
+    Let :math:`\epsilon_t = (y_t - \hat x(y_t)) / \sigma_t`. The step is [1]_
 
     .. math:: y_{t-1} = y_t + (\sigma_{t-1} - \sigma_t)\, \epsilon_t.
 
     Parameters
     ----------
     n_steps : int, default=50
-        Number of steps, each with one evaluation.
+        Number of steps. Each step denoises once.
     sigma_max : float, default=None
-        Noise level to begin with, see :class:`Sampler`.
+        First noise level; see :class:`Sampler`.
     sigma_min : float, default=0.01
-        Noise level to end with, positive; noise of this level is left in the samples.
-        To end without noise, pass a function as `schedule` whose last level is 0.
+        Last noise level, positive. Noise of this level remains in the samples. To
+        remove all noise, pass a callable `schedule` whose last level is 0.
     schedule : {"log_linear", "ddpm", "cosine"} or callable, default="log_linear"
-        Noise levels, see :class:`ScheduledSampler`.
+        Noise levels; see :class:`ScheduledSampler`.
 
     References
     ----------
@@ -42,7 +42,7 @@ class DDIM(ScheduledSampler):
     """
 
     def steps(self, denoise, y, sigma_max, draw_noise):
-        """Yield images and noise levels; see :class:`Sampler`."""
+        """Yield images and noise levels; see :meth:`Sampler.steps`."""
         for sigma, target in pairwise(self.levels(sigma_max)):
             eps = (y - denoise(y, sigma)) / sigma
             y = y + (target - sigma) * eps

@@ -1,4 +1,4 @@
-"""The flow of the densities, with the memory of one step."""
+"""Sampling along the flow of the densities, with memory of the previous step."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -10,33 +10,33 @@ from ._schedules import ScheduledSampler
 
 @dataclass(frozen=True, kw_only=True)
 class GradientEstimation(ScheduledSampler):
-    r"""Follow the flow of the densities with the memory of one step.
+    r"""Follow the flow of the densities, with memory of the previous step.
 
-    With :math:`\epsilon_t = (y_t - \hat x(y_t)) / \sigma_t` the step is [1]_
+    Let :math:`\epsilon_t = (y_t - \hat x(y_t)) / \sigma_t`. The step is [1]_
 
     .. math:: y_{t-1} = y_t + (\sigma_{t-1} - \sigma_t)
               \left( \gamma \epsilon_t + (1 - \gamma) \epsilon_{t+1} \right),
 
-    and the first one has :math:`\gamma = 1`. Samples are good after 5 to 10
-    evaluations.
+    The first step uses :math:`\gamma = 1`. Samples are good after 5 to 10 evaluations
+    of the denoiser.
 
     Parameters
     ----------
     n_steps : int, default=50
-        Number of steps, each with one evaluation.
+        Number of steps. Each step denoises once.
     sigma_max : float, default=None
-        Noise level to begin with, see :class:`Sampler`.
+        First noise level; see :class:`Sampler`.
     sigma_min : float, default=0.01
-        Noise level to end with, positive; noise of this level is left in the samples.
-        To end without noise, pass a function as `schedule` whose last level is 0.
+        Last noise level, positive. Noise of this level remains in the samples. To
+        remove all noise, pass a callable `schedule` whose last level is 0.
     schedule : {"log_linear", "ddpm", "cosine"} or callable, default="log_linear"
-        Noise levels, see :class:`ScheduledSampler`.
+        Noise levels; see :class:`ScheduledSampler`.
     gamma : float, default=2.0
-        Weight of the present step. 2 cancels the errors of few steps best. 1.5 is the
-        second-order Adams-Bashforth step on a log-linear schedule, and the best for 50
-        steps and more: on a Gaussian, in 100 steps from 10 to 0.01, it meets the flow
-        within 0.1 percent, where 2 and :class:`DDIM` meet it within 3 percent
-        (`benchmarks/bench_samplers.py`).
+        Weight of the current step. With few steps, 2 cancels the errors best. With 50
+        steps or more, 1.5 is best; on a log-linear schedule 1.5 gives the second-order
+        Adams-Bashforth step. For a Gaussian and 100 steps from 10 to 0.01, 1.5 follows
+        the flow within 0.1 percent, whereas 2 and :class:`DDIM` follow the flow within
+        3 percent (`benchmarks/bench_samplers.py`).
 
     References
     ----------
@@ -57,7 +57,7 @@ class GradientEstimation(ScheduledSampler):
     constraints: ClassVar = ScheduledSampler.constraints | {"gamma": [NOT_NEGATIVE]}
 
     def steps(self, denoise, y, sigma_max, draw_noise):
-        """Yield images and noise levels; see :class:`Sampler`."""
+        """Yield images and noise levels; see :meth:`Sampler.steps`."""
         previous = None
         for sigma, target in pairwise(self.levels(sigma_max)):
             eps = (y - denoise(y, sigma)) / sigma

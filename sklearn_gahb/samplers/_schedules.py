@@ -1,4 +1,4 @@
-"""Noise levels from coarse to fine, and the samplers that follow them."""
+"""Schedules of decreasing noise levels, and the base class for their samplers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,14 +9,15 @@ import numpy as np
 from .._sklearn_compat import COUNT, POSITIVE, StrOptions, validate_params
 from ._base import Sampler, check_ends
 
-# Time is from 0 (no noise) to 1, on a fine grid that levels are interpolated on.
+# Time runs from 0 (no noise) to 1. Levels are interpolated on this grid.
 TIMES = np.linspace(0, 1, 10_001)
 
 
 def ddpm_levels():
-    """Levels at `TIMES` of variances that grow linearly, from 1e-4 to 0.02 in 1000.
+    """Compute levels at `TIMES` for the DDPM schedule.
 
-    sigma^2 = (1 - abar) / abar with abar the product of 1 - beta.
+    1000 variances beta grow linearly from 1e-4 to 0.02, and
+    sigma^2 = (1 - abar) / abar, where abar is the product of 1 - beta.
     """
     log_abar = np.cumsum(np.log1p(-np.linspace(1e-4, 0.02, 1000)))
     log_abar = np.interp(TIMES * 1000, np.arange(1001), np.append(0, log_abar))
@@ -24,7 +25,10 @@ def ddpm_levels():
 
 
 def cosine_levels(offset=0.008):
-    """Levels at `TIMES` of abar = cos^2(pi (t + s) / (2 + 2 s)), relative to t = 0."""
+    """Compute levels at `TIMES` for the cosine schedule.
+
+    abar = cos^2(pi (t + s) / (2 + 2 s)), divided by its value at t = 0.
+    """
     angle = np.pi / 2 * (TIMES + offset) / (1 + offset)
     abar = (np.cos(angle) / np.cos(angle[0])) ** 2
     return np.sqrt((1 - abar) / abar)
@@ -46,22 +50,22 @@ def noise_schedule(n_steps, sigma_max=1.0, sigma_min=0.01, kind="log_linear"):
     sigma_max, sigma_min : float
         First and last level, in the units of the images.
     kind : {"log_linear", "ddpm", "cosine"}, default="log_linear"
-        "log_linear" divides the level by the same factor in each step. The others step
-        evenly in the time of a diffusion with
-        :math:`\sigma^2 = (1 - \bar\alpha) / \bar\alpha`: that with variances which grow
-        linearly from 1e-4 to 0.02 [1]_, or with
+        "log_linear" divides the level by the same factor in each step. "ddpm" and
+        "cosine" take equal steps in the time of a diffusion with
+        :math:`\sigma^2 = (1 - \bar\alpha) / \bar\alpha`. For "ddpm", the variances of
+        the diffusion grow linearly from 1e-4 to 0.02 [1]_. For "cosine",
         :math:`\bar\alpha \propto \cos^2(\tfrac{\pi}{2} \tfrac{t + 0.008}{1.008})` [2]_.
 
     Returns
     -------
     sigmas : ndarray of shape (n_steps + 1,)
-        Strictly decreasing.
+        Strictly decreasing noise levels.
 
     Raises
     ------
     ValueError
-        If `sigma_min` is not below `sigma_max`, or a level is beyond those of the
-        diffusion.
+        If `sigma_min` is not below `sigma_max`, or if `sigma_max` is above the largest
+        level of the diffusion.
 
     References
     ----------
@@ -82,8 +86,8 @@ def noise_schedule(n_steps, sigma_max=1.0, sigma_min=0.01, kind="log_linear"):
     levels = ddpm_levels() if kind == "ddpm" else cosine_levels()
     if sigma_max > levels[-1]:
         raise ValueError(
-            f"sigma_max={sigma_max} is beyond the levels of kind={kind!r}, which "
-            f"end at {levels[-1]:.4g}."
+            f"sigma_max={sigma_max} is beyond the levels of kind={kind!r}, which end "
+            f"at {levels[-1]:.4g}. Decrease sigma_max or use kind='log_linear'."
         )
     ends = np.interp([sigma_max, sigma_min], levels, TIMES)
     sigmas = np.interp(np.linspace(*ends, n_steps + 1), TIMES, levels)
@@ -92,39 +96,39 @@ def noise_schedule(n_steps, sigma_max=1.0, sigma_min=0.01, kind="log_linear"):
 
 
 def check_schedule(sigmas, sigma_max):
-    """An array of levels that decrease from the first one; the last may be 0."""
+    """Return levels as a strictly decreasing array, or raise a ValueError."""
     sigmas = np.asarray(sigmas, dtype=np.float64)
     if sigmas.ndim != 1 or len(sigmas) < 2 or not np.isclose(sigmas[0], sigma_max):
         raise ValueError(
-            f"schedule must return at least two noise levels, from sigma_max="
-            f"{sigma_max:g} on; got {sigmas!r}."
+            f"schedule must return at least two noise levels, the first equal to "
+            f"sigma_max={sigma_max:g}; got {sigmas!r}."
         )
     if not (np.diff(sigmas) < 0).all() or sigmas[-1] < 0:
         first = int(np.argmax(np.append(np.diff(sigmas) >= 0, True)))
         raise ValueError(
-            f"schedule must decrease strictly and end at 0 or above; got "
-            f"{sigmas[first : first + 2]} at position {first}."
+            f"schedule must return levels that decrease strictly and end at 0 or "
+            f"above; got {sigmas[first : first + 2]} at position {first}."
         )
     return sigmas
 
 
 @dataclass(frozen=True)
 class ScheduledSampler(Sampler):
-    """Base class of samplers that follow noise levels which are known beforehand.
+    """Base class for samplers whose noise levels are known in advance.
 
     Parameters
     ----------
     n_steps : int, default=50
         Number of steps.
     sigma_max : float, default=None
-        Noise level to begin with, see :class:`Sampler`.
+        First noise level; see :class:`Sampler`.
     sigma_min : float, default=0.01
-        Noise level to end with, positive; noise of this level is left in the samples.
-        To end without noise, pass a function as `schedule` whose last level is 0.
+        Last noise level, positive. Noise of this level remains in the samples. To
+        remove all noise, pass a callable `schedule` whose last level is 0.
     schedule : {"log_linear", "ddpm", "cosine"} or callable, default="log_linear"
-        Kind of :func:`noise_schedule`, or a function ``schedule(n_steps, sigma_max,
-        sigma_min)`` that returns the levels: strictly decreasing from `sigma_max` on.
-        The last may be 0.
+        Kind of :func:`noise_schedule`, or a callable ``schedule(n_steps, sigma_max,
+        sigma_min)`` that returns the levels. The levels must start at `sigma_max` and
+        decrease strictly. The last level may be 0.
 
     Examples
     --------
@@ -141,18 +145,18 @@ class ScheduledSampler(Sampler):
     }
 
     def levels(self, sigma_max):
-        """Compute the noise levels, one more than there are steps.
+        """Compute the noise levels before the first step and after each step.
 
         Parameters
         ----------
         sigma_max : float
-            The first level.
+            First level.
 
         Returns
         -------
         sigmas : list of float
-            Strictly decreasing, from `sigma_max` to `sigma_min`; of ``n_steps + 1``
-            levels, if the schedule is not a function that returns others.
+            Strictly decreasing levels. A named schedule has ``n_steps + 1`` levels from
+            `sigma_max` to `sigma_min`. A callable schedule returns its own levels.
         """
         ends = self.n_steps, sigma_max, self.sigma_min
         if callable(self.schedule):

@@ -1,4 +1,4 @@
-"""The prior of a denoiser, used: samples, and linear inverse problems."""
+"""Samples and inverse problems with the prior that is implicit in a denoiser."""
 
 from ._inverse import solve_inverse
 from ._measurements import (

@@ -1,4 +1,4 @@
-"""Linear inverse problems with the density that is implicit in a denoiser."""
+"""Linear inverse problems, solved with the density that is implicit in a denoiser."""
 
 import math
 
@@ -35,83 +35,91 @@ def solve_inverse(
 ):
     r"""Reconstruct images from linear measurements.
 
-    A sampler in which the measurements m = M x replace what the denoiser has to say
-    about them [1]_,
+    A sampler draws from the posterior of the image. In each step, the measurements
+    m = M x replace the corresponding part of the denoised image [1]_,
 
-    .. math:: \hat x(y) \leftarrow \hat x(y) + M^T (m - M \hat x(y)),
+    .. math:: \hat x(y) \leftarrow \hat x(y) + M^T (m - M \hat x(y)).
 
-    draws from the posterior of the image. One draw is as sharp as images are; the mean
-    of several has the smaller error.
+    One draw is as sharp as real images. The mean of several draws has a smaller error.
 
     Parameters
     ----------
     denoiser : estimator, module or callable
-        Anything that :func:`~sklearn_gahb.as_denoiser` takes.
+        Anything that :func:`~sklearn_gahb.as_denoiser` accepts.
     measurements : array-like of shape (n_measurements,) or (n_images, n_measurements)
-        M times the flattened images, in the units of the denoiser: of images in [0, 1]
-        if it was fitted on unsigned integers.
+        M times the flattened images, in the units of the denoiser. If the denoiser was
+        fitted on unsigned integers, measure images in [0, 1].
     operator : LinearOperator of shape (n_measurements, n_values)
         M, with orthonormal rows: a :class:`MeasurementOperator`, any
-        :class:`scipy.sparse.linalg.LinearOperator`, such as those of PyLops, or a
-        matrix. It multiplies images in the order of :meth:`numpy.ndarray.ravel`.
+        :class:`scipy.sparse.linalg.LinearOperator` (for example from PyLops), or a
+        matrix. The operator multiplies images that are flattened in the order of
+        :meth:`numpy.ndarray.ravel`.
     image_shape : tuple of int, default=None
-        (height, width) or (height, width, channels) of the images. None takes that of a
-        :class:`MeasurementOperator`, or else that of the images of `fit`.
+        (height, width) or (height, width, channels) of the images. If None, the shape
+        of the :class:`MeasurementOperator` is used. For other operators, the shape of
+        the images passed to `fit` is used.
     n_draws : int, default=4
         Number of draws for each image.
     sampler : Sampler, default=None
-        The method, one of :mod:`sklearn_gahb.samplers`. None means ``CoarseToFine(
-        step_size=1.0, beta=0.1, bounded=True, sigma_max=1.0)``, the ascent of [1]_ with
-        its noise bounded. A step of 1 denoises the image and adds fresh noise, which
-        carries what was measured farthest in few steps: where 10 percent of the pixels
-        of photographs are known it gives 1 to 4 dB more than the published 0.05 with
-        beta = 0.2, and in holes about as much. For draws that have nearly the variance
-        of the posterior take 0.05 and beta = 0.5. A smaller beta is slower and carries
-        farther, such as 0.02 between few scattered pixels; in holes images drift in
-        many steps, and 0.2 is safer. The noise begins at 1 for all denoisers, for
-        measurements hold the image. Other samplers end farther from the image, and
-        meet the measurements up to the noise that they leave, of `sigma_min`.
+        Sampling method from :mod:`sklearn_gahb.samplers`. If None, ``CoarseToFine(
+        step_size=1.0, beta=0.1, bounded=True, sigma_max=1.0)`` is used: the ascent of
+        [1]_ with bounded noise.
+
+        - A `step_size` of 1 denoises the image and adds fresh noise. This spreads the
+          measured information farthest in few steps. If 10 percent of the pixels of
+          photographs are known, the default gives 1 to 4 dB more than the published
+          ``step_size=0.05, beta=0.2``. In holes, both give about the same.
+        - For draws with nearly the variance of the posterior, use ``step_size=0.05,
+          beta=0.5``.
+        - A smaller `beta` is slower and spreads information farther. Use 0.02, for
+          example, between few scattered pixels. In holes, images drift over many
+          steps, so 0.2 is safer.
+        - The noise starts at 1 for all denoisers, because the measurements anchor the
+          image.
+        - Other samplers end farther from the image. They match the measurements only
+          up to the noise that they leave, which has the level `sigma_min`.
     mean : float or Tensor that broadcasts to (n, channels, height, width), default=None
-        Intensity of the first images where nothing was measured. None takes the mean of
-        the images of `fit` if the denoiser knows it, and else 0.5.
+        Intensity of the first images where nothing was measured. If None, the mean of
+        the images passed to `fit` if the denoiser stores it, and 0.5 otherwise.
     batch_size : int, default=None
-        Number of images that are denoised at a time. None means as many as have 2**18
-        values.
+        Number of images to denoise at a time. If None, as many images as have 2**18
+        values in total.
     keep_every : int, default=1
-        Which steps the trajectory keeps.
+        The trajectory keeps every `keep_every`-th step, and always the last step.
     return_trajectory : bool, default=False
-        Whether the result holds the trajectory.
+        If True, the solution includes the trajectory.
     callback : callable, default=None
-        ``callback(step, y, noise_std)`` with a tensor `y` of all draws, before the
-        first step (0) and after each.
+        ``callback(step, y, noise_std)`` with a tensor `y` of all draws, called before
+        the first step (step 0) and after each step.
     random_state : int, RandomState instance or None, default=None
-        Determines the noise.
+        Seed of the noise.
 
     Returns
     -------
     solution : :class:`~sklearn.utils.Bunch`
-        With the attributes
+        Object with the attributes:
 
         mean : ndarray of shape (n_images, height, width[, channels])
-            Mean of the draws. Without the first axis if `measurements` is 1-D.
+            Mean of the draws. If `measurements` is 1-D, the first axis is missing.
         draws : ndarray of shape (n_draws, n_images, height, width[, channels])
-            The draws; without the second axis likewise.
+            Draws. If `measurements` is 1-D, the second axis is missing.
         n_evaluations : ndarray of shape (n_draws, n_images)
-            How often each was denoised.
+            Number of times that each draw was denoised.
         relative_residual : ndarray of shape (n_draws, n_images)
-            :math:`|M x - m| / |m|` of each.
+            :math:`|M x - m| / |m|` of each draw.
         trajectory : Trajectory
-            Of all draws, draw by draw. Only if `return_trajectory` is True.
+            Trajectory of all draws, with the images of the first draw first. Only
+            present if `return_trajectory` is True.
 
     Raises
     ------
     ValueError
-        If the rows of the operator are not orthonormal, shapes do not fit,
-        `measurements` are integers, or the denoiser returns another shape or NaN.
+        If the rows of the operator are not orthonormal, if shapes do not match, if
+        `measurements` are integers, or if the denoiser returns another shape or NaN.
 
     See Also
     --------
-    sample : Without measurements.
+    sample : Draw images without measurements.
 
     References
     ----------
@@ -182,23 +190,28 @@ def solve_inverse(
 
 
 def check_measurements(measurements, n_measurements):
-    """Measurements as an array of floats (..., n_measurements); or a ValueError."""
+    """Return measurements as floats (..., n_measurements), or raise a ValueError."""
     measurements = np.asarray(measurements)
     if measurements.dtype.kind in "iu":
         raise ValueError(
-            f"measurements has the dtype {measurements.dtype}; floats are accepted. Of "
-            "an image of 0 to 255 measure image / 255, as the denoiser expects."
+            f"measurements has dtype {measurements.dtype}; expected floats. If the "
+            "image has values from 0 to 255, measure image / 255, because the denoiser "
+            "works on [0, 1]."
         )
     measurements = measurements.astype(np.float64)
     n_images = math.prod(measurements.shape[:-1])
     fits = measurements.ndim in (1, 2) and measurements.shape[-1] == n_measurements
     if not fits or not n_images:
         raise ValueError(
-            f"measurements has shape {measurements.shape}; ({n_measurements},) or "
-            f"(n_images, {n_measurements}) goes with the operator."
+            f"measurements has shape {measurements.shape}; expected "
+            f"({n_measurements},) or (n_images, {n_measurements}), because the "
+            f"operator has {n_measurements} rows."
         )
     if not np.isfinite(measurements).all():
-        raise ValueError("measurements contains NaN or infinity.")
+        raise ValueError(
+            "measurements contains NaN or infinity; expected finite values. Leave out "
+            "these measurements and their rows of the operator."
+        )
     return measurements
 
 
@@ -210,12 +223,12 @@ def _shape_of_images(operator, image_shape, denoiser):
         image_shape = size if size is None or n_channels == 1 else (*size, n_channels)
     if image_shape is None:
         raise ValueError(
-            "image_shape=None, and neither operator nor denoiser tell it: pass "
-            f"{SHAPES}."
+            "image_shape=None, and neither the operator nor the denoiser defines the "
+            f"shape of the images. Pass image_shape as {SHAPES}."
         )
     if own is not None and tuple(own) != image_shape:
         raise ValueError(
             f"image_shape={image_shape}, but the operator measures images of shape "
-            f"{tuple(own)}."
+            f"{tuple(own)}. Omit image_shape to use the shape of the operator."
         )
     return image_shape

@@ -17,14 +17,14 @@ LARGEST_DEVIATION = 1e-3
 class MeasurementOperator(LinearOperator):
     """Linear measurements of images of a known shape, with orthonormal rows.
 
-    Products with it measure flattened images. Products with its transpose, `H`, are its
-    pseudo-inverse. The functions of this module make it.
+    A product with the operator measures flattened images. The transpose `H` is the
+    pseudo-inverse of the operator. The functions of this module return such operators.
 
     Parameters
     ----------
     operator : LinearOperator or array of shape (n_measurements, n_values)
-        The measurements M, with :math:`M M^T = I`. It multiplies images in the order of
-        :meth:`numpy.ndarray.ravel`.
+        Measurement matrix M, with :math:`M M^T = I`. M multiplies images that are
+        flattened in the order of :meth:`numpy.ndarray.ravel`.
     image_shape : tuple of int
         (height, width) or (height, width, channels) of the images.
 
@@ -33,7 +33,7 @@ class MeasurementOperator(LinearOperator):
     shape : tuple of (int, int)
         (n_measurements, n_values).
     image_shape : tuple of int
-        As above.
+        (height, width) or (height, width, channels) of the images.
 
     Examples
     --------
@@ -78,23 +78,23 @@ class _ImageTransform(LinearOperator):
 
 
 def restriction(places, size):
-    """Operator that keeps the values at some places of a vector."""
+    """Return an operator that keeps only the values at `places` of a vector."""
     return aslinearoperator(sparse.eye_array(size, format="csr")[places])
 
 
 @validate_params(observed=["array-like"])
 def observed_pixels(observed):
-    """Measure some values of an image and leave the others out (inpainting).
+    """Measure some values of an image and omit the others (inpainting).
 
     Parameters
     ----------
     observed : array-like of bool, of shape (height, width) or (height, width, channels)
-        Where the image is known.
+        True where the image is known.
 
     Returns
     -------
     operator : MeasurementOperator
-        Its measurements are ``image[observed]``.
+        Operator that measures ``image[observed]``.
 
     Examples
     --------
@@ -108,8 +108,8 @@ def observed_pixels(observed):
     observed = np.asarray(observed)
     if observed.dtype != bool or not observed.any():
         raise ValueError(
-            "observed must be an array of bool with at least one True; got dtype "
-            f"{observed.dtype} with {int(observed.astype(bool).sum())} of them."
+            "observed must be a bool array with at least one True; got dtype "
+            f"{observed.dtype} with {int(observed.astype(bool).sum())} nonzero values."
         )
     height_width_channels(observed.shape)
     (places,) = np.nonzero(observed.ravel())
@@ -118,21 +118,21 @@ def observed_pixels(observed):
 
 @validate_params()
 def random_pixels(image_shape, fraction, *, random_state=None):
-    """Measure pixels at random places.
+    """Measure pixels at random positions.
 
     Parameters
     ----------
     image_shape : tuple of int
         (height, width) or (height, width, channels).
     fraction : float
-        Share of the pixels that is known, with all their channels.
+        Fraction of the pixels that are known. All channels of these pixels are known.
     random_state : int, RandomState instance or None, default=None
-        Seeds the places.
+        Seed of the positions.
 
     Returns
     -------
     operator : MeasurementOperator
-        Its measurements are the known values in the order of the image.
+        Operator that measures the known values, in the order of the flattened image.
 
     Examples
     --------
@@ -150,20 +150,21 @@ def random_pixels(image_shape, fraction, *, random_state=None):
 
 @validate_params(factor=[COUNT])
 def block_averages(image_shape, factor):
-    """Measure the sums of blocks of pixels, for super-resolution.
+    """Measure scaled averages of blocks of pixels, for super-resolution.
 
     Parameters
     ----------
     image_shape : tuple of int
-        (height, width) or (height, width, channels); sides are multiples of `factor`.
+        (height, width) or (height, width, channels). Height and width must be
+        multiples of `factor`.
     factor : int
-        Side of the blocks.
+        Side of the blocks in pixels.
 
     Returns
     -------
     operator : MeasurementOperator
-        Its measurements are the means of the blocks, times `factor`, which makes rows
-        orthonormal: the image of low resolution is
+        Operator that measures the mean of each block times `factor`. This scale makes
+        the rows orthonormal. The low-resolution image is
         ``(operator @ image.ravel()).reshape(height // factor, width // factor) /
         factor``.
 
@@ -176,8 +177,8 @@ def block_averages(image_shape, factor):
     height, width, channels = height_width_channels(image_shape)
     if height % factor or width % factor:
         raise ValueError(
-            f"factor={factor} must divide the sides of image_shape="
-            f"{tuple(image_shape)}."
+            f"factor={factor} must divide the height and width of image_shape="
+            f"{tuple(image_shape)}. Crop the image or pass another factor."
         )
 
     def sums(side):
@@ -193,22 +194,23 @@ def block_averages(image_shape, factor):
 def low_frequencies(image_shape, fraction):
     r"""Measure the low frequencies of an image, for spectral super-resolution.
 
-    The rows are those of the Hartley transform,
-    :math:`(\cos + \sin)(2 \pi \langle \omega, x \rangle) / \sqrt{h w}`, which span the
-    same as the sines and cosines of these frequencies, and are real and orthonormal.
+    The rows are functions of the Hartley transform,
+    :math:`(\cos + \sin)(2 \pi \langle \omega, x \rangle) / \sqrt{h w}`. They are real
+    and orthonormal, and they span the same space as the sines and cosines of these
+    frequencies.
 
     Parameters
     ----------
     image_shape : tuple of int
         (height, width) or (height, width, channels).
     fraction : float
-        Largest frequency along each axis, relative to that of the grid: 0.25 keeps
-        about a sixteenth of all frequencies.
+        Largest frequency along each axis, relative to the largest frequency of the
+        grid. 0.25 keeps about a sixteenth of all frequencies.
 
     Returns
     -------
     operator : MeasurementOperator
-        Its measurements are coefficients of the Hartley transform.
+        Operator that measures coefficients of the Hartley transform.
 
     Examples
     --------
@@ -228,7 +230,10 @@ def low_frequencies(image_shape, fraction):
 
 
 def _hartley(images):
-    """Hartley transform of images (k, height, width, channels), its own inverse."""
+    """Compute the Hartley transform of images (k, height, width, channels).
+
+    The transform is its own inverse.
+    """
     coefficients = fft2(images, axes=(1, 2), norm="ortho")
     return coefficients.real - coefficients.imag
 
@@ -237,22 +242,24 @@ def _hartley(images):
 def random_projections(image_shape, fraction, *, random_state=None):
     """Measure random combinations of all pixels (compressive sensing).
 
-    Random signs of the pixels, a cosine transform, and a random selection of its
-    coefficients: dense rows that take neither memory nor time as a matrix would.
+    The operator multiplies each value by a random sign, applies a cosine transform, and
+    selects random coefficients. Its rows are dense, but the operator needs far less
+    memory and time than a matrix.
 
     Parameters
     ----------
     image_shape : tuple of int
         (height, width) or (height, width, channels).
     fraction : float
-        Number of measurements over that of values of an image.
+        Number of measurements divided by the number of values in an image.
     random_state : int, RandomState instance or None, default=None
-        Seeds signs and selection.
+        Seed of the signs and of the selection.
 
     Returns
     -------
     operator : MeasurementOperator
-        Of rows with entries of the size of 1 / sqrt(d).
+        Operator whose rows have entries of magnitude about 1 / sqrt(d), where d is the
+        number of values in an image.
 
     Examples
     --------
@@ -274,27 +281,31 @@ def random_projections(image_shape, fraction, *, random_state=None):
 
 
 def check_operator(operator, size):
-    """A LinearOperator of images of `size` values with orthonormal rows."""
+    """Check that an operator has `size` columns and orthonormal rows.
+
+    Returns a LinearOperator, or raises a ValueError.
+    """
     if not hasattr(operator, "shape") or hasattr(operator, "detach"):
         operator = np.asarray(operator)
     operator = aslinearoperator(operator)
     if np.issubdtype(operator.dtype, np.complexfloating):
         raise ValueError(
-            f"operator has the complex dtype {operator.dtype}; measure real and "
-            "imaginary parts by a real one."
+            f"operator has the complex dtype {operator.dtype}; expected a real dtype. "
+            "Measure the real and imaginary parts with a real operator."
         )
     n_rows, n_columns = operator.shape
     if n_columns != size:
         raise ValueError(
-            f"operator has shape {tuple(operator.shape)}, for images of {n_columns} "
-            f"values, and the images have {size}."
+            f"operator has shape {tuple(operator.shape)} and measures images of "
+            f"{n_columns} values, but the images have {size}. Pass an operator with "
+            f"{size} columns, or another image_shape."
         )
     probes = np.random.default_rng(0).standard_normal((n_rows, 4))
     try:
         again = multiply(operator, multiply_transposed(operator, probes.T)).T
     except (TypeError, NotImplementedError) as error:
         raise ValueError(
-            "operator must multiply by its transpose too: give it rmatvec."
+            "operator cannot multiply by its transpose. Define its rmatvec method."
         ) from error
     deviation = np.linalg.norm(again - probes) / np.linalg.norm(probes)
     images = np.random.default_rng(1).standard_normal((4, n_columns))
@@ -302,24 +313,25 @@ def check_operator(operator, size):
     backward = np.sum(images * multiply_transposed(operator, probes.T))
     if abs(forward - backward) > LARGEST_DEVIATION * np.sqrt(probes.size):
         raise ValueError(
-            "operator.rmatvec must be the transpose of operator.matvec: random "
-            f"products v . M x and M^T v . x are {forward:.4g} and {backward:.4g}."
+            "operator.rmatvec must be the transpose of operator.matvec. For random v "
+            f"and x, v . M x = {forward:.4g} but M^T v . x = {backward:.4g}; the two "
+            "must be equal."
         )
     if not deviation < LARGEST_DEVIATION:
         raise ValueError(
-            "operator must have orthonormal rows, M M^T = I: random vectors v are off "
-            f"by |M M^T v - v| / |v| = {deviation:.2g}. For full-rank rows, replace "
-            "them by an orthonormal basis, such as Q of np.linalg.qr(M.T), and the "
-            "measurements accordingly."
+            "operator must have orthonormal rows, M M^T = I. For random vectors v, "
+            f"|M M^T v - v| / |v| = {deviation:.2g}. If M has full rank, compute "
+            "Q, R = np.linalg.qr(M.T), pass Q.T as the operator, and pass "
+            "np.linalg.solve(R.T, m) as the measurements."
         )
     return operator
 
 
 def multiply(operator, rows):
-    """Products (k, m) of an operator with vectors (k, d)."""
+    """Multiply vectors (k, d) by an operator; return products (k, m)."""
     return np.asarray(operator.matmat(np.asarray(rows).T)).T
 
 
 def multiply_transposed(operator, rows):
-    """Products (k, d) of the transpose with vectors (k, m)."""
+    """Multiply vectors (k, m) by the transpose; return products (k, d)."""
     return np.asarray(operator.rmatmat(np.asarray(rows).T)).T

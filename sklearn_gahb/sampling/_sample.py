@@ -1,4 +1,4 @@
-"""Samples from the density that is implicit in a denoiser."""
+"""Sampling from the density that is implicit in a denoiser."""
 
 from ..denoisers import as_denoiser
 
@@ -18,61 +18,63 @@ def sample(
 ):
     r"""Draw images from the density that is implicit in a denoiser.
 
-    A denoiser that minimizes the mean squared error knows the density of noisy images:
-    :math:`\hat x(y) = y + \sigma^2 \nabla \log p_\sigma(y)` (Miyasawa, Tweedie). A
-    sampler begins with noise and goes to ever lower levels.
+    A denoiser that minimizes the mean squared error determines the score of the density
+    of noisy images: :math:`\hat x(y) = y + \sigma^2 \nabla \log p_\sigma(y)` (Miyasawa,
+    Tweedie). A sampler starts from noise and reduces the noise level step by step.
 
     Parameters
     ----------
     denoiser : estimator, module or callable
-        Anything that :func:`~sklearn_gahb.as_denoiser` takes: a fitted denoiser, a
+        Anything that :func:`~sklearn_gahb.as_denoiser` accepts: a fitted denoiser, a
         pipeline or search around one, a trained network, or a function
         ``denoise(y, noise_std)``.
     n_samples : int, default=1
         Number of images.
     image_shape : tuple of int, default=None
-        (height, width) or (height, width, channels) of the images. None takes the size
-        of the crops that a network was trained on, or else that of the images of `fit`.
-        Functions and modules need it.
+        (height, width) or (height, width, channels) of the images. If None, networks
+        use the size of their training crops, and other denoisers use the size of the
+        images passed to `fit`. Required for functions and modules.
     sampler : Sampler, default=None
-        The method: :class:`~sklearn_gahb.samplers.GradientEstimation`,
+        Sampling method: :class:`~sklearn_gahb.samplers.GradientEstimation`,
         :class:`~sklearn_gahb.samplers.DDIM`, :class:`~sklearn_gahb.samplers.Ancestral`,
-        :class:`~sklearn_gahb.samplers.CoarseToFine`, or one of your own. None means
-        ``GradientEstimation(n_steps=50)``. It holds the number of steps and the first
-        and the last noise level.
+        :class:`~sklearn_gahb.samplers.CoarseToFine`, or your own sampler. The sampler
+        sets the number of steps and the first and last noise levels. If None,
+        ``GradientEstimation(n_steps=50)`` is used.
     mean : float or Tensor that broadcasts to (n, channels, height, width), default=None
-        Mean of the first images. None takes that of the images of `fit` if the denoiser
-        knows it, and else 0.5, which suits images in [0, 1].
+        Mean of the first images. If None, the mean of the images passed to `fit` if the
+        denoiser stores it, and otherwise 0.5, which suits images in [0, 1].
     batch_size : int, default=None
-        Number of images that are denoised at a time. None means as many as have 2**18
-        values. It has no influence on the noise.
+        Number of images to denoise at a time. If None, as many images as have 2**18
+        values in total. The batch size does not affect the noise.
     keep_every : int or None, default=1
-        Which steps the trajectory keeps. None keeps the last one.
+        The trajectory keeps every `keep_every`-th step, and always the last step. If
+        None, only the last step is kept.
     return_trajectory : bool, default=False
-        Whether to return the trajectory too.
+        If True, the trajectory is returned too.
     callback : callable, default=None
         ``callback(step, y, noise_std)`` with a tensor `y` of shape (n, channels,
-        height, width), before the first step (0) and after each.
+        height, width), called before the first step (step 0) and after each step.
     random_state : int, RandomState instance or None, default=None
-        Determines the noise. With the same int, fewer samples are the first ones of
-        more samples.
+        Seed of the noise. With the same int, a smaller `n_samples` gives the first
+        images of a larger one.
 
     Returns
     -------
     X : ndarray of shape (n_samples, height, width[, channels]) or (n_samples, n_pixels)
-        Rows if the denoiser has an `image_shape`, else images. float32, not clipped.
+        Samples in float32, not clipped. Rows of pixels if the denoiser has an
+        `image_shape`, and images otherwise.
     trajectory : Trajectory
-        What was kept on the way. Only if `return_trajectory` is True.
+        Steps that were kept. Only returned if `return_trajectory` is True.
 
     Raises
     ------
     ValueError
-        If `image_shape` is needed and not given, levels do not decrease, or the
-        denoiser returns another shape or NaN.
+        If `image_shape` is required but missing, if noise levels do not decrease, or
+        if the denoiser returns another shape or NaN.
 
     See Also
     --------
-    solve_inverse : Samples that agree with measurements.
+    solve_inverse : Draw images that agree with measurements.
 
     Examples
     --------

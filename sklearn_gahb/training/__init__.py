@@ -1,4 +1,4 @@
-"""One run of training: the recipe, batches, steps, and several runs side by side."""
+"""Training runs: recipes, batches, gradient steps, and several runs side by side."""
 
 from ._batches import image_batches, with_fresh_noise
 from ._optimization import TrainingLog, resolve_device, resolve_precision, train

@@ -1,4 +1,4 @@
-"""Batches of images and of crops of them, and the noise that is added."""
+"""Batches of images or random crops, and the noise that is added to them."""
 
 import math
 from collections.abc import Iterator
@@ -11,12 +11,12 @@ from .._warnings import warn
 
 
 def check_sizes(images, patch_size):
-    """Raise a ValueError unless images, or crops of them, make batches."""
+    """Raise a ValueError unless the images or their crops can form batches."""
     smallest = min(min(size) for size in images.sizes)
     if patch_size is None and len(images.sizes) > 1:
         raise ValueError(
-            "X has images of several sizes, and patch_size is None: set patch_size to "
-            f"train on random crops, at most {smallest} pixels a side."
+            "X has images of several sizes, and patch_size is None. To train on random "
+            f"crops, set patch_size to at most {smallest} pixels."
         )
     if patch_size is not None and patch_size > smallest:
         raise ValueError(
@@ -26,11 +26,11 @@ def check_sizes(images, patch_size):
 
 
 def split_indices(n_samples, recipe, rng):
-    """Indices to train on, and to validate on, of a random permutation.
+    """Split a random permutation into indices to train on and to validate on.
 
-    The first `n_train_samples` of the permutation (None means all that are left) and,
-    for early stopping, its last `validation_fraction`: training sets of growing size
-    are nested, and validated on the same images.
+    Early stopping validates on the last `validation_fraction` of the permutation.
+    Training uses its first `n_train_samples`, or all the rest if None. Training sets of
+    growing size are therefore nested, and validated on the same images.
     """
     permutation, n_train = rng.permutation(n_samples), recipe.n_train_samples
     fraction = recipe.validation_fraction if recipe.early_stopping else 0
@@ -38,12 +38,13 @@ def split_indices(n_samples, recipe, rng):
     if n_left < 1:
         raise ValueError(
             f"early_stopping sets aside {n_samples - n_left} of the {n_samples} images "
-            "in X and leaves none to train on; pass more, or early_stopping=False."
+            "in X and leaves none to train on. Pass more images, or set "
+            "early_stopping=False."
         )
     if n_train is not None and n_train > n_left:
         warn(
-            f"n_train_samples={n_train} is larger than the {n_left} images there are "
-            "to train on; all of them are taken."
+            f"n_train_samples={n_train} is larger than the {n_left} images that are "
+            "available for training, so all of them are used."
         )
     return permutation[:n_left][:n_train], permutation[n_left:]
 
@@ -51,26 +52,27 @@ def split_indices(n_samples, recipe, rng):
 def image_batches(
     images, indices, recipe, *, rng, device
 ) -> Iterator[list[torch.Tensor]]:
-    """Yield endless batches of images or of random crops of them.
+    """Yield batches of images or random crops, without end.
 
     Parameters
     ----------
     images : list of Images
-        Images of the same shapes, such as clean and noisy ones: a batch holds the same
-        crops of each. They stay in the dtype that they have.
+        Images of the same shapes, such as clean and noisy images. A batch holds the
+        same crops of each. The stored images keep their dtype.
     indices : ndarray of shape (n_samples,)
-        The images to draw from; each is drawn once before any is drawn again.
+        Indices of the images to draw from. Each image is drawn once before any image is
+        drawn again.
     recipe : Recipe
-        Size of batches and of crops, and whether to flip and turn at random.
+        Sizes of batches and crops, and whether to flip and rotate at random.
     rng : RandomState
         Source of the random numbers.
     device : torch.device
-        Where the batches are made.
+        Device of the batches.
 
     Yields
     ------
     batch : list of Tensor of shape (batch_size, channels, height, width)
-        One tensor for each of `images`, float32 on `device`.
+        One float32 tensor on `device` for each element of `images`.
 
     Examples
     --------
@@ -96,7 +98,7 @@ def image_batches(
 
 
 def shuffled(indices, batch_size, rng):
-    """Yield endless batches of `indices`, in a new random order each time round."""
+    """Yield batches of `indices` without end, in a new random order in each round."""
     pool = np.empty(0, dtype=np.intp)
     while True:
         if len(pool) < batch_size:
@@ -117,7 +119,7 @@ def _random_window(images, index, patch_size, rng):
 
 
 def _take(images, indices, windows):
-    """Windows of images as one stack (n, h, w, c) in the dtype that they have."""
+    """Stack windows of images to (n, h, w, c), without changing the dtype."""
     views = []
     for index, (rows, columns) in zip(indices, windows, strict=True):
         stack, position = images.locate(index)
@@ -126,9 +128,10 @@ def _take(images, indices, windows):
 
 
 def random_dihedral(batch, rng):
-    """Flip, and turn if square, each image at random, alike in all tensors of `batch`.
+    """Flip and rotate each image at random, in the same way in all tensors of a batch.
 
-    One of the 8 symmetries of the square for each image (4 of the rectangle).
+    Each image gets one of the 8 symmetries of the square, or one of the 4 symmetries of
+    the rectangle if it is not square.
     """
     n, _, height, width = batch[0].shape
     flips = torch.from_numpy(rng.randint(2, size=(3, n, 1, 1, 1)).astype(bool))
@@ -146,7 +149,7 @@ def random_dihedral(batch, rng):
 def draw_noise_std(n, recipe, generator):
     """Draw noise levels of shape (n, 1, 1, 1): low + (high - low) u, or with u^2.
 
-    u is uniform on (0, 1). The square is the choice of arXiv 2310.02557.
+    Here u is uniform on (0, 1). The square is the choice of arXiv 2310.02557.
     """
     low, high = recipe.noise_range
     u = torch.rand(n, 1, 1, 1, generator=generator, device=generator.device)
@@ -155,7 +158,7 @@ def draw_noise_std(n, recipe, generator):
 
 
 def with_fresh_noise(batches, recipe, generator):
-    """Turn batches [clean] into endless pairs (noisy, noise).
+    """Turn batches [clean] into pairs (noisy, noise), with new noise in each batch.
 
     Parameters
     ----------
@@ -169,7 +172,7 @@ def with_fresh_noise(batches, recipe, generator):
     Yields
     ------
     noisy, noise : Tensor of shape (batch_size, channels, height, width)
-        The images, each with noise of a level of its own, and that noise.
+        Images with noise, at a separate level for each image, and the noise alone.
 
     Examples
     --------
@@ -189,6 +192,6 @@ def with_fresh_noise(batches, recipe, generator):
 
 
 def with_given_noise(batches):
-    """Turn batches [clean, noisy] into endless pairs (noisy, noise)."""
+    """Turn batches [clean, noisy] into pairs (noisy, noise)."""
     for clean, noisy in batches:
         yield noisy, noisy - clean

@@ -1,4 +1,4 @@
-"""Gradient steps on any network that maps noisy images to the noise in them."""
+"""Gradient steps for any network that maps noisy images to the noise in them."""
 
 import copy
 import math
@@ -24,16 +24,16 @@ from .processes import (
 
 @dataclass
 class TrainingLog:
-    """What training leaves behind, complete up to the last step at any moment.
+    """Log of a training run, complete up to the last step at any time.
 
     Parameters
     ----------
     losses : list of Tensor of shape (n_networks,)
-        Mean squared errors of each step, on the device of the network.
+        Mean squared errors at each step, on the device of the network.
     validation_losses : list of float
-        Loss on the validation pairs, at each evaluation.
+        Loss on the validation pairs at each evaluation.
     best_state : dict, default=None
-        State of the network at its lowest validation loss.
+        State of the network with the lowest validation loss.
 
     Examples
     --------
@@ -47,46 +47,47 @@ class TrainingLog:
     best_state: dict | None = None
 
     def is_finite(self):
-        """Whether there was a step, and no loss is infinite or NaN."""
+        """Return whether there was a step and no loss is infinite or NaN."""
         return bool(self.losses) and bool(torch.stack(self.losses).isfinite().all())
 
 
 def train(
     network, pairs, log, recipe, *, validation_pairs=(), n_evaluations=100, n_networks=1
 ):
-    """Train a network; yield after each of `n_evaluations` equal numbers of steps.
+    """Train a network, and yield at each of `n_evaluations` evaluations.
 
-    Where torch.distributed is initialized each process takes its share of every batch,
-    which must be the same in all, and the gradients are averaged.
+    The evaluations are evenly spaced over the steps. If torch.distributed is
+    initialized, each process trains on its share of every batch, and the gradients are
+    averaged. The batches must be the same in all processes.
 
     Parameters
     ----------
     network : torch.nn.Module
-        Maps noisy images to noise. Trained in place.
+        Maps noisy images to the noise in them. The network is trained in place.
     pairs : iterator of (noisy, noise)
         Batches of shape (n, channels, height, width).
     log : TrainingLog
-        Filled in step by step.
+        Log that receives the losses of each step.
     recipe : Recipe
         Number of steps, learning rate and its schedule, precision, and patience.
     validation_pairs : sequence of (noisy, noise), default=()
-        What to validate on, at each evaluation. Training stops when the loss has not
-        fallen for `n_iter_no_change` evaluations of the recipe.
+        Batches to validate on at each evaluation. Training stops when the loss on them
+        has not fallen for `n_iter_no_change` evaluations, a parameter of the recipe.
     n_evaluations : int, default=100
-        How often to evaluate, at most once a step.
+        Number of evaluations, at most one per step.
     n_networks : int, default=1
-        How many networks `network` is a stack of, each with a share of the channels and
-        a loss of its own.
+        Number of networks that `network` stacks. Each of them has its own share of the
+        channels and its own loss.
 
     Yields
     ------
     start, stop : int
-        The steps since the last evaluation.
+        Range of the steps since the last evaluation.
 
     Raises
     ------
     ValueError
-        If the loss of a step is not finite.
+        If the loss is not finite at any step.
 
     Examples
     --------
@@ -133,7 +134,7 @@ def _steps(network, pairs, recipe, n_networks):
             estimate = forward(noisy)
         loss = mean_squared_errors(estimate.float(), noise, n_networks)
         optimizer.zero_grad()
-        # Of networks side by side none depends on the loss of another.
+        # Networks side by side do not depend on each other's losses.
         loss.sum().backward()
         optimizer.step()
         scheduler.step()
@@ -141,7 +142,7 @@ def _steps(network, pairs, recipe, n_networks):
 
 
 def _prepare_forward(network, y, recipe):
-    """The network in training mode: distributed, and compiled if that pays."""
+    """Return the network in training mode, distributed and compiled if that pays."""
     compiles = recipe.compile
     if compiles == "auto":
         n_images = recipe.batch_size * recipe.max_steps / rank_and_size()[1]
@@ -154,7 +155,7 @@ def _prepare_forward(network, y, recipe):
 
 
 def mean_squared_errors(estimate, noise, n_networks):
-    """Mean squared error of each network of a stack, of shape (n_networks,)."""
+    """Return the mean squared error of each network in a stack, (n_networks,)."""
     errors = F.mse_loss(estimate, noise, reduction="none")
     return errors.unflatten(1, (n_networks, -1)).mean(dim=(0, 2, 3, 4))
 
@@ -186,13 +187,14 @@ def _validate(network, pairs, log):
 def make_scheduler(optimizer, recipe):
     """Make the learning-rate schedule of a recipe.
 
-    "halving" halves every tenth, as arXiv 2310.02557 does every 100 of its 1000 epochs;
-    "one_cycle" rises over the first 30 percent and falls to nearly 0.
+    "halving" halves the rate after every tenth of the steps, as arXiv 2310.02557 does
+    after every 100 of its 1000 epochs. "one_cycle" raises the rate over the first 30
+    percent of the steps and lowers it to nearly 0.
     """
-    # An int of Python, for torch takes no other.
+    # A Python int, because torch accepts no other integer type.
     schedulers, n_steps = torch.optim.lr_scheduler, int(recipe.max_steps)
     if recipe.schedule == "one_cycle":
-        # One step more than there are, for the scheduler is called after the last.
+        # One extra step, because the scheduler is also called after the last step.
         return schedulers.OneCycleLR(optimizer, recipe.learning_rate, n_steps + 1)
     is_constant = recipe.schedule == "constant"
     n_halvings = 0 if is_constant else 10
@@ -200,12 +202,12 @@ def make_scheduler(optimizer, recipe):
 
 
 def resolve_device(device):
-    """Turn "auto" or the name of a device into a device that this machine has.
+    """Convert "auto" or the name of a device to a device of this machine.
 
     Parameters
     ----------
     device : str or torch.device
-        "auto" takes a GPU if torch finds one.
+        Name of the device. "auto" uses a GPU if torch finds one.
 
     Returns
     -------
@@ -231,27 +233,28 @@ def resolve_device(device):
         torch.empty(0, device=resolved)
     except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
         raise ValueError(
-            f"device={device!r} cannot be used on this machine ({error}). Accepted are "
-            "'auto', 'cpu' and the names of devices that torch finds here, such as "
+            f"device={device!r} cannot be used on this machine ({error}). Pass 'auto', "
+            "'cpu' or the name of a device that torch finds on this machine, such as "
             "'cuda' or 'cuda:1'."
         ) from error
     return resolved
 
 
 def resolve_precision(precision, device):
-    """Turn "auto", "float32" or "bfloat16" into a dtype.
+    """Convert "auto", "float32" or "bfloat16" to a dtype.
 
     Parameters
     ----------
     precision : {"auto", "float32", "bfloat16"}
-        "auto" takes bfloat16 where the hardware multiplies it faster.
+        Name of the precision. "auto" uses bfloat16 if the hardware multiplies it
+        faster.
     device : torch.device
-        Where to compute.
+        Device to compute on.
 
     Returns
     -------
     dtype : torch.dtype
-        The precision of products.
+        Precision of the products.
 
     Examples
     --------
@@ -266,7 +269,7 @@ def resolve_precision(precision, device):
 
 
 def has_fast_bfloat16(device):
-    """Whether a device multiplies bfloat16 faster than float32."""
+    """Return whether a device multiplies bfloat16 faster than float32."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type == "cpu":
@@ -277,10 +280,11 @@ def has_fast_bfloat16(device):
 
 
 def pays_to_compile(network, y, n_images):
-    """Whether training on `n_images` like `y` is long enough for torch.compile.
+    """Return whether training on `n_images` like `y` is long enough to compile for.
 
-    It takes up to a minute and saves a third of what follows; training is taken to run
-    at 1e11 operations a second on a CPU and at 1e13 on a GPU.
+    Compilation takes up to a minute and saves a third of the time that follows.
+    Training is assumed to run at 1e11 operations per second on a CPU, and at 1e13 on a
+    GPU.
     """
     network.eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():

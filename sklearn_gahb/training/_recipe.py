@@ -15,42 +15,44 @@ from .._sklearn_compat import COUNT, POSITIVE, Interval, StrOptions, validate_pa
 class Recipe:
     """Hyperparameters of a training run.
 
-    :class:`~sklearn_gahb.DNNDenoiser` has them as parameters, and says what they mean.
+    They are also parameters of :class:`~sklearn_gahb.DNNDenoiser`, which describes them
+    in more detail.
 
     Parameters
     ----------
     architecture : str or callable, default="unet"
-        The network.
+        Architecture of the network.
     width, depth : int or None
         Size of the network; 64 and None by default.
     bias : bool, default=False
         Whether the network has additive constants.
     train_noise_std : float or tuple of (float, float), default=(0.0, 1.0)
-        Noise level, or range of noise levels.
+        Noise level, or range of noise levels, to train on.
     noise_distribution : {"squared", "uniform"}, default="squared"
-        How levels are drawn from the range.
+        Distribution of the noise levels in the range.
     patch_size : int, default=None
         Side of the random crops.
     augment : bool, default=False
-        Whether to flip and turn images at random.
+        Whether to flip and rotate images at random.
     n_train_samples : int, default=None
         Number of images to train on.
     max_steps : int, default=2000
         Number of gradient steps.
     batch_size : int, default=64
-        Images or crops in a step.
+        Number of images or crops per step.
     learning_rate : float, default=1e-3
-        Largest learning rate of Adam.
+        Maximum learning rate of Adam.
     schedule : {"one_cycle", "halving", "constant"}, default="one_cycle"
-        Learning rate over the steps.
+        Learning-rate schedule.
     early_stopping : bool, default=False
-        Whether to set images aside, and to stop when the loss on them no longer falls.
+        If True, set images aside, and stop when the loss on them no longer falls.
     validation_fraction : float, default=0.1
-        Share of the images that early stopping sets aside.
+        Fraction of the images that early stopping sets aside.
     n_iter_no_change : int, default=10
-        Number of evaluations without a lower loss after which training stops.
+        Number of consecutive evaluations without a lower loss after which training
+        stops.
     device : str or torch.device, default="auto"
-        Where to compute.
+        Device to compute on.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         Precision of the products.
     compile : bool or "auto", default="auto"
@@ -111,12 +113,12 @@ class Recipe:
         Parameters
         ----------
         denoiser : DNNDenoiser
-            Need not be fitted.
+            Denoiser, fitted or not.
 
         Returns
         -------
         recipe : Recipe
-            Its training parameters.
+            Training parameters of the denoiser.
         """
         return cls(**{one.name: getattr(denoiser, one.name) for one in fields(cls)})
 
@@ -125,7 +127,7 @@ class Recipe:
 
     @property
     def noise_range(self):
-        """Lowest and highest noise level."""
+        """Lowest and highest noise level of the training."""
         levels = self.train_noise_std
         ends = (levels, levels) if isinstance(levels, Real) else tuple(levels)
         is_pair = len(ends) == 2 and all(isinstance(level, Real) for level in ends)

@@ -1,7 +1,7 @@
-"""One training over several processes, by torch.distributed.
+"""Training of one network by several processes, with torch.distributed.
 
-Every process holds the same network and draws the same batches, and takes its share of
-each: see DNNDenoiser.fit. All of this does nothing in a process of its own.
+Every process holds the same network, draws the same batches, and trains on its share of
+each batch. In a single process, these functions do nothing.
 """
 
 import joblib
@@ -11,19 +11,19 @@ from torch import distributed
 
 
 def rank_and_size():
-    """Rank of this process and number of processes: (0, 1) without a process group."""
+    """Return the rank of this process and the number of processes: (0, 1) if single."""
     if distributed.is_available() and distributed.is_initialized():
         return distributed.get_rank(), distributed.get_world_size()
     return 0, 1
 
 
 def is_shared():
-    """Whether several processes train together."""
+    """Return whether several processes train together."""
     return rank_and_size()[1] > 1
 
 
 def broadcast_object(value):
-    """The value of the first process, in all of them."""
+    """Return the value of the first process, in all processes."""
     if not is_shared():
         return value
     values = [value]
@@ -32,17 +32,17 @@ def broadcast_object(value):
 
 
 def broadcast_state(network):
-    """Make a network that of the first process, in place."""
+    """Copy the network of the first process to all processes, in place."""
     if is_shared():
         for tensor in network.state_dict().values():
-            # Broadcasting works on memory without gaps; weights are channels-last.
+            # Broadcasting needs contiguous memory, but the weights are channels-last.
             contiguous = tensor.contiguous()
             distributed.broadcast(contiguous, src=0)
             tensor.copy_(contiguous)
 
 
 def mean_over_processes(tensors):
-    """Mean of each tensor of a list over the processes."""
+    """Average each tensor of a list over the processes."""
     if not is_shared():
         return tensors
     stacked = torch.stack(tensors)
@@ -51,7 +51,7 @@ def mean_over_processes(tensors):
 
 
 def share_of(batch):
-    """The images of a batch that this process trains on."""
+    """Return the images of a batch that this process trains on."""
     rank, size = rank_and_size()
     return batch[rank::size] if size > 1 else batch
 
@@ -65,7 +65,7 @@ def check_agreement(recipe, clean, noisy):
     clean, noisy : Images
         `noisy` may be None.
     """
-    # Each process may have a GPU of its own.
+    # Each process may have its own GPU.
     parameters = {**vars(recipe), "device": None}
     described = {
         "X": digest_of_some(clean if noisy is None else noisy),
@@ -79,8 +79,8 @@ def check_agreement(recipe, clean, noisy):
         if len({one[name] for one in gathered}) > 1:
             raise ValueError(
                 f"{name} is not the same in the {size} processes that train together. "
-                "Each must call fit with the same arguments; it takes its share of "
-                "every batch by itself."
+                "Call fit with the same arguments in each process. Each process takes "
+                "its share of every batch automatically."
             )
     if recipe.batch_size % size:
         raise ValueError(
@@ -90,7 +90,7 @@ def check_agreement(recipe, clean, noisy):
 
 
 def digest_of_some(images):
-    """Number, sizes and a digest of 16 of the images, as a string."""
+    """Return the number, the sizes and a digest of 16 of the images, as a string."""
     chosen = np.unique(np.linspace(0, len(images) - 1, 16).astype(int))
     some = [stack[position] for stack, position in map(images.locate, chosen)]
     some = [one.cpu().numpy() if torch.is_tensor(one) else one for one in some]

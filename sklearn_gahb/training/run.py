@@ -1,4 +1,4 @@
-"""A training run from images to a trained network, alone or beside others."""
+"""Training runs, from images to a trained network, alone or side by side."""
 
 import math
 from contextlib import nullcontext
@@ -23,11 +23,11 @@ from .processes import broadcast_object, broadcast_state, check_agreement, is_sh
 
 
 class TrainingRun:
-    """One network in training.
+    """Training run of one network.
 
-    Images, noise and initial weights are drawn when the run is made. Iterating over it
-    trains; each item is the steps since the last evaluation. `finish` ends the run,
-    also one that was broken off.
+    Creating the run draws images, noise and initial weights. Iterating over the run
+    trains the network; each item is the range of steps since the last evaluation.
+    `finish` ends the run, even if the run was interrupted.
 
     Parameters
     ----------
@@ -36,9 +36,9 @@ class TrainingRun:
     clean : Images
         Clean images.
     noisy : Images, default=None
-        Noisy images of the same shapes. None draws fresh noise in every step.
+        Noisy images of the same shapes. If None, fresh noise is drawn at every step.
     previous : torch.nn.Module, default=None
-        Network whose weights the run begins with.
+        Network whose weights the run starts from.
     random_state : int, RandomState instance or None, default=None
         Seeds the choice of images and crops, the noise and the initial weights.
 
@@ -47,13 +47,13 @@ class TrainingRun:
     recipe : Recipe
         The hyperparameters.
     network : torch.nn.Module
-        The network. Maps noisy images to the noise in them.
+        Network that maps noisy images to the noise in them.
     pairs : iterator of (noisy, noise)
-        Batches of tensors (n, channels, height, width), without end.
+        Batches of tensors (n, channels, height, width). The iterator has no end.
     validation_pairs : list of (noisy, noise)
-        The batches that early stopping looks at; empty without it.
+        Batches that early stopping validates on; empty without early stopping.
     train_indices : ndarray of int
-        The images that are trained on.
+        Indices of the images to train on.
     log : TrainingLog
         Losses up to the last step.
 
@@ -115,8 +115,7 @@ class TrainingRun:
         Returns
         -------
         network : torch.nn.Module
-            The network in evaluation mode, with its best weights if the recipe stops
-            early.
+            Network in evaluation mode, with its best weights if the recipe stops early.
         """
         if self.log.best_state is not None:
             self.network.load_state_dict(self.log.best_state)
@@ -125,39 +124,39 @@ class TrainingRun:
         return self.network.eval()
 
     def losses(self):
-        """Mean squared error of each step.
+        """Return the mean squared error at each step.
 
         Returns
         -------
         losses : ndarray of shape (n_steps,)
-            float64.
+            Losses in float64.
         """
         return torch.cat(self.log.losses).double().cpu().numpy()
 
     def can_be_finished(self):
-        """Whether a run that was interrupted has learned something that is of use.
+        """Return whether an interrupted run has learned anything useful.
 
         Returns
         -------
         answer : bool
-            False before the first step, and where other processes wait for this one:
-            they would wait for ever.
+            False before the first step. Also False if several processes train together,
+            because the other processes would wait forever for this one.
         """
         return self.log.is_finite() and not is_shared()
 
 
 def begin_network(recipe, n_channels, previous, rng):
-    """The network to train: a new one, or a copy of the previous one."""
+    """Return the network to train: a new network, or a copy of the previous one."""
     network = make_network(recipe, n_channels, seed=rng.randint(2**31 - 1))
     if previous is not None:
         try:
             network.load_state_dict(previous.state_dict())
         except RuntimeError as error:
             raise ValueError(
-                "warm_start goes on from the network of the previous fit, and the "
-                "parameters or the channels of X now ask for another one: set "
-                "architecture, width, depth and bias as they were, or "
-                "warm_start=False to start afresh."
+                "warm_start continues from the network of the previous fit, but the "
+                "parameters or the channels of X now need a different network. Restore "
+                "architecture, width, depth, bias and channels, or set "
+                "warm_start=False to train a new network."
             ) from error
     return network
 
@@ -165,18 +164,18 @@ def begin_network(recipe, n_channels, previous, rng):
 def train_side_by_side(runs):
     """Train the networks of several runs in one pass.
 
-    Up to rounding the result is that of each run alone.
+    The result is the same as that of each run alone, up to rounding.
 
     Parameters
     ----------
     runs : list of TrainingRun
-        Of the same recipe, the name of an architecture without early stopping, on
-        images of the same shape.
+        Runs with the same recipe, on images of the same shape. The recipe must name an
+        architecture and must not stop early.
 
     Raises
     ------
     ValueError
-        If the recipe has no name of an architecture, or stops early.
+        If the recipe does not name an architecture, or stops early.
 
     Examples
     --------
@@ -196,9 +195,11 @@ def train_side_by_side(runs):
     recipe, networks = runs[0].recipe, [run.network for run in runs]
     check_side_by_side(recipe)
     if any(run.recipe != recipe for run in runs):
-        raise ValueError("Networks are trained in one pass if their recipes are equal.")
+        raise ValueError(
+            "Networks can be trained in one pass only if their recipes are equal."
+        )
     stacked, log = stack_networks(networks), TrainingLog()
-    # Pairs (noisy, noise) of all runs, their channels in turn.
+    # Pairs (noisy, noise) with the channels of all runs one after the other.
     pairs = (
         tuple(torch.cat(parts, dim=1) for parts in zip(*each, strict=True))
         for each in zip(*(run.pairs for run in runs), strict=True)
@@ -215,12 +216,12 @@ def check_side_by_side(recipe):
     if not isinstance(recipe.architecture, str):
         reason = f"its architecture is {recipe.architecture!r}"
     elif recipe.early_stopping:
-        reason = "it has early_stopping=True, with which each stops at another step"
+        reason = "it has early_stopping=True, so each may stop at a different step"
     elif is_shared():
-        reason = "here several processes train each network"
+        reason = "several processes train each network here"
     else:
         return
     raise ValueError(
-        "Networks are trained in one pass if they have the name of an architecture and "
-        f"do not stop early, but {reason}."
+        "Networks can be trained in one pass only if their recipe names an "
+        f"architecture and does not stop early, but {reason}."
     )

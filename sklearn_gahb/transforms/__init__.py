@@ -1,1 +1,1 @@
-"""Bases as functions of arrays and tensors: wavelets, bandlets, Fourier."""
+"""Wavelet, bandlet and Fourier transforms of arrays and tensors."""

@@ -1,37 +1,39 @@
-"""Alpert multiwavelets along a direction: the transforms of squares of bandlets."""
+"""Alpert multiwavelets along a direction: the bandlet transform of a square."""
 
 from functools import lru_cache
 
 import numpy as np
 from numpy.polynomial.legendre import legvander
 
-# Singular values of polynomials on a grid below this one, of the largest, are rounding.
+# Singular values below this fraction of the largest one are rounding errors.
 RANK_TOLERANCE = 1e-9
 
 
 def directions(size, angles_per_size):
-    """Angles pi i / (angles_per_size * size), one for each i below that product."""
+    """Return the angles pi i / n for i < n, where n = angles_per_size * size."""
     n_angles = angles_per_size * size
     return np.pi * np.arange(n_angles) / n_angles
 
 
 @lru_cache(maxsize=16)
 def alpert_dictionary(size, angles_per_size, moments):
-    """Transforms of squares of coefficients along all directions.
+    """Compute the transforms of a square of coefficients along all directions.
 
     Parameters
     ----------
     size : int
-        Side of the squares.
+        Side length of the square, in coefficients.
     angles_per_size : int
-        Number of directions, divided by `size`.
+        Number of directions per unit of side length. There are
+        ``angles_per_size * size`` directions.
     moments : tuple of (int, int)
-        Vanishing moments across and along the direction.
+        Numbers of vanishing moments across and along the direction.
 
     Returns
     -------
     matrices : ndarray of shape (n_directions, size**2, size**2)
-        Orthonormal; rows are the vectors on the flattened square. Not writeable.
+        Orthonormal matrices, whose rows are vectors on the flattened square. The array
+        is read-only because it is cached.
     """
     angles = directions(size, angles_per_size)
     matrices = np.stack([alpert_matrix(size, angle, moments) for angle in angles])
@@ -40,26 +42,28 @@ def alpert_dictionary(size, angles_per_size, moments):
 
 
 def alpert_matrix(size, angle, moments):
-    """Orthonormal multiwavelets on a square, piecewise polynomial along a direction.
+    """Compute orthonormal multiwavelets on a square, along a direction.
 
-    The points of the square are sorted across the direction and halved again and again
-    [1]_. On each part, scaling vectors span the polynomials u^a v^b in the coordinates
-    along (u) and across (v); what the two halves of a part span beyond its own
-    polynomials are the details.
+    The points of the square are sorted across the direction and split into halves
+    recursively [1]_. Let u be the coordinate along the direction and v the coordinate
+    across it. The scaling vectors of each part span the polynomials u^a v^b on this
+    part. The details of a part span what the scaling vectors of its two halves span
+    beyond the polynomials of the part.
 
     Parameters
     ----------
     size : int
+        Side length of the square.
     angle : float
-        Angle of the direction to the rows of the square, in [0, pi).
+        Angle between the direction and the rows of the square, in [0, pi).
     moments : tuple of (int, int)
         Numbers of exponents b and a.
 
     Returns
     -------
     matrix : ndarray of shape (size**2, size**2)
-        Rows are the vectors: scaling vectors first, then details from large parts to
-        small ones.
+        The rows are the vectors: first the scaling vectors, then the details from large
+        parts to small ones.
 
     References
     ----------
@@ -71,7 +75,7 @@ def alpert_matrix(size, angle, moments):
         u, v = x, y - x * np.tan(angle)
     else:
         u, v = y, x - y / np.tan(angle)
-    # Ties must be ties: tan(pi / 4) is not quite 1.
+    # Round, so that equal values compare equal: tan(pi / 4) is not exactly 1.
     order = np.lexsort((u, v.round(9)))
     scaling, details = _multiwavelets(u[order], v[order], moments)
     matrix = np.empty((size**2, size**2))
@@ -80,7 +84,7 @@ def alpert_matrix(size, angle, moments):
 
 
 def _multiwavelets(u, v, moments):
-    """Scaling vectors (r, n), and detail vectors as a list of arrays (k, n)."""
+    """Compute scaling vectors (r, n), and a list of detail vectors (k, n)."""
     n_points = len(u)
     if n_points < 2 * moments[0] * moments[1]:
         inner, details = np.eye(n_points), []
@@ -91,7 +95,7 @@ def _multiwavelets(u, v, moments):
         inner = np.concatenate([_pad(first, 0, n_points - half), _pad(second, half, 0)])
         details = [_pad(vectors, 0, n_points - half) for vectors in first_details]
         details += [_pad(vectors, half, 0) for vectors in second_details]
-    # Polynomials in the coordinates of the inner vectors, whose span holds them.
+    # Coordinates of the polynomials, which are in the span of the inner vectors.
     polynomials = inner @ _polynomial_span(u, v, moments)
     rotation, _ = np.linalg.qr(polynomials, mode="complete")
     rotated = rotation.T @ inner
@@ -104,7 +108,7 @@ def _pad(vectors, before, after):
 
 
 def _polynomial_span(u, v, moments):
-    """Orthonormal columns (n, r) that span the polynomials on the points."""
+    """Compute orthonormal columns (n, r) that span the polynomials on the points."""
     across, along = moments
     by_u = legvander(_to_unit_interval(u), along - 1)
     by_v = legvander(_to_unit_interval(v), across - 1)

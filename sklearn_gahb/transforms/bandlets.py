@@ -1,11 +1,10 @@
 """Orthogonal bandlets: the best basis of directed squares of wavelet coefficients.
 
-Planes are tensors (n, h, w) of the coefficients of a band, n counting images and
-channels. A geometry says, for each size of square, what is done with each square of
-each band: ``{size: [choices of band, ...]}`` with choices of shape
-(n, h // size, w // size), an index of a direction, `AS_IT_IS`, or `NOT_A_LEAF` where
-smaller squares or the one around decide. Coefficients that no square covers stay as
-they are.
+A plane is a tensor (n, h, w) of the coefficients of a band, where n counts images and
+channels. A geometry is a dict ``{size: [choices of band, ...]}`` with a choice for each
+square of each band. Choices have shape (n, h // size, w // size). A choice is the index
+of a direction, `AS_IT_IS` if the coefficients are not transformed, or `NOT_A_LEAF` if a
+smaller or larger square decides. Coefficients outside all squares are not transformed.
 """
 
 import math
@@ -22,14 +21,16 @@ AS_IT_IS, NOT_A_LEAF = -1, -2
 
 @dataclass(frozen=True)
 class BandletBasis(WaveletBasis):
-    """Bandlets on images of one size and geometry.
+    """Bandlet basis for images of one size and a fixed geometry.
 
     Attributes
     ----------
     dictionary : dict of int to Tensor of shape (n_directions, size**2, size**2)
-        Transforms by size of the squares, each size twice the one before.
+        Transforms, keyed by the size of the squares. Each size is twice the previous
+        one.
     geometry : dict of int to list of Tensor
-        Of the images that are transformed, or of the one that they are copies of.
+        Geometry of the images to transform, or of the single image if all of them are
+        copies of it.
     """
 
     dictionary: dict
@@ -37,23 +38,23 @@ class BandletBasis(WaveletBasis):
 
     @classmethod
     def best(cls, wavelets, bands, T, dictionary, penalty):
-        """Best basis of the images with these wavelet bands, at thresholds T."""
+        """Find the best basis of images at thresholds T, given their wavelet bands."""
         scale = np.divide(1, T, out=np.zeros_like(T), where=T > 0)
         bands = as_planes([scale * band for band in bands], dictionary)
         geometry = choose_geometry(bands, dictionary, penalty)
         return cls(**vars(wavelets), dictionary=dictionary, geometry=geometry)
 
     def analyze(self, images):
-        """Coarse band, and list of bands of bandlet coefficients."""
+        """Return the coarse band and a list of bands of bandlet coefficients."""
         coarse, bands = super().analyze(images)
         return coarse, self.to_bandlets(bands)
 
     def synthesize(self, coarse, bands):
-        """Inverse of `analyze`."""
+        """Invert `analyze`."""
         return super().synthesize(coarse, self.to_bandlets(bands, inverse=True))
 
     def to_bandlets(self, bands, inverse=False):
-        """Bandlet coefficients of wavelet bands, in their places; or the inverse."""
+        """Replace wavelet coefficients by bandlet coefficients, or invert this."""
         planes = as_planes(bands, self.dictionary)
         n_known = next((len(one[0]) for one in self.geometry.values() if one), 1)
         geometry = {
@@ -66,26 +67,27 @@ class BandletBasis(WaveletBasis):
 
 
 def as_planes(bands, dictionary):
-    """Arrays (n, channels, h, w) as tensors (n * channels, h, w)."""
+    """Convert arrays (n, channels, h, w) to tensors (n * channels, h, w)."""
     like = next(iter(dictionary.values()))
     planes = [band.reshape(-1, *band.shape[2:]) for band in bands]
     return [torch.from_numpy(np.ascontiguousarray(one)).to(like) for one in planes]
 
 
 def choose_geometry(bands, dictionary, penalty):
-    r"""Best basis of squares, for a threshold of 1.
+    r"""Find the best basis of squares for a threshold of 1.
 
-    The cost of a leaf of the quadtree is :math:`\sum \min(c^2, 1)` plus `penalty`
-    times its bits: the logarithm to base 2 of the number of directions, or 1 if the
-    coefficients are left as they are. A split costs 1 bit. Four squares are merged
-    where the one around costs no more.
+    The cost of a leaf of the quadtree is :math:`\sum \min(c^2, 1)` plus `penalty` times
+    its number of bits. A directed leaf has as many bits as the base-2 logarithm of the
+    number of directions. A leaf that is not transformed has 1 bit. A split costs 1 bit.
+    Four squares are merged if the square that contains them does not cost more.
 
     Parameters
     ----------
     bands : list of Tensor of shape (n, h, w)
         Wavelet coefficients, divided by the threshold.
     dictionary : dict of int to Tensor of shape (n_directions, size**2, size**2)
-        Transforms by size of the squares, each size twice the one before.
+        Transforms, keyed by the size of the squares. Each size is twice the previous
+        one.
     penalty : float
         Cost of a bit.
 
@@ -105,7 +107,7 @@ def choose_geometry(bands, dictionary, penalty):
             choices[split < best] = NOT_A_LEAF
             best = torch.minimum(best, split)
         bits = penalty * math.log2(len(matrices))
-        # At best the energy of a square goes to one coefficient.
+        # At best, a single coefficient holds all the energy of a square.
         bound = squares.square().sum(dim=1).clamp(max=1) + bits
         (promising,) = torch.nonzero(bound < best, as_tuple=True)
         if len(promising):
@@ -119,7 +121,7 @@ def choose_geometry(bands, dictionary, penalty):
 
 
 def _directed_costs(squares, matrices):
-    """Sums of min(c^2, 1) along each direction, of shape (n_directions, n_squares)."""
+    """Sum min(c^2, 1) for each direction; return shape (n_directions, n_squares)."""
     costs = squares.new_empty(len(matrices), len(squares))
     for cost, matrix in zip(costs, matrices, strict=True):
         coefficients = (squares @ matrix.T).clamp_(-1, 1)
@@ -136,7 +138,7 @@ def _sum_of_children(costs, shapes):
 
 
 def _mark_covered(geometry):
-    """Squares within a leaf are no leaves."""
+    """Mark squares inside a leaf as `NOT_A_LEAF`."""
     sizes = sorted(geometry, reverse=True)
     covered = [torch.zeros_like(one, dtype=torch.bool) for one in geometry[sizes[0]]]
     for size, smaller in pairwise(sizes):
@@ -154,10 +156,10 @@ def _mark_covered(geometry):
 
 
 def transform_leaves(bands, geometry, dictionary, *, inverse):
-    """Bandlet coefficients of wavelet bands, in their places; or the inverse."""
+    """Replace wavelet coefficients by bandlet coefficients, or invert this."""
     bands = [band.clone() for band in bands]
     for size, matrices in dictionary.items():
-        # Directed leaves of each band: image, row and column, and the direction.
+        # Image, row and column of the directed leaves of each band.
         places = [torch.nonzero(one >= 0, as_tuple=True) for one in geometry[size]]
         views = [_view_of_squares(band, size) for band in bands]
         counts = [len(place[0]) for place in places]
@@ -181,7 +183,7 @@ def transform_leaves(bands, geometry, dictionary, *, inverse):
 
 
 def _cut(bands, size):
-    """Flattened squares (n_squares, size**2) of all bands, and (n, rows, columns)."""
+    """Return squares (n_squares, size**2) of all bands, and (n, rows, columns)."""
     shapes = [(len(b), b.shape[1] // size, b.shape[2] // size) for b in bands]
     counts = [math.prod(shape) for shape in shapes]
     squares = bands[0].new_empty(sum(counts), size**2)
@@ -197,7 +199,7 @@ def _paste_numbers(numbers, shapes):
 
 
 def _view_of_squares(band, size):
-    """View (n, rows, size, columns, size) of what whole squares cover."""
+    """View the whole squares of a band as (n, rows, size, columns, size)."""
     rows, columns = band.shape[1] // size, band.shape[2] // size
     covered = band[:, : rows * size, : columns * size]
     return covered.unflatten(2, (columns, size)).unflatten(1, (rows, size))

@@ -1,4 +1,4 @@
-"""Shrinkage in periodic bases: for images of any size, on average over translations."""
+"""Shrinkage in periodic bases, for images of any size, averaged over translations."""
 
 import math
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ import numpy as np
 
 @dataclass(frozen=True)
 class CycleSpinning:
-    """Translations to average over, and the extension of images to a periodic size.
+    """Average over translations, and extend images to a periodic size.
 
-    Images are arrays of shape (n, channels, height, width). Sides that are no multiples
-    of ``2**n_scales`` are extended by mirror images; a side of one pixel is not
+    Images are arrays of shape (n, channels, height, width). Sides that are not
+    multiples of ``2**n_scales`` are extended by reflection. A side of one pixel is not
     transformed.
 
     Attributes
@@ -20,7 +20,7 @@ class CycleSpinning:
     size : tuple of (int, int)
         Height and width of the images.
     axes : list of int
-        Axes that are transformed, at most 2 and 3.
+        Axes to transform: 2, 3, both or none.
     n_scales : int
         Number of scales of the basis.
     shifts : list of tuple of int
@@ -34,10 +34,11 @@ class CycleSpinning:
 
     @classmethod
     def of(cls, size, n_scales, n_shifts):
-        """For images of a size; `n_scales` None takes the usual number.
+        """Make the translations for a size of images.
 
-        These are as many as leave at least 8 coefficients a side, and at least 1.
-        `n_shifts` is the square of a number s: shifts by 0 to s - 1 along each axis.
+        If `n_scales` is None, it is the largest number that leaves at least 8
+        coefficients per side, but at least 1. `n_shifts` is the square of a number s.
+        The shifts are 0 to s - 1 along each axis.
         """
         size = tuple(size)
         axes = [axis for axis in (2, 3) if size[axis - 2] > 1]
@@ -48,42 +49,42 @@ class CycleSpinning:
             n_scales = max(1, int(math.log2(side / 8)))
         elif n_scales > math.ceil(math.log2(side)):
             raise ValueError(
-                f"n_scales={n_scales} is too many for images of {size[0]}x{size[1]} "
-                f"pixels; accepted are at most {math.ceil(math.log2(side))}."
+                f"n_scales={n_scales} is too large for images of {size[0]}x{size[1]} "
+                f"pixels. Pass at most {math.ceil(math.log2(side))}."
             )
         shifts = list(product(range(math.isqrt(n_shifts)), repeat=len(axes)))
         return cls(size, axes, n_scales, shifts)
 
     @property
     def is_orthonormal(self):
-        """Whether nothing is extended, and there is one translation: by nothing."""
+        """Whether images are neither extended nor translated."""
         multiple = 2**self.n_scales
         sides = [self.size[axis - 2] for axis in self.axes]
         return len(self.shifts) == 1 and all(side % multiple == 0 for side in sides)
 
     def translate(self, *images):
-        """Yield the images, extended, in each translation."""
+        """Yield the extended images, for each translation."""
         extended = [np.pad(one, self._pads(), mode="symmetric") for one in images]
         for shift in self.shifts:
             yield [np.roll(one, shift, self.axes) for one in extended]
 
     def average(self, function, *images):
-        """Mean of a map of images over the translations, moved back and cropped."""
+        """Apply a map to translated images, undo the translations, average and crop."""
         functions = zip(repeat(function), self.translate(*images))
         return self._crop(self._mean(f(*translated) for f, translated in functions))
 
     def products(self, maps):
-        """Products with a mean over the translations of symmetric maps.
+        """Return the products with the mean of symmetric maps over the translations.
 
         Parameters
         ----------
         maps : list of callable
-            One for each translation. Symmetric maps of extended images.
+            Symmetric maps of extended images, one for each translation.
 
         Returns
         -------
         multiply, multiply_transposed : callable
-            Map images (k, channels, height, width).
+            Functions that map images (k, channels, height, width).
         """
 
         def average(extended):
@@ -114,7 +115,7 @@ class CycleSpinning:
         return extended[:, :, :height, :width]
 
     def _fold(self, extended):
-        """Transpose of the extension by mirror images: what was copied is added."""
+        """Apply the transpose of the extension: add copied pixels to the originals."""
         for axis, n in zip((2, 3), self.size, strict=True):
             inner, copied = np.split(extended, [n], axis=axis)
             inner, copied = inner.copy(), np.flip(copied, axis)
@@ -126,8 +127,8 @@ class CycleSpinning:
 
 
 def check_n_shifts(n_shifts):
-    """Raise a ValueError unless a number of translations is a square."""
+    """Raise a ValueError unless the number of translations is a square."""
     if math.isqrt(n_shifts) ** 2 != n_shifts:
         raise ValueError(
-            f"n_shifts={n_shifts} must be the square of a whole number: 1, 4, 9, 16..."
+            f"n_shifts={n_shifts} must be a square number, such as 1, 4, 9 or 16."
         )

@@ -9,7 +9,7 @@ import numpy as np
 
 
 def band_threshold(c, sigma, threshold, n_pixels):
-    """Thresholds of a band of coefficients (n, channels, h, w); they broadcast to it.
+    """Compute thresholds that broadcast to a band of coefficients (n, channels, h, w).
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def band_threshold(c, sigma, threshold, n_pixels):
 
 
 def bayes_threshold(c, sigma):
-    """BayesShrink: sigma^2 / sqrt(max(E c^2 - sigma^2, 0)) over each band."""
+    """BayesShrink thresholds: sigma^2 / sqrt(max(E c^2 - sigma^2, 0)) for each band."""
     signal = np.mean(c**2, axis=(2, 3), keepdims=True) - sigma**2
     with np.errstate(divide="ignore", invalid="ignore"):
         T = sigma**2 / np.sqrt(np.maximum(signal, 0))
@@ -39,10 +39,10 @@ def bayes_threshold(c, sigma):
 
 
 def sure_threshold(c, sigma):
-    r"""Minimizer of Stein's risk estimate of soft thresholding over each band.
+    r"""Minimize Stein's risk estimate of soft thresholding for each band.
 
-    SURE(T) = sum min(c^2, T^2) + 2 sigma^2 #{|c| > T} - m sigma^2 is smallest at 0 or
-    at the size of one of the m coefficients.
+    SURE(T) = sum min(c^2, T^2) + 2 sigma^2 #{|c| > T} - m sigma^2, for m coefficients.
+    The minimum is at T = 0 or at the absolute value of a coefficient.
     """
     m = c.shape[2] * c.shape[3]
     sizes = np.sort(np.abs(c).reshape(*c.shape[:2], m), axis=2)
@@ -58,7 +58,7 @@ def sure_threshold(c, sigma):
 
 
 def shrink(c, T, shrinkage):
-    """Shrink coefficients `c` at thresholds `T` that broadcast to them."""
+    """Shrink coefficients `c` at thresholds `T`, which broadcast to `c`."""
     size = np.abs(c)
     if shrinkage == "hard":
         return np.where(size > T, c, 0)
@@ -69,7 +69,7 @@ def shrink(c, T, shrinkage):
 
 
 def shrinkage_slope(c, T, shrinkage):
-    """Derivative of `shrink` in c; 0 at the threshold itself."""
+    """Derivative of `shrink` with respect to `c`; 0 at the threshold itself."""
     kept = (np.abs(c) > T) | (T == 0)
     if shrinkage != "garrote":
         return kept.astype(c.dtype)
@@ -78,11 +78,11 @@ def shrinkage_slope(c, T, shrinkage):
 
 
 def ideal_projection(clean, sigma):
-    """1 where clean coefficients are above the noise, and else 0: a bound."""
+    """Optimal factors 0 or 1: 1 where clean coefficients exceed the noise level."""
     return ((np.abs(clean) > sigma) | (sigma == 0)).astype(clean.dtype)
 
 
 def ideal_attenuation(clean, sigma):
-    """c^2 / (c^2 + sigma^2) of clean coefficients: the bound of all factors."""
+    """Optimal factors of clean coefficients c: c^2 / (c^2 + sigma^2)."""
     safe = np.where(sigma > 0, sigma, 1)
     return np.where(sigma > 0, clean**2 / (clean**2 + safe**2), 1)

@@ -6,22 +6,22 @@ from itertools import product
 import numpy as np
 import pywt
 
-ORTHOGONAL = "'haar', 'db2', 'sym4' and 'coif1'"
+ORTHOGONAL = "'haar', 'db2', 'sym4' or 'coif1'"
 
 
 @dataclass(frozen=True)
 class WaveletBasis:
     """Periodized wavelets on images of shape (n, channels, height, width).
 
-    The transform is orthonormal where each side is a multiple of ``2**n_scales``,
-    however long the filter.
+    The transform is orthonormal if each side is a multiple of ``2**n_scales``, for any
+    filter length.
 
     Attributes
     ----------
     wavelet : pywt.Wavelet
     n_scales : int
     axes : list of int
-        Axes that are transformed, at most 2 and 3.
+        Axes to transform: 2, 3, both or none.
     """
 
     wavelet: pywt.Wavelet
@@ -29,7 +29,7 @@ class WaveletBasis:
     axes: list
 
     def analyze(self, images):
-        """Coarse band, and list of detail bands (n, channels, h, w), finest first."""
+        """Return the coarse band and detail bands (n, channels, h, w), finest first."""
         bands = []
         for _ in range(self.n_scales):
             found = pywt.dwtn(images, self.wavelet, "periodization", self.axes)
@@ -38,7 +38,7 @@ class WaveletBasis:
         return images, bands
 
     def synthesize(self, coarse, bands):
-        """Inverse of `analyze`."""
+        """Invert `analyze`."""
         keys = self._keys()
         for scale in reversed(range(self.n_scales)):
             first = scale * (len(keys) - 1)
@@ -48,21 +48,22 @@ class WaveletBasis:
         return coarse
 
     def multiply(self, images, factors):
-        """Multiply the detail coefficients of images: the symmetric W^T diag(f) W."""
+        """Multiply the detail coefficients of images: apply W^T diag(factors) W."""
         coarse, bands = self.analyze(images)
         pairs = zip(factors, bands, strict=True)
         return self.synthesize(coarse, [f * c for f, c in pairs])
 
     def eigenbasis(self, image, factors, n):
-        """Factors in descending order, and the vectors of the first `n`.
+        """Return the factors in descending order, and the first `n` vectors.
 
         Parameters
         ----------
         image : ndarray of shape (1, channels, height, width)
-            Its larger coefficients come first where factors are equal.
+            If factors are equal, the larger coefficients of this image come first.
         factors : list of ndarray of the shapes of the detail bands
-            The coarse band has factors of 1.
+            Factors of the detail coefficients. The factors of the coarse band are 1.
         n : int
+            Number of vectors.
 
         Returns
         -------
@@ -76,25 +77,26 @@ class WaveletBasis:
         return factors, self.synthesize(coarse, bands)
 
     def _keys(self):
-        """Names that PyWavelets gives to bands, that of the coarse one first."""
+        """Names of the bands in PyWavelets. The coarse band is first."""
         return ["".join(key) for key in product("ad", repeat=len(self.axes))]
 
 
 def largest_factors(bands, factors, n):
-    """Factors of coefficients in descending order, and unit coefficients of the first.
+    """Return the factors in descending order, and the first `n` unit coefficients.
 
     Parameters
     ----------
     bands : list of ndarray of shape (1, channels, h, w)
-        Coefficients, of which larger ones come first where factors are equal.
+        Coefficients. If factors are equal, larger coefficients come first.
     factors : list of ndarray of the same shapes
     n : int
+        Number of unit coefficients.
 
     Returns
     -------
     factors : ndarray of shape (d,)
     units : list of ndarray of shape (n, channels, h, w)
-        One coefficient of 1 in each of the n.
+        Bands of n images, each with a single coefficient of 1.
     """
     factors = np.concatenate([factor.ravel() for factor in factors])
     sizes = np.concatenate([np.abs(band).ravel() for band in bands])
@@ -113,13 +115,13 @@ def check_wavelet(wavelet):
     if isinstance(wavelet, str):
         if wavelet not in pywt.wavelist(kind="discrete"):
             raise ValueError(
-                f"wavelet={wavelet!r} is no discrete wavelet of PyWavelets; accepted "
-                f"are the orthogonal ones, such as {ORTHOGONAL}."
+                f"wavelet={wavelet!r} is not a discrete wavelet of PyWavelets. Pass an "
+                f"orthogonal wavelet, such as {ORTHOGONAL}."
             )
         wavelet = pywt.Wavelet(wavelet)
     if not wavelet.orthogonal:
         raise ValueError(
-            f"wavelet={wavelet.name!r} is not orthogonal; accepted are the orthogonal "
-            f"wavelets of PyWavelets, such as {ORTHOGONAL}."
+            f"wavelet={wavelet.name!r} is not orthogonal. Pass an orthogonal wavelet "
+            f"of PyWavelets, such as {ORTHOGONAL}."
         )
     return wavelet
