@@ -1,4 +1,4 @@
-"""Trained networks of others: with noise levels, and of sizes that need padding."""
+"""Third-party networks: with noise levels, or with sides that need padding."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ RNG = np.random.default_rng(0)
 
 
 class Shrink(nn.Module):
-    """Returns the image, y / (1 + sigma^2); needs the level."""
+    """Network that needs the level and returns the image, y / (1 + sigma^2)."""
 
     def forward(self, y, noise_std):
         assert noise_std.shape == (len(y),)
@@ -31,7 +31,7 @@ class NoiseInShrink(Shrink):
 
 
 class UShaped(nn.Module):
-    """Two scales with skips, as DRUNet: sides must be multiples of 4."""
+    """Two scales with skips, as in DRUNet. Sides must be multiples of 4."""
 
     def __init__(self):
         super().__init__()
@@ -69,7 +69,7 @@ def test_networks_that_take_the_level_are_told(network, predicts):
     y, levels = torch.from_numpy(X[:2, None]), torch.tensor([1.0, 2.0])
     expected = y / torch.tensor([2.0, 5.0]).view(2, 1, 1, 1)
     torch.testing.assert_close(denoiser(y, levels), expected)
-    # Nobody knows it: estimated, image by image.
+    # If the level is unknown, it is estimated for each image.
     noisy = X + RNG.normal(size=X.shape) * np.linspace(0.1, 0.6, 6)[:, None, None]
     blind = DNNDenoiser.from_module(network, predicts)
     assert blind.noise_std is None
@@ -152,10 +152,10 @@ def test_saved_wrappers_tell_what_to_pass(u_shaped, tmp_path):
     np.testing.assert_array_equal(again.transform(images), denoiser.transform(images))
 
 
-@pytest.mark.parametrize("multiple", [3, 5, 20])
+@pytest.mark.parametrize("multiple", [3, 5, 6, 14, 20, 24, 64])
 def test_tiles_begin_where_the_network_wants_it(multiple):
     class Coarse(nn.Module):
-        """Means over blocks, whatever the size of the image."""
+        """Averages over blocks, for any image size."""
 
         def forward(self, y):
             down = F.avg_pool2d(y, multiple)
@@ -163,7 +163,8 @@ def test_tiles_begin_where_the_network_wants_it(multiple):
 
     denoiser = DNNDenoiser.from_module(Coarse(), "image")
     assert denoiser.network_.network.multiple == multiple
-    image = RNG.random((1, 720, 600)).astype(np.float32)
+    size = {14: (700, 602), 64: (704, 640)}.get(multiple, (720, 600))
+    image = RNG.random((1, *size)).astype(np.float32)
     expected = Coarse()(torch.from_numpy(image)[None])[0].numpy()
     np.testing.assert_allclose(denoiser.transform(image), expected, atol=1e-6)
 

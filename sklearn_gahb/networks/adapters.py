@@ -1,4 +1,4 @@
-"""Networks of others, as the package expects them: images in, noise out, any size."""
+"""Adapters that make other networks predict noise and accept images of any size."""
 
 import copy
 import inspect
@@ -11,20 +11,21 @@ from torch.nn import functional as F
 from .._warnings import warn
 
 MULTIPLES = (1, 2, 4, 8, 16, 32, 64, 3, 6, 12, 24, 5, 10, 20, 7, 14)
+PRIMES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 67, 71)
 CHANNELS = (1, 3, 4, 2)
 
 
 class NoiseFromImage(nn.Module):
-    """Noise that a network finds which was trained to return the image.
+    """Wrapper that predicts the noise with a network that predicts the image.
 
-    ``NoiseFromImage(network)(y)`` is ``y - network(y)``, what this package expects of
-    networks.
+    ``NoiseFromImage(network)(y)`` is ``y - network(y)``. This package expects networks
+    that predict the noise.
 
     Parameters
     ----------
     network : torch.nn.Module
-        Maps noisy images (n, channels, height, width) to clean ones. It may take noise
-        levels (n,) too.
+        Network that maps noisy images (n, channels, height, width) to clean images. It
+        may also take noise levels (n,).
 
     Examples
     --------
@@ -46,17 +47,17 @@ class NoiseFromImage(nn.Module):
 
 
 class PaddedNetwork(nn.Module):
-    """Network for images of any size, of one that wants sides of certain multiples.
+    """Wrapper that pads images for a network that requires certain side lengths.
 
-    Images are extended by copies of their last row and column; the result is cropped.
+    The wrapper repeats the last row and column of the images, and crops the result.
 
     Parameters
     ----------
     network : torch.nn.Module
-        Maps images (n, channels, height, width) to such images. It may take noise
-        levels (n,) too.
+        Network that maps images (n, channels, height, width) to images of the same
+        shape. It may also take noise levels (n,).
     multiple : int
-        What the height and the width must be multiples of.
+        Number of which the height and the width must be multiples.
 
     Examples
     --------
@@ -74,7 +75,8 @@ class PaddedNetwork(nn.Module):
         self.network = network
         self.multiple = multiple
         self.takes_noise_std = takes_noise_std(network)
-        # A multiple of `multiple`, so that tiles begin where the network wants it.
+        # The margin is a multiple of `multiple`, so that tiles start on the pooling
+        # grid of the network.
         self.margin = -(-getattr(network, "margin", 64) // multiple) * multiple
 
     def forward(self, y, *noise_std):
@@ -85,14 +87,14 @@ class PaddedNetwork(nn.Module):
 
 
 def adapt_network(network, predicts, n_channels):
-    """A copy of a trained network, in float32, that predicts noise for any size.
+    """Copy a trained network in float32, and make it predict noise for any image size.
 
     Parameters
     ----------
     network : torch.nn.Module
     predicts : {"noise", "image"}
     n_channels : int or None
-        None is found by trying.
+        If None, the network is tried with different numbers of channels.
 
     Returns
     -------
@@ -101,8 +103,8 @@ def adapt_network(network, predicts, n_channels):
     """
     if not isinstance(network, nn.Module):
         raise TypeError(
-            f"network is a {type(network).__name__}; it must be a torch.nn.Module "
-            "(into which load_state_dict loads a state_dict)."
+            f"network is a {type(network).__name__}; it must be a torch.nn.Module. If "
+            "you have a state_dict, load it into the module with load_state_dict."
         )
     check_statistics(network)
     network = copy.deepcopy(network).float().eval()
@@ -111,15 +113,15 @@ def adapt_network(network, predicts, n_channels):
         n_channels = next(iter(taken), 1)
     elif taken and n_channels not in taken:
         raise ValueError(
-            f"n_channels={n_channels}, but the network takes images of "
+            f"n_channels={n_channels}, but the network takes images with "
             f"n_channels={taken[0]}."
         )
     y, output = try_network(network, n_channels)
     is_image = output is not None and (output - y).norm() < 0.25 * y.norm()
     if predicts == "noise" and is_image:
         warn(
-            f"The network {type(network).__name__} returns nearly what it is given, "
-            "and is taken to predict the noise. If it predicts the image, pass "
+            f"The network {type(network).__name__} nearly returns its input, although "
+            "predicts='noise'. If the network predicts the image, call "
             "DNNDenoiser.from_module(network, predicts='image')."
         )
     multiple = find_multiple(network, n_channels)
@@ -131,10 +133,10 @@ def adapt_network(network, predicts, n_channels):
 
 
 def takes_noise_std(network):
-    """Whether a network is called with noise levels too, ``network(y, noise_std)``.
+    """Whether to call a network with noise levels, as in ``network(y, noise_std)``.
 
-    Its attribute `takes_noise_std` says so or, if it has none, a second argument of
-    `forward` that has no default.
+    If the network has an attribute `takes_noise_std`, this attribute decides. Otherwise
+    the network takes noise levels if `forward` requires a second argument.
     """
     if hasattr(network, "takes_noise_std"):
         return network.takes_noise_std
@@ -142,7 +144,7 @@ def takes_noise_std(network):
 
 
 def accepts(function, n_arguments):
-    """Whether a function may be called with so many arguments; True if unknown."""
+    """Whether a function accepts this number of arguments; True if unknown."""
     try:
         with suppress(ValueError):
             inspect.signature(function).bind(*[None] * n_arguments)
@@ -152,27 +154,28 @@ def accepts(function, n_arguments):
 
 
 def find_multiple(network, n_channels):
-    """The smallest number that sides must be multiples of for a network to take them.
+    """Find the smallest number of which the side lengths must be multiples.
 
-    Found by trying; 1 if the network takes none of the sizes that are tried.
+    The network is tried on images of several sizes. Returns 1 if it accepts none of
+    them.
     """
     for multiple in MULTIPLES:
-        # Multiples of nothing larger that is tried.
-        sides = [multiple * (64 // multiple + i) for i in (1, 3)]
-        tried = [try_network(network, n_channels, side)[1] for side in sides]
+        # No larger number divides both sides, because the factors are different primes.
+        sides = [multiple * prime for prime in PRIMES if multiple * prime > 64]
+        tried = [try_network(network, n_channels, side)[1] for side in sides[:2]]
         if all(output is not None for output in tried):
             return multiple
     return 1
 
 
 def try_network(network, n_channels, side=64):
-    """Noisy square image, and what a network makes of it: an image, or else None."""
+    """Return a noisy square image and the network's output, or None if it fails."""
     first = next(network.parameters(), torch.empty(0))
     generator = torch.Generator().manual_seed(0)
     noise = 0.1 * torch.randn(1, n_channels, side, side, generator=generator)
     y = (torch.linspace(0.2, 0.8, side) + noise).to(first)
     levels = [first.new_full((1,), 0.1)] if takes_noise_std(network) else []
-    # Networks of users may raise anything.
+    # A user's network may raise any exception.
     with suppress(Exception), torch.no_grad():
         output = network(y.clone(), *levels)
         return y, output if output.shape == y.shape else None
@@ -180,13 +183,13 @@ def try_network(network, n_channels, side=64):
 
 
 def check_statistics(network):
-    """Raise a ValueError if a norm has no statistics of its own to use."""
+    """Raise a ValueError if a norm has no running statistics."""
     for name, module in network.named_modules():
         if getattr(module, "track_running_stats", True) is False and isinstance(
             module, torch.nn.modules.batchnorm._BatchNorm
         ):
             raise ValueError(
-                f"The layer {name!r} of the network, {module}, normalizes by the "
-                "statistics of a batch, so that an image is denoised differently "
-                "beside others; track_running_stats=True is needed."
+                f"The layer {name!r} of the network, {module}, normalizes by batch "
+                "statistics, so the denoised image would depend on the other images "
+                "in the batch; set track_running_stats=True."
             )
