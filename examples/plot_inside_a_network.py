@@ -3,20 +3,20 @@
 Inside a published network
 ===========================
 
-Around an image, a bias-free denoising network is a matrix: its Jacobian. The network
-denoises by shrinking coefficients in the eigenvectors of that matrix, a basis which it
-adapts to the image. Here is that basis for a photograph and a network that its authors
-published.
+Around an image, a bias-free denoising network acts as a matrix: its Jacobian. The
+network denoises by shrinking coefficients in the eigenvectors of that matrix. These
+eigenvectors form a basis that the network adapts to the image. This example computes
+the basis of a published network for one photograph.
 """
 
 # %%
-# A network that somebody else has trained
-# ----------------------------------------
+# A published network
+# -------------------
 #
-# :func:`~sklearn_gahb.checkpoints.fetch_published` downloads BF-CNN, which was trained
-# on 400 photographs for noise levels up to 100 of 255, as a fitted denoiser. This
-# example needs that file, of 2.7 MB; without an internet connection, take
-# :func:`~sklearn_gahb.checkpoints.load_pretrained` instead.
+# :func:`~sklearn_gahb.checkpoints.fetch_published` downloads BF-CNN and returns a
+# fitted denoiser. The authors trained BF-CNN on 400 photographs for noise levels up to
+# 100/255. This example needs the downloaded file of 2.7 MB. Without an internet
+# connection, use :func:`~sklearn_gahb.checkpoints.load_pretrained` instead.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -25,47 +25,71 @@ from sklearn_gahb import GaussianNoise, JacobianBasis, psnr
 from sklearn_gahb.checkpoints import fetch_published
 from sklearn_gahb.datasets import load_photo_patches
 from sklearn_gahb.displays import JacobianBasisDisplay
-from sklearn_gahb.jacobian import posterior_directions, sure_psnr
+from sklearn_gahb.jacobian import harmonicity, posterior_directions, sure_psnr
 
 denoiser = fetch_published("bf_cnn_bsd400_0-100")
 noise_std = 30 / 255
 
-photo = load_photo_patches(64, 1, subset="test", random_state=0).photos["camera"]
-clean = photo[None, 60:188:2, 180:308:2] / np.float32(255)
+photo = load_photo_patches(40, 1, subset="test", random_state=0).photos["camera"]
+clean = photo[None, 60:140:2, 180:260:2] / np.float32(255)
 noisy = GaussianNoise(noise_std, random_state=0).fit_transform(clean)
 denoised = denoiser.transform(noisy)
 print(f"noisy {psnr(clean, noisy):.1f} dB, denoised {psnr(clean, denoised):.1f} dB")
 
 # %%
-# Stein's estimate knows the error of the denoised image without the clean one, from the
-# trace of the Jacobian:
+# Stein's estimate computes the error of the denoised image from the trace of the
+# Jacobian. It does not need the clean image:
 
 estimated = sure_psnr(denoiser, noisy, noise_std, random_state=0)
 print(f"estimated: {estimated:.1f} dB")
 
 # %%
-# Its basis
-# ---------
+# The basis of the network
+# ------------------------
 #
-# The 64 eigenvectors with the largest eigenvalues, of the symmetric part of the
-# Jacobian. They follow this image: those with the largest factors sit at its contours,
-# later ones oscillate along them and fill regions up to the next contour. A factor of 1
-# keeps a coefficient, one of 0 removes it; those of a network can exceed 1.
+# The basis consists of the eigenvectors of the symmetric part of the Jacobian. The
+# figure shows the 18 eigenvectors that contribute most to the denoised image. Thin
+# lines are contours of the clean image. The eigenvectors follow this image: they fill
+# regions up to the next contour, or lie on a contour and oscillate along it. A factor
+# of 1 keeps a coefficient, and a factor of 0 removes it. The factors of a network can
+# exceed 1.
 
-basis = JacobianBasis(denoiser, 64, random_state=0).fit(noisy)
+basis = JacobianBasis(denoiser).fit(noisy, clean)
 display = JacobianBasisDisplay.from_estimator(basis, clean)
 
 print(f"about {basis.degrees_of_freedom_:.0f} of {clean.size} coefficients are kept")
 print(f"|J y - f(y)| / |f(y)| = {basis.homogeneity_error_:.0e}: no constant is added")
-print(f"|J - J^T| / |J| = {basis.asymmetry_:.2f}: an optimal denoiser has 0")
 
 # %%
-# What the network is unsure of
-# -----------------------------
+# The Jacobian of the optimal denoiser is symmetric. That of a network is not, and its
+# symmetric part alone denoises worse:
+
+print(f"|J - J^T| / |J| = {basis.asymmetry_:.2f}")
+print(f"the symmetric part loses {basis.symmetrization_loss_:.1f} dB")
+
+# %%
+# How much the basis follows contours
+# -----------------------------------
 #
-# For the optimal denoiser the Jacobian times the variance of the noise is the
-# covariance of the clean image, given the noisy one. Its eigenvectors are the
-# directions in which the image might as well have been different.
+# :func:`~sklearn_gahb.jacobian.harmonicity` measures what the figure shows, here for
+# the vectors weighted by their contributions. Their energy is concentrated near
+# contours, and they oscillate more slowly along contours than across.
+
+found = harmonicity(basis, clean[0])
+near = found.weights * found.contour_share
+print(
+    f"energy near contours: {near.sum():.2f}, share of the area: {found.area_share:.2f}"
+)
+print(f"cycles per pixel along contours:  {near @ found.along / near.sum():.3f}")
+print(f"cycles per pixel across contours: {near @ found.across / near.sum():.3f}")
+
+# %%
+# Uncertainty of the network
+# --------------------------
+#
+# For the optimal denoiser, the Jacobian times the noise variance is the covariance of
+# the clean image given the noisy image. The eigenvectors of this covariance are the
+# directions in which the clean image could plausibly have been different.
 
 directions, std = posterior_directions(
     denoiser, noisy, noise_std, n_components=3, random_state=0
@@ -75,9 +99,11 @@ for row, direction, deviation in zip(axes, directions, std, strict=True):
     for ax, steps in zip(row, [-3, -1.5, 0, 1.5, 3], strict=True):
         ax.imshow(denoised[0] + steps * deviation * direction, cmap="gray")
         ax.set(title=f"{steps:+g} std", xticks=[], yticks=[])
-fig.suptitle("Along the three principal directions")
+fig.suptitle("Steps along the three principal directions")
 plt.show()
-
+# sphinx_gallery_start_ignore
 assert abs(estimated - psnr(clean, denoised)) < 0.5
 assert basis.homogeneity_error_ < 1e-4
-assert basis.degrees_of_freedom_ < clean.size / 5
+assert near.sum() > 1.5 * found.area_share
+assert near @ found.along < 0.8 * near @ found.across
+# sphinx_gallery_end_ignore

@@ -1,4 +1,4 @@
-"""Figures."""
+"""Display objects and their figures."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -16,7 +16,6 @@ from sklearn_gahb.displays import (
     PSNRCurveDisplay,
     TrajectoryDisplay,
 )
-from sklearn_gahb.displays._jacobian_basis import spread_components
 from sklearn_gahb.evaluation import psnr_curve
 from sklearn_gahb.samplers import DDIM
 from sklearn_gahb.sampling import sample, solve_inverse
@@ -85,14 +84,14 @@ def test_all_layouts_are_drawn(shape):
 def test_unfitted_basis():
     with pytest.raises(NotFittedError):
         JacobianBasisDisplay.from_estimator(JacobianBasis(lambda y, _: y))
-    with pytest.raises(TypeError, match="a WienerDenoiser; a fitted JacobianBasis"):
+    with pytest.raises(TypeError, match="a WienerDenoiser; expected a fitted"):
         JacobianBasisDisplay.from_estimator(WienerDenoiser().fit(X))
 
 
 def test_components_that_are_not_there():
     basis = JacobianBasis(WaveletThresholdDenoiser(noise_std=0.1).fit(X), 4).fit(X[:1])
     with pytest.raises(
-        ValueError, match=r"ks=\[5\] must count components, from 1 to 4"
+        ValueError, match=r"ks=\[5\] must hold at least one index, each from 1 to 4"
     ):
         JacobianBasisDisplay.from_estimator(basis, ks=[5])
 
@@ -149,9 +148,14 @@ def test_psnr_curves():
         PSNRCurveDisplay.from_curves({})
 
 
-@pytest.mark.parametrize("n_components", [1, 5, 16, 17, 64, 6400])
-def test_spread(n_components):
-    ks = spread_components(n_components)
-    assert len(ks) == min(16, n_components)
-    assert (np.diff(ks) > 0).all()
-    assert (ks[0], ks[-1]) == (1, n_components)
+def test_the_vectors_that_contribute_most_are_drawn():
+    """In the order of |lambda <y, e>|, over the contours of the image."""
+    basis = JacobianBasis(WienerDenoiser(noise_std=0.5).fit(X)).fit(X[:1])
+    display = JacobianBasisDisplay.from_estimator(basis)
+    contributions = np.abs(basis.eigenvalues_ * (basis.components_ @ X[0].ravel()))
+    drawn = [int(ax.get_title().split()[2]) for ax in display.axes_["components"]]
+    assert drawn == (np.argsort(-contributions, kind="stable")[:18] + 1).tolist()
+    assert all(len(ax.collections) for ax in display.axes_["components"])
+    flat = JacobianBasis(lambda y, _: y / 2, 3).fit(np.ones((1, 5, 5)))
+    display = JacobianBasisDisplay.from_estimator(flat)
+    assert not any(len(ax.collections) for ax in display.axes_["components"])

@@ -1,4 +1,4 @@
-"""Bases in which denoisers shrink."""
+"""Bases in which denoisers shrink images."""
 
 import pickle
 
@@ -43,7 +43,7 @@ def network():
 
 
 def symmetric(spectrum, seed=0):
-    """Symmetric matrix with these eigenvalues, and its orthonormal eigenvectors."""
+    """Make a symmetric matrix with these eigenvalues, and its eigenvectors."""
     rng = np.random.RandomState(seed)
     Q = np.linalg.qr(rng.randn(len(spectrum), len(spectrum)))[0]
     return torch.from_numpy(Q * spectrum @ Q.T), Q.T
@@ -110,7 +110,7 @@ def test_lanczos_says_when_it_has_not_converged():
 
 @pytest.mark.parametrize("k", [16, 32, 100])
 def test_lanczos_on_the_clusters_of_wiener(k):
-    """Its gains come in groups of 8 that differ by less than the tolerance."""
+    """The gains form groups of 8 that differ by less than the tolerance."""
     denoiser = WienerDenoiser(noise_std=0.1).fit(TEXTURES)
     bases = [
         JacobianBasis(denoiser, k, solver=solver, random_state=0).fit(TEXTURES[:1])
@@ -139,7 +139,7 @@ def test_network_basis_against_numpy(network, solver, method):
     values = basis.eigenvalues_ ** (2 if method == "svd" else 1)
     limit = 1e-3 * values.max() + 1e-5
     assert np.linalg.norm(E @ matrix - values[:, None] * E, axis=1).max() < limit
-    # The span of the first well separated ones.
+    # The first eigenvectors are well separated, so compare their span.
     assert np.linalg.norm(E[:4] @ Vt[:4].T) == pytest.approx(2, abs=1e-2)
     if method == "svd":
         U = basis.left_components_
@@ -204,7 +204,7 @@ def test_closed_bases_are_the_dense_ones(denoiser):
     np.testing.assert_allclose((E.T * basis.eigenvalues_) @ E, J, atol=1e-10)
     assert basis.degrees_of_freedom_ == pytest.approx(np.trace(J))
     assert basis.asymmetry_ == 0
-    # Shrinkage in the whole basis is the denoiser itself, at the image of fit.
+    # At the image of fit, shrinkage in the whole basis equals the denoiser.
     np.testing.assert_allclose(
         basis.affine_denoiser().transform(NOISY[:1]),
         denoiser.transform(NOISY[:1]),
@@ -238,7 +238,7 @@ def test_padded_or_shifted_wavelets_have_no_closed_basis():
 
 
 def test_surviving_wavelets_come_first():
-    """Among eigenvalues that are all 1, by the size of the coefficient."""
+    """Eigenvalues equal to 1 are sorted by the size of the coefficient."""
     denoiser = WaveletThresholdDenoiser("haar", noise_std=0.1).fit(CLEAN)
     basis = JacobianBasis(denoiser).fit(NOISY[:1])
     n_kept = int(basis.degrees_of_freedom_)
@@ -301,7 +301,7 @@ def test_failed_fit_leaves_the_basis_as_it_was(network):
 
 
 def test_score(network):
-    """In the whole svd basis the affine denoiser scores as the denoiser does."""
+    """In the whole svd basis, the affine denoiser has the score of the denoiser."""
     basis = JacobianBasis(network, method="svd", solver="dense").fit(NOISY[:1])
     expected = psnr(CLEAN[:1], network.transform(NOISY[:1]))
     affine = basis.affine_denoiser()
@@ -351,12 +351,12 @@ def test_bad_input(network):
     basis.fit(NOISY[:1])
     with pytest.raises(ValueError, match=r"images of 8x8x1, but JacobianBasis was"):
         basis.transform(NOISY[:, :8, :8])
-    with pytest.raises(ValueError, match=r"\(n_images, 2\) are accepted"):
+    with pytest.raises(ValueError, match=r"expected \(n_images, 2\)"):
         basis.inverse_transform(np.zeros((3, 5)))
 
 
 def test_sure_of_wiener():
-    """On average over textures the estimate is the mean squared error."""
+    """On average over textures, the estimate equals the mean squared error."""
     X, spectrum = make_gaussian_textures(
         300, 32, random_state=0, return_power_spectrum=True
     )
@@ -394,7 +394,7 @@ def test_sure_warns_where_it_fails():
 
 
 def test_oracles_are_told_the_clean_images():
-    """By every function of Jacobians."""
+    """Every function of Jacobians passes the clean images."""
     X = make_disk_images(2, 16, random_state=0).astype(np.float64)
     noisy = GaussianNoise(0.1, random_state=0).fit_transform(X)
     oracle = BandletOracle(shrinkage="attenuation", noise_std=0.1).fit(X)
@@ -403,7 +403,7 @@ def test_oracles_are_told_the_clean_images():
     np.testing.assert_array_equal(bases[1].eigenvalues_, expected.eigenvalues_)
     _, std = posterior_directions(oracle, noisy[0], 0.1, n_components=3, clean=X[0])
     np.testing.assert_allclose(std, 0.1 * bases[0].eigenvalues_ ** 0.5)
-    # Attenuation has no derivative of its own: the risk is that of fixed factors.
+    # The factors of attenuation do not depend on y, so the risk treats them as fixed.
     risks = sure(oracle, noisy, 0.1, clean=X, n_probes=None, average=False)
     traces = [
         jacobian_operator(oracle, y, clean=x).trace()

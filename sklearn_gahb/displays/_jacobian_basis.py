@@ -1,48 +1,53 @@
-"""The basis of a denoiser at an image."""
+"""Figure of the adaptive basis of a denoiser at an image."""
 
 import math
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 from sklearn.utils.validation import check_is_fitted
 
 from .._tensors import to_array
 from ._grids import draw_grid, gray_or_rgb, new_figure
 
-# Vectors of the basis in a row of the figure.
-N_COLUMNS = 8
+# Vectors per row of the figure, and vectors drawn by default.
+N_COLUMNS, N_SHOWN = 6, 18
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class JacobianBasisDisplay:
-    """Draw the basis in which a denoiser shrinks an image.
+    r"""Draw the basis in which a denoiser shrinks an image.
 
-    Three figures in one, as in figure 3 of [1]_: the images; the shrinkage factors and
-    the coefficients of the noisy image against k; and the vectors of the basis, each
-    titled by k and its shrinkage factor, on a diverging map with 0 in the middle. It is
-    recommended to use `from_estimator`.
+    The figure has three parts, as figure 3 of [1]_. The first part shows the images.
+    The second part shows the shrinkage factors and the coefficients of the image
+    against k. The third part shows the vectors that contribute most to the denoised
+    image, in descending order of :math:`|\lambda_k \langle y, e_k \rangle|`, on a
+    diverging color map centered at 0. Thin lines are the contours of the clean image,
+    or of the denoised image if the clean image is unknown. The title of each vector
+    gives k and its shrinkage factor. It is recommended to use `from_estimator` to
+    create a `JacobianBasisDisplay`.
 
     Parameters
     ----------
     noisy : ndarray of shape (height, width) or (height, width, channels)
         The noisy image.
     denoised : ndarray of the shape of `noisy`
-        What the denoiser makes of it.
+        The denoised image.
     eigenvalues : ndarray of shape (n_components,)
         Shrinkage factors, in descending order.
     coefficients : ndarray of shape (n_components,)
         Coefficients of the noisy image, or of the clean one if it is known.
     components : ndarray of shape (n_components, height, width[, channels])
-        Vectors of the basis.
+        Basis vectors.
     clean : ndarray of the shape of `noisy`, default=None
         The clean image.
 
     Attributes
     ----------
     figure_ : matplotlib Figure or SubFigure
-        Figure that was drawn into.
+        Figure that contains the axes.
     axes_ : dict of str to Axes or list of Axes
-        "images", "eigenvalues", "coefficients" and "components".
+        Axes with the keys "images", "eigenvalues", "coefficients" and "components".
 
     See Also
     --------
@@ -63,7 +68,7 @@ class JacobianBasisDisplay:
     >>> basis = JacobianBasis(WienerDenoiser(noise_std=0.1).fit(X)).fit(X[:1])
     >>> display = JacobianBasisDisplay.from_estimator(basis)
     >>> len(display.axes_["components"])
-    16
+    18
     """
 
     noisy: np.ndarray
@@ -80,29 +85,32 @@ class JacobianBasisDisplay:
         Parameters
         ----------
         basis : JacobianBasis
-            Fitted.
+            Fitted basis.
         clean : array-like of the shape of the image of `fit`, default=None
-            The clean image, or a stack of this one image.
+            The clean image, or a stack that contains only this image.
         ks : array-like of int, default=None
-            Which vectors are drawn, counted from 1. None means 16 of them, evenly
-            spaced in the logarithm of k.
+            Indices k of the vectors to draw, counted from 1. If None, the 18 vectors
+            that contribute most to the denoised image are drawn.
         figure : matplotlib Figure or SubFigure, default=None
-            Where to draw. None makes a new one.
+            Figure to draw in. If None, a new figure is created.
 
         Returns
         -------
         display : JacobianBasisDisplay
-            That was drawn.
+            Display with the drawn figure.
 
         Raises
         ------
         TypeError
-            If `basis` is another estimator.
+            If `basis` is not a `JacobianBasis`.
+        ValueError
+            If `clean` does not have the size of the image of `fit`, or if an entry of
+            `ks` is not the index of a component.
         """
         check_is_fitted(basis)
         if not hasattr(basis, "noisy_"):
             raise TypeError(
-                f"basis is a {type(basis).__name__}; a fitted JacobianBasis is needed."
+                f"basis is a {type(basis).__name__}; expected a fitted JacobianBasis."
             )
         noisy = basis.noisy_
         if noisy.ndim == 1:
@@ -111,8 +119,8 @@ class JacobianBasisDisplay:
             clean = to_array(clean)
             if clean.size != noisy.size:
                 raise ValueError(
-                    f"clean has shape {clean.shape}; that of the image of fit, "
-                    f"{noisy.shape}, is needed."
+                    f"clean has shape {clean.shape}; expected {noisy.shape}, the shape "
+                    "of the image passed to fit."
                 )
             clean = clean.reshape(noisy.shape)
         shown = noisy if clean is None else clean
@@ -132,30 +140,35 @@ class JacobianBasisDisplay:
         Parameters
         ----------
         ks : array-like of int, default=None
-            Which vectors are drawn, counted from 1. None means 16 of them, evenly
-            spaced in the logarithm of k.
+            Indices k of the vectors to draw, counted from 1. If None, the 18 vectors
+            that contribute most to the denoised image are drawn.
         figure : matplotlib Figure or SubFigure, default=None
-            Where to draw. None makes a new one.
+            Figure to draw in. If None, a new figure is created.
 
         Returns
         -------
         display : JacobianBasisDisplay
-            Itself, with `figure_` and `axes_`.
+            The display itself, with `figure_` and `axes_`.
 
         Raises
         ------
         ImportError
             If Matplotlib is not installed.
         ValueError
-            If an entry of `ks` is no component.
+            If an entry of `ks` is not the index of a component.
         """
         n_components = len(self.eigenvalues)
-        ks = spread_components(n_components) if ks is None else np.ravel(ks).astype(int)
+        if ks is None:
+            coefficients = np.tensordot(self.components, self.noisy, self.noisy.ndim)
+            order = np.argsort(-np.abs(self.eigenvalues * coefficients), kind="stable")
+            ks = order[:N_SHOWN] + 1
+        ks = np.ravel(ks).astype(int)
         if ks.size == 0 or ks.min() < 1 or ks.max() > n_components:
             raise ValueError(
-                f"ks={ks.tolist()} must count components, from 1 to {n_components}."
+                f"ks={ks.tolist()} must hold at least one index, each from 1 to "
+                f"{n_components}."
             )
-        heights = [2.8, 1.45 * math.ceil(len(ks) / N_COLUMNS)]
+        heights = [2.8, 1.8 * math.ceil(len(ks) / N_COLUMNS)]
         figure = figure or new_figure(9, sum(heights))
         top, bottom = figure.subfigures(2, 1, height_ratios=heights)
         left, right = top.subfigures(1, 2, width_ratios=[3, 2])
@@ -200,20 +213,22 @@ class JacobianBasisDisplay:
         axes = list(axes[: len(ks)])
         for ax, k in zip(axes, ks, strict=True):
             component = gray_or_rgb(self.components[k - 1])
-            limit = np.abs(component).max()
+            # A few large values must not hide the others.
+            limit = np.quantile(np.abs(component), 0.99) or np.abs(component).max()
             if component.ndim == 3:
                 ax.imshow(0.5 + 0.5 * component / limit)
             else:
                 ax.imshow(component, cmap="RdBu_r", vmin=-limit, vmax=limit)
+            draw_contours(ax, self.denoised if self.clean is None else self.clean)
             ax.set(xticks=[], yticks=[])
             ax.set_title(f"k = {k}\n{self.eigenvalues[k - 1]:.2f}", fontsize="small")
         return axes
 
 
-def spread_components(n_components, n_shown=16):
-    """Counts from 1 to `n_components`, evenly spaced in the logarithm."""
-    n_shown = min(n_shown, n_components)
-    ks = np.unique(np.geomspace(1, n_components, n_shown).round().astype(int))
-    # Where rounding made some equal, the smallest that are missing.
-    missing = np.setdiff1d(np.arange(1, n_components + 1), ks)
-    return np.sort(np.concatenate([ks, missing[: n_shown - len(ks)]]))
+def draw_contours(ax, image):
+    """Draw thin contour lines of an image, smoothed so that texture has none."""
+    gray = image.mean(axis=-1) if image.ndim == 3 else image
+    smooth = gaussian_filter(gray, min(gray.shape) / 32)
+    levels = np.linspace(smooth.min(), smooth.max(), 5)[1:-1]
+    if min(gray.shape) > 1 and levels[0] < levels[-1]:
+        ax.contour(smooth, levels, colors="0.2", linewidths=0.5)

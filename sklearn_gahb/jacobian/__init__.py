@@ -1,8 +1,9 @@
-"""Inside a denoiser: its Jacobian at an image, and the basis in which it shrinks."""
+"""Jacobian of a denoiser at an image, and the basis in which the denoiser shrinks."""
 
 from ._affine import AffineDenoiser
 from ._bases import jacobian_bases
 from ._basis import JacobianBasis
+from ._harmonicity import harmonicity
 from ._operator import JacobianOperator, jacobian_operator
 from ._posterior import posterior_directions, posterior_std
 from ._sure import sure, sure_psnr
@@ -11,6 +12,7 @@ __all__ = [
     "AffineDenoiser",
     "JacobianBasis",
     "JacobianOperator",
+    "harmonicity",
     "jacobian_bases",
     "jacobian_operator",
     "posterior_directions",
