@@ -1,7 +1,7 @@
-"""Classical and deep denoisers, and the bases in which they shrink.
+"""Classical and deep denoisers, and the bases in which they shrink images.
 
-The denoisers are scikit-learn estimators. Other tools show what a denoiser has learned:
-whether it memorized its training images or learned the density behind them.
+The denoisers are scikit-learn estimators. Other tools show whether a denoiser memorized
+its training images or learned the density of the images.
 """
 
 import importlib

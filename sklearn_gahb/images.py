@@ -1,6 +1,6 @@
 """Validation of images: layouts, dtypes and units.
 
-Users hold images as arrays, tensors, rows of pixels or lists of photographs. All other
+Users pass images as arrays, tensors, rows of pixels or lists of photographs. All other
 modules receive float tensors of shape (n, channels, height, width).
 """
 
@@ -20,9 +20,11 @@ __all__ = ["Images", "check_images"]
 
 MAX_CHANNELS = 4
 SHAPES = "(height, width) or (height, width, channels)"
-# Use this `image_shape` where only the values matter: each row is a one-line image.
+# With this `image_shape`, each row is an image of height 1. Use it where only the
+# values matter.
 ONE_LINE = (1, -1)
-# Images in [0, 1] have a mean below this value. Images in [0, 255] have a larger mean.
+# The mean of images in [0, 1] is below this value. The mean of images in [0, 255] is
+# larger.
 LARGEST_MEAN = 2
 # Noise above this level hides images in [0, 1] almost completely.
 LARGEST_NOISE_STD = 4
@@ -39,8 +41,8 @@ class Images:
     data : ndarray, Tensor or list of those
         The images that the user passed, as arrays.
     stacks : list of (ndarray or Tensor) of shape (n, height, width, channels)
-        Views of `data`. If `data` is a list, there is one stack per photograph, and
-        otherwise a single stack.
+        Views of `data`. If `data` is a list, each photograph is a stack. Otherwise, all
+        images are in a single stack.
     name : str, default="X"
         Name of the images in error messages.
 
@@ -86,7 +88,7 @@ class Images:
         return [self.data[i] for i in indices] if self.is_list else self.data[indices]
 
     def as_one_stack(self):
-        """Return one stack (n, height, width, channels) if all sizes are equal."""
+        """Return one stack (n, height, width, channels); all sizes must be equal."""
         if not self.is_list:
             return self.stacks[0]
         if is_tensor(self.stacks[0]):
@@ -111,16 +113,16 @@ class Images:
             yield to_tensor(self.stacks[number][batch])
 
     def map(self, function, *others):
-        """Apply a function to float tensors, and return the layout of `data`.
+        """Apply a function to float tensors; return results in the layout of `data`.
 
         Parameters
         ----------
         function : callable
-            Takes a batch of these images and the same batch of each of `others`.
-            Returns a tensor of the shape (n, channels, height, width) of the first
-            batch.
+            Function of a batch of these images and of the corresponding batch of each
+            of `others`. It returns a tensor of the same shape as the first batch,
+            (n, channels, height, width).
         *others : Images
-            Images of the same shapes.
+            Images of the same shapes as these images.
 
         Returns
         -------
@@ -154,11 +156,12 @@ def check_images(X, image_shape=None, *, name="X", estimator=None, reset=None):
     ----------
     X : array-like or list of array-like
         Images of shape (n_images, height, width), (n_images, height, width, channels)
-        with at most 4 channels, or (n_images, n_pixels) with `image_shape`. A list
-        holds photographs of shape (height, width) or (height, width, channels).
+        with at most 4 channels, or (n_images, n_pixels) if `image_shape` is given. A
+        list contains photographs of shape (height, width) or (height, width, channels).
     image_shape : tuple of int, default=None
         Shape of the image in each row of a 2-D array: (height, width) or
-        (height, width, channels). As in :func:`numpy.reshape`, one entry can be -1.
+        (height, width, channels). One entry can be -1 and is then inferred, as in
+        :func:`numpy.reshape`.
     name : str, default="X"
         Name of `X` in error messages.
     estimator : estimator, default=None
@@ -278,8 +281,8 @@ def _check_numbers(X, name, estimator=None):
 def _check_features(estimator, X, numbers, *, reset):
     """Set or check the number and the names of the features of an estimator.
 
-    A stack sets the number of values per image. This number is not checked later,
-    because later stacks can have another size.
+    The number of features of a stack is the number of values per image: pixels times
+    channels. It is not checked later, because later stacks can have another image size.
     """
     if isinstance(numbers, list):
         for name in ("n_features_in_", "feature_names_in_") if reset else ():

@@ -18,16 +18,16 @@ def mse(clean, denoised, *, average=True, image_shape=None):
 
     .. math:: \mathrm{mse}(x, \hat x) = \frac{1}{d} \sum_{i=1}^d (x_i - \hat x_i)^2
 
-    where d is the number of values of an image, including its channels.
+    where d is the number of pixels of an image times its number of channels.
 
     Parameters
     ----------
     clean, denoised : array-like or list of array-like
         Images of the same shapes: (n_images, height, width), (n_images, height, width,
-        channels), (n_images, n_pixels) with `image_shape`, or lists of photographs.
-        Unsigned integers are divided by the largest value of their dtype.
+        channels), (n_images, n_pixels) if `image_shape` is given, or lists of
+        photographs. Unsigned integers are divided by the largest value of their dtype.
     average : bool, default=True
-        If True, average over the images. If False, return one value per image.
+        If True, return the mean over the images. If False, return one value per image.
     image_shape : tuple of int, default=None
         Shape of the image in each row of a 2-D array: (height, width) or
         (height, width, channels).
@@ -60,20 +60,21 @@ def psnr(clean, denoised, *, data_range=1.0, average=True, image_shape=None):
     .. math:: \mathrm{psnr}(x, \hat x)
               = 10 \log_{10} \frac{\text{data_range}^2}{\mathrm{mse}(x, \hat x)}
 
-    This ratio is computed for each image and then averaged over the images in dB.
-    Values are not clipped.
+    The PSNR of each image is computed in dB. The mean is taken over the PSNRs of the
+    images. Pixel values are not clipped.
 
     Parameters
     ----------
     clean, denoised : array-like or list of array-like
         Images of the same shapes: (n_images, height, width), (n_images, height, width,
-        channels), (n_images, n_pixels) with `image_shape`, or lists of photographs.
-        Unsigned integers are divided by the largest value of their dtype.
+        channels), (n_images, n_pixels) if `image_shape` is given, or lists of
+        photographs. Unsigned integers are divided by the largest value of their dtype.
     data_range : float, default=1.0
-        Difference between the largest and the smallest possible value of a clean
-        image. It is 1 for images in [0, 1], including images of unsigned integers.
+        Difference between the largest and the smallest possible value of a clean image.
+        The difference is 1 for images in [0, 1] and for images of unsigned integers,
+        which are scaled to [0, 1].
     average : bool, default=True
-        If True, average over the images. If False, return one value per image.
+        If True, return the mean over the images. If False, return one value per image.
     image_shape : tuple of int, default=None
         Shape of the image in each row of a 2-D array: (height, width) or
         (height, width, channels).
@@ -117,31 +118,32 @@ def _squared_errors(clean, denoised, image_shape):
 
 @validate_params()
 def make_psnr_scorer(noise_std, *, random_state=None):
-    """Make a scorer that compares all kinds of estimators at one noise level.
+    """Make a scorer that compares estimators of any kind at one noise level.
 
     The scorer takes clean images, adds white Gaussian noise and returns
     ``estimator.score(noisy, clean)``. The score of a denoiser is the mean PSNR in dB.
-    A scorer adds the same noise to an image in every call, at any position in the
-    array, so all candidates of a search are compared under the same noise.
+    The noise of an image is the same in every call and at every position in the array.
+    All candidates of a search are therefore compared under the same noise.
 
     Parameters
     ----------
     noise_std : float
-        Standard deviation of the noise, positive, in the units of the images. Images
-        of unsigned integers are scaled to [0, 1], so 25 gray levels out of 255 are
-        ``25 / 255``.
+        Standard deviation of the noise, in the units of the images. Must be positive.
+        Images of unsigned integers are scaled to [0, 1], so 25 gray levels out of 255
+        are ``25 / 255``.
     random_state : int, RandomState instance or None, default=None
-        Seed of the noise, drawn once when the scorer is made. Pass an int to get the
-        same noise in every scorer.
+        Seed of the noise. It is drawn once, when the scorer is made. Pass an int to get
+        the same noise in every scorer.
 
     Returns
     -------
     scorer : callable
         Scorer with the signature ``scorer(estimator, X, y=None)``. Pass it as the
         `scoring` argument of :class:`~sklearn.model_selection.GridSearchCV` or
-        :func:`~sklearn.model_selection.cross_validate`. If `y` holds images, `y` is the
-        clean images; otherwise, `X` is. The scorer refuses a pipeline that contains a
-        `GaussianNoise` step: score such a pipeline with ``pipeline.score(X, X)``.
+        :func:`~sklearn.model_selection.cross_validate`. If `y` holds images, they are
+        the clean images. Otherwise, the images in `X` are the clean images. The scorer
+        raises an error for a pipeline that contains a `GaussianNoise` step. Score such
+        a pipeline with ``pipeline.score(X, X)``.
 
     Examples
     --------

@@ -22,17 +22,18 @@ class GaussianNoise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     it as the first step of a pipeline that is fitted and scored on clean images, as in
     ``pipeline.fit(X, X)`` and ``pipeline.score(X, X)``.
 
-    `random_state` and the values of an image seed the noise of that image. The noise
-    does not depend on the order of the images or on their batch, and two copies of an
-    image get the same noise. If `random_state` is an int, this also holds across calls.
-    Each row of a 2-D array is an image, so pass a single photograph as ``X[None]``.
+    The noise of an image depends only on `random_state` and on the pixel values of the
+    image. The order and the number of the images do not change the noise. Two copies of
+    an image get the same noise. If `random_state` is an int, an image also gets the
+    same noise in every call. Each row of a 2-D array is read as an image. Pass a single
+    photograph as ``X[None]``.
 
     Parameters
     ----------
     noise_std : float, default=0.1
-        Standard deviation of the noise, at least 0, in the units of the images. Images
-        of unsigned integers are scaled to [0, 1], so 25 gray levels out of 255 are
-        ``25 / 255``.
+        Standard deviation of the noise, in the units of the images. Must be at least 0.
+        Images of unsigned integers are scaled to [0, 1], so 25 gray levels out of 255
+        are ``25 / 255``.
     random_state : int, RandomState instance or None, default=None
         Seed of the noise. Pass an int to get the same noise in every call. If None,
         every call draws new noise.
@@ -40,8 +41,8 @@ class GaussianNoise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     Attributes
     ----------
     n_features_in_ : int
-        Number of values per image seen during :term:`fit`. Not defined for lists of
-        photographs.
+        Number of values (pixels times channels) per image seen during :term:`fit`. Not
+        defined for lists of photographs.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen during :term:`fit`. Defined only when `X` has feature
         names that are all strings.
@@ -52,9 +53,9 @@ class GaussianNoise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    Pass the clean images twice, as in ``pipeline.fit(X, X)``. With ``pipeline.fit(X)``,
-    or with labels as the second argument, the last step treats the noisy images as
-    clean images and adds its own noise to them.
+    Pass the clean images twice, as in ``pipeline.fit(X, X)``. If the second argument is
+    missing or contains labels, the last step treats the noisy images as clean images.
+    It then adds its own noise to them.
 
     Examples
     --------
@@ -82,8 +83,8 @@ class GaussianNoise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like or list of array-like
-            Images, in any layout that denoisers accept. Rows of pixels do not need
-            `image_shape`.
+            Images, in any layout that denoisers accept. For rows of pixels, no
+            `image_shape` is needed.
         y : Ignored
             Not used, present here for API consistency by convention.
 
@@ -176,17 +177,19 @@ def estimate_noise_std(X, *, image_shape=None):
     .. math:: \hat\sigma = \mathrm{median}(|d|) \,/\, \Phi^{-1}(3/4)
 
     where d are the non-zero coefficients of the finest diagonal wavelet band
-    (Daubechies 2) [1]_. In this band, images have little energy, but white noise has as
-    much energy as in any other band. The estimates of the channels are averaged.
+    (Daubechies 2) [1]_. In this band, the energy of images is small. The energy of
+    white noise is the same in all bands. The estimates of the channels are averaged.
 
-    Edges and texture count as noise, so the estimate is too high if there is little
-    noise. The estimate is too low if noisy values were clipped, as in photograph files.
+    If there is little noise, the estimate is too high, because edges and texture count
+    as noise. If the noisy values were clipped, for example when they were saved as a
+    photograph, the estimate is too low.
 
     Parameters
     ----------
     X : array-like or list of array-like
-        Noisy images of shape (n_images, height, width), (n_images, height, width,
-        channels), or (n_images, n_pixels) with `image_shape`; or a list of photographs.
+        Noisy images of shape (n_images, height, width),
+        (n_images, height, width, channels), or (n_images, n_pixels) if `image_shape` is
+        given. A list of photographs is accepted too.
     image_shape : tuple of int, default=None
         Shape of the image in each row of a 2-D array: (height, width) or
         (height, width, channels).
@@ -194,8 +197,8 @@ def estimate_noise_std(X, *, image_shape=None):
     Returns
     -------
     noise_std : ndarray of shape (n_images,)
-        Estimated standard deviations, in the units of the images. The estimate is 0 if
-        all coefficients are zero.
+        Estimated standard deviations, in the units of the images. The estimate of an
+        image is 0 if all its coefficients d are zero.
 
     Raises
     ------

@@ -291,7 +291,7 @@ def test_integers_and_rows_are_drawn_as_images(as_rows):
 def test_who_has_learned_nothing_does_not_generalize():
     untrained = quick_network().set_params(max_steps=1)
     with pytest.warns(
-        UserWarning, match=r"sizes \[1, 10\]: either the denoisers need"
+        UserWarning, match=r"sizes: \[1, 10\]. Either the denoisers need"
     ) as records:
         analyzer = analyze(untrained, (1, 10), noise_std=0.02).fit(DISKS, X_test=TEST)
     assert {record.filename for record in records} == {__file__}

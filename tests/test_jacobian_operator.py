@@ -393,7 +393,7 @@ def test_posterior_std_clips_with_a_warning():
     y = np.zeros((2, 3))
     sign = torch.tensor([[1.0, -1.0, 4.0], [-4.0, 9.0, 0.0]]).double()
     with pytest.warns(
-        UserWarning, match="negative at 2 of 6 values, by up to 4.0e"
+        UserWarning, match="negative at 2 of 6 entries, by up to 4.0e"
     ) as records:
         std = posterior_std(lambda y, _: sign * y, y, 0.5)
     assert {record.filename for record in records} == {__file__}

@@ -42,16 +42,17 @@ def save(denoiser, path, *, dtype="float32"):
     Parameters
     ----------
     denoiser : DNNDenoiser
-        Fitted denoiser. A :class:`~sklearn.frozen.FrozenEstimator`, a fitted search, or
-        a :class:`~sklearn.pipeline.Pipeline` of `GaussianNoise` and a denoiser also
-        works. If `architecture` is a callable or a module, only the weights are
-        written. A `random_state` that is not an int is written as None.
+        Fitted denoiser. The denoiser may be inside a
+        :class:`~sklearn.frozen.FrozenEstimator`, a fitted search, or a
+        :class:`~sklearn.pipeline.Pipeline` with a `GaussianNoise` step. If
+        `architecture` is a callable or a module, the file holds its weights, but not
+        its code. If `random_state` is not an int, it is written as None.
     path : str or path-like
-        Path of the file. Any extension works; ".safetensors" is usual.
+        Path of the file. Any extension works; the usual extension is ".safetensors".
     dtype : {"float32", "float16"}, default="float32"
-        Data type of the weights in the file. "float16" halves the file size. It changes
-        each weight by at most one part in 2048, or by at most 3e-8 if the weight is
-        below 6e-5. `load` converts the weights back to float32.
+        Data type of the weights in the file. "float16" halves the file size. Rounding
+        changes each weight by at most one part in 2048. Weights below 6e-5 change by at
+        most 3e-8. `load` converts the weights back to float32.
 
     Raises
     ------
@@ -158,18 +159,21 @@ def load(path, architecture=None):
     path : str or path-like
         Path of the file.
     architecture : callable or torch.nn.Module, default=None
-        Architecture of the denoiser, if the denoiser does not name one of the built-in
-        architectures. Its code is not in the file. Wrap the module as
-        :meth:`DNNDenoiser.from_module` did: in a
-        :class:`~sklearn_gahb.networks.PaddedNetwork` if images were padded, then in a
-        :class:`~sklearn_gahb.networks.NoiseFromImage` if the module predicts the image.
-        If you leave it out, the error message says what to pass.
+        Your own architecture. It is required if the saved denoiser does not use a
+        built-in architecture, because the file does not contain the code of your
+        architecture. If :meth:`DNNDenoiser.from_module` wrapped the module, wrap the
+        module in the same way. First wrap it in a
+        :class:`~sklearn_gahb.networks.PaddedNetwork` if images were padded. Then wrap
+        the result in a :class:`~sklearn_gahb.networks.NoiseFromImage` if the module
+        predicts the image. If you omit `architecture`, the error message says what to
+        pass.
 
     Returns
     -------
     denoiser : DNNDenoiser
         Fitted denoiser with its original parameters and attributes. Its network is on
-        its `device`, or on the CPU if this machine has no such device.
+        the device that the parameter `device` names, or on the CPU if this machine has
+        no such device.
 
     Raises
     ------

@@ -15,20 +15,21 @@ def load_pretrained(name="photos-grey"):
     r"""Load a network that ships with the package.
 
     All networks are blind UNets as in [1]_, for images in [0, 1] with white Gaussian
-    noise. They are narrower and were trained for fewer steps than those in [1]_.
-    Nothing is downloaded.
+    noise. They have fewer channels than the networks in [1]_, and they were trained for
+    fewer steps. Nothing is downloaded.
 
     - "photos-grey" was trained on gray photographs, with noise of standard deviation 0
       to 1.
     - "disks" was trained on 32x32 images from
-      :func:`~sklearn_gahb.datasets.make_disk_images`, with noise of 0 to 1.
+      :func:`~sklearn_gahb.datasets.make_disk_images`, with noise of standard deviation
+      0 to 1.
     - "c-alpha-2" and "c-alpha-4" were trained on 40x40 images from
       :func:`~sklearn_gahb.datasets.make_c_alpha_images` with alpha = 2 and alpha = 4,
-      with noise of 0 to 0.4.
+      with noise of standard deviation 0 to 0.4.
 
-    The networks accept images of other sizes, but were not trained on them. The card of
-    each network, :func:`pretrained_card`, describes its training images, its training
-    and its PSNR.
+    The networks accept images of other sizes, but they were not trained on such images.
+    The card of each network, :func:`pretrained_card`, describes its training images,
+    its training and its PSNR.
 
     Parameters
     ----------
@@ -38,16 +39,16 @@ def load_pretrained(name="photos-grey"):
     Returns
     -------
     denoiser : DNNDenoiser
-        Fitted denoiser, without `train_indices_`, on the GPU if PyTorch finds one. To
-        train it further on your own images, call
-        ``set_params(warm_start=True, learning_rate=3e-4)``, choose `max_steps`, and
-        then call `fit`. Use images or crops at least as large as the training images in
-        the card, because the norms are measured on them. Without ``warm_start=True``,
-        `fit` trains a new network.
+        Fitted denoiser, without the attribute `train_indices_`. Its network is on the
+        GPU if PyTorch finds a GPU. To train the network further on your own images,
+        call ``set_params(warm_start=True, learning_rate=3e-4)``, choose `max_steps`,
+        and then call `fit`. Use images or crops at least as large as the training
+        images in the card, because the normalization layers adapt to the statistics of
+        these images. Without ``warm_start=True``, `fit` trains a new network.
 
     See Also
     --------
-    pretrained_card : Describes how the network was trained and how good it is.
+    pretrained_card : Describes the training and the PSNR of the network.
     fetch_published : Downloads networks that others published.
 
     Notes
@@ -83,11 +84,11 @@ def pretrained_card(name="photos-grey"):
     Returns
     -------
     card : dict
-        Card of the network. Among its entries are the training images ("data"), the
-        parameters of :class:`~sklearn_gahb.DNNDenoiser` ("recipe"), the number of
-        steps, the minutes and the hardware ("training"), the mean PSNR in dB on test
-        images ("psnr"), the license ("license"), and the command in the repository that
-        trains the network ("command").
+        Card of the network. "data" describes the training images. "recipe" holds the
+        parameters of :class:`~sklearn_gahb.DNNDenoiser`. "training" holds the number of
+        steps, the training time in minutes and the hardware. "psnr" holds the mean PSNR
+        in dB on test images. "license" is the license, and "command" is the command in
+        the repository that trains the network.
 
     See Also
     --------

@@ -29,15 +29,15 @@ def load_published(path):
     - the bias-free DnCNN of [3]_, with the key ``first_layer.weight``;
     - the bias-free UNet of [3]_, with the key ``conv1.weight``.
 
-    The state dict may be the entry "model" of a checkpoint, and its keys may have the
-    prefix ``module.``. The shapes of the weights determine the width, the depth and the
-    number of channels.
+    The state dict may be the entry "model" of a checkpoint. The keys of the state dict
+    may have the prefix ``module.``. The shapes of the weights determine the width, the
+    depth and the number of channels.
 
     Parameters
     ----------
     path : str or path-like
-        Path of the file. ``torch.load(weights_only=True)`` reads it, which creates only
-        tensors and containers and runs no code from the file.
+        Path of the file. The file is read by ``torch.load(weights_only=True)``, which
+        creates only tensors and containers, and runs no code from the file.
 
     Returns
     -------
@@ -142,7 +142,7 @@ def convert_unet(state):
 def convert_bf_cnn(state):
     """Return parameters, channels and the converted state dict of BF-CNN.
 
-    A norm follows each inner convolution.
+    A normalization layer follows each inner convolution.
     """
     depth = sum(name.startswith("conv_layers.") for name in state)
     weights = [state[f"conv_layers.{i}.weight"] for i in range(depth)]
@@ -155,7 +155,8 @@ def convert_bf_cnn(state):
 def convert_dncnn(state):
     """Return parameters, channels and the converted state dict of DnCNN.
 
-    Its norms store a running variance and divide by ``sqrt(variance) + 1e-5``.
+    The normalization layers of DnCNN store a running variance and divide by
+    ``sqrt(variance) + 1e-5``.
     """
     biases = [name for name in state if name.endswith("bias") and "bn_" not in name]
     if biases:
@@ -216,7 +217,7 @@ def fetch_published(name, *, data_home=None, download_if_missing=True):
     data_home : str or path-like, default=None
         Folder for downloaded files, see :func:`~sklearn_gahb.datasets.get_data_home`.
     download_if_missing : bool, default=True
-        Whether to download the file (2.7 MB) if it is missing.
+        If True, download the file (2.7 MB) if it is missing.
 
     Returns
     -------
@@ -226,8 +227,8 @@ def fetch_published(name, *, data_home=None, download_if_missing=True):
     Raises
     ------
     OSError
-        If the file is damaged, or if it is missing and cannot or must not be
-        downloaded.
+        If the file is damaged, if the download fails, or if the file is missing and
+        `download_if_missing` is False.
 
     References
     ----------

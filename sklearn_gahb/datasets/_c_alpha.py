@@ -22,7 +22,7 @@ def filter_exponents(alpha, beta, convention):
     Parameters
     ----------
     alpha, beta : float
-        Regularity of the contours and of the backgrounds.
+        Regularities of the contours and of the backgrounds.
     convention : {"hoelder", "released"}
         "hoelder" adds d / 2 to the exponents, and "released" does not.
 
@@ -69,7 +69,8 @@ def rescale(images, is_bright, end):
     images : ndarray of shape (n_samples, height, width)
         Images to rescale.
     is_bright : ndarray of bool of shape (n_samples,)
-        Whether the range of the image is [end, 1] instead of [0, end].
+        If True, the new range of the image is [end, 1]. If False, the new range is
+        [0, end].
     end : ndarray of shape (n_samples,)
         Lower end of a bright range, or upper end of a dark range.
 
@@ -98,8 +99,9 @@ def region_below(contour, image_size):
     Returns
     -------
     mask : ndarray of shape (n_samples, image_size, image_size)
-        Mask of 0 and 1, averaged over 2x2 pixels: the pixel and its upper, left and
-        upper-left neighbors. The mask is mirrored at the border.
+        Mask with values from 0 to 1. Each value is the mean of a binary mask over the
+        pixel and its upper, left and upper-left neighbors. The binary mask is mirrored
+        at the border.
     """
     rows = np.arange(image_size)
     below = (rows[:, None] >= contour[:, None, :]).astype(np.float32)
@@ -120,28 +122,29 @@ def make_c_alpha_images(
 ):
     r"""Draw C^alpha images: two regular backgrounds that meet at a regular contour.
 
-    The optimal denoising rate of this class of images is known. If the contour and the
-    backgrounds have regularity :math:`\alpha`, the mean squared error decays like
-    :math:`\sigma^{2 \alpha / (\alpha + 1)}` [1]_. The slope of the output PSNR, as a
-    function of the input PSNR, is then :math:`\alpha / (\alpha + 1)`. Thresholding in a
-    best bandlet basis attains this rate [2]_, and deep denoisers come close [3]_.
+    The optimal denoising rate of this class of images is known. Let the contour and the
+    backgrounds have regularity :math:`\alpha`. The mean squared error of the best
+    denoiser then decays like :math:`\sigma^{2 \alpha / (\alpha + 1)}` [1]_. The slope
+    of the output PSNR, as a function of the input PSNR, is then
+    :math:`\alpha / (\alpha + 1)`. Thresholding in a best bandlet basis attains this
+    rate [2]_, and deep denoisers come close [3]_.
 
     An image of N x N pixels is made in four steps [3]_:
 
-    1. Let c be uniform white noise on (-1, 1), filtered by :math:`|k|^{-a}`, where k is
-       in cycles per image and the factor at k = 0 is 1. In column j, the contour is at
+    1. Let c be uniform white noise on (-1, 1), filtered by :math:`|k|^{-a}`. Here, k is
+       in cycles per image, and the factor at k = 0 is 1. In column j, the contour is at
        row :math:`\mathrm{round}(N c_j) + \lfloor N / 2 \rfloor`. If this row is outside
        the image, one background fills the column.
-    2. Two backgrounds are uniform white noise on (-1, 1), filtered by
-       :math:`|k|^{-b}`, where k is the radial wavenumber.
+    2. Each of two backgrounds is uniform white noise on (-1, 1), filtered by
+       :math:`|k|^{-b}`. Here, k is the radial wavenumber.
     3. One background is rescaled to [p, 1] and the other to [0, q], where p and q are
        uniform on [0, 1]. The lower and the upper background are equally likely to be
        the brighter one.
-    4. The 0/1 mask of the region below the contour is averaged over 2x2 pixels. The
+    4. The binary mask of the region below the contour is averaged over 2x2 pixels. The
        image is ``mask * lower + (1 - mask) * upper``.
 
-    The conventions differ in the exponents. In d dimensions, white noise filtered by
-    :math:`|k|^{-a}` has Hoelder regularity :math:`a - d / 2`.
+    The two conventions differ in the exponents a and b. In d dimensions, white noise
+    filtered by :math:`|k|^{-a}` has Hoelder regularity :math:`a - d / 2`.
 
     Parameters
     ----------
@@ -154,14 +157,15 @@ def make_c_alpha_images(
     beta : float, default=None
         Regularity of the backgrounds. If None, `alpha` is used.
     convention : {"hoelder", "released"}, default="hoelder"
-        "hoelder" filters with a = alpha + 1/2 and b = beta + 1. The contour and the
-        backgrounds then have the Hoelder regularity that the theory of the optimal rate
-        assumes. "released" filters with a = alpha and b = beta, as in [3]_ and its
-        released code. The regularity is then alpha - 1/2 for the contour and beta - 1
-        for the backgrounds, and the optimal rate above does not hold.
+        Convention for the exponents. "hoelder" filters with a = alpha + 1/2 and b =
+        beta + 1. The contour and the backgrounds then have the Hoelder regularity that
+        the theory of the optimal rate assumes. "released" filters with a = alpha and b
+        = beta, as in [3]_ and its released code. The regularity is then alpha - 1/2 for
+        the contour and beta - 1 for the backgrounds, and the optimal rate above does
+        not hold.
     random_state : int, RandomState instance or None, default=None
-        Seed of the random numbers. With the same int, a smaller `n_samples` gives the
-        first images of a larger one.
+        Seed of the random numbers. With the same int, the first images do not depend on
+        `n_samples`.
 
     Returns
     -------
@@ -174,10 +178,10 @@ def make_c_alpha_images(
 
     Notes
     -----
-    The contour is rounded to whole pixels before the mask is averaged, which limits the
-    regularity of an image at the scale of a pixel. The rates are therefore visible only
-    at intermediate noise levels. With an image size of 64 to 128 pixels, these levels
-    correspond to an input PSNR of about 10 to 30 dB.
+    The contour is rounded to whole pixels before the mask is averaged. The rounding
+    limits the regularity of an image at the scale of a pixel. The rates are therefore
+    visible only at intermediate noise levels. With an image size of 64 to 128 pixels,
+    these levels correspond to an input PSNR of about 10 to 30 dB.
 
     References
     ----------
@@ -234,14 +238,14 @@ def make_c_alpha_backgrounds(
 ):
     r"""Draw uniformly regular images: the backgrounds of C^alpha images.
 
-    Uniform white noise on (-1, 1) is filtered by :math:`|k|^{-b}`, where k is the
-    radial wavenumber in cycles per image and the factor at k = 0 is 1. The image is
+    Uniform white noise on (-1, 1) is filtered by :math:`|k|^{-b}`. Here, k is the
+    radial wavenumber in cycles per image, and the factor at k = 0 is 1. The image is
     then rescaled to [p, 1] or to [0, q] with equal probability, where p and q are
     uniform on [0, 1].
 
     Linear denoisers attain the optimal rate on such images. The mean squared error of
-    the Wiener filter decays like :math:`\sigma^{2 (b - 1) / b}`, which is
-    :math:`\sigma^{2 \alpha / (\alpha + 1)}` in the convention "hoelder".
+    the Wiener filter decays like :math:`\sigma^{2 (b - 1) / b}`. In the convention
+    "hoelder", this rate is :math:`\sigma^{2 \alpha / (\alpha + 1)}`.
 
     Parameters
     ----------
@@ -252,11 +256,12 @@ def make_c_alpha_backgrounds(
     alpha : float, default=2.0
         Regularity of the images.
     convention : {"hoelder", "released"}, default="hoelder"
-        "hoelder" filters with b = alpha + 1, so that the images have Hoelder regularity
-        alpha. "released" filters with b = alpha, as in [1]_ and its released code.
+        Convention for the exponent. "hoelder" filters with b = alpha + 1, so that the
+        images have Hoelder regularity alpha. "released" filters with b = alpha, as in
+        [1]_ and its released code.
     random_state : int, RandomState instance or None, default=None
-        Seed of the random numbers. With the same int, a smaller `n_samples` gives the
-        first images of a larger one.
+        Seed of the random numbers. With the same int, the first images do not depend on
+        `n_samples`.
 
     Returns
     -------

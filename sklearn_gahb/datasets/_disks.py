@@ -16,9 +16,10 @@ EDGE_HALF_WIDTH = 1.0
 
 @dataclass(frozen=True)
 class DiskPrior:
-    """Prior of the disks of :func:`make_disk_images`, as a map from the unit cube.
+    """Prior of the centers and radii of the disks of :func:`make_disk_images`.
 
-    The map takes uniform points of the unit cube to centers and radii of disks.
+    The prior is a map from the unit cube. It maps uniform random points of the cube to
+    centers and radii of disks.
 
     Parameters
     ----------
@@ -79,8 +80,9 @@ class DiskPrior:
 def _edge_position(row, column, radius, image_size):
     """Position on the edge: 0 outside, 1/2 on the circle, 1 inside.
 
-    t = 1/2 + (radius^2 - rho^2) / (4 h radius). To first order at the circle, this is
-    1/2 + (radius - rho) / (2 h), but it avoids the square root, which is not smooth.
+    t = 1/2 + (radius^2 - rho^2) / (4 h radius). To first order at the circle, this
+    equals 1/2 + (radius - rho) / (2 h). It avoids the square root in rho, which is not
+    smooth.
     """
     pixels = np.arange(image_size, dtype=radius.dtype)
     slope = 1 / (4 * EDGE_HALF_WIDTH * radius[:, None])
@@ -123,30 +125,31 @@ def _check_disks(parameters, n_parameters, input_name):
 def disk_coverage(row, column, radius, image_size):
     r"""Compute the fraction of each pixel that a disk covers.
 
-    Let :math:`\rho` be the distance from the middle of a pixel to the center, r the
-    radius, and h = 1 pixel half the width of the edge. The coverage is
-    :math:`S(t) = t^3 (10 - 15 t + 6 t^2)`, where
+    Let :math:`\rho` be the distance from the middle of a pixel to the center of the
+    disk. Let r be the radius, and let h = 1 pixel be half the width of the edge. The
+    coverage is :math:`S(t) = t^3 (10 - 15 t + 6 t^2)`, where t is clipped to [0, 1]:
 
     .. math:: t = \frac{1}{2} + \frac{r^2 - \rho^2}{4 h r}
 
-    is clipped to [0, 1]. The coverage is twice continuously differentiable in the
-    center and the radius. Its integral over the plane is exactly :math:`\pi r^2` if
-    r >= 2 h. It is 0 if :math:`\rho \geq r + h`.
+    The coverage is twice continuously differentiable in the center and the radius. Its
+    integral over the plane is exactly :math:`\pi r^2` if r >= 2 h. The coverage is 0 if
+    :math:`\rho \geq r + h`.
 
     Parameters
     ----------
     row, column : array-like of shape (n_samples,)
-        Centers. The middle of the pixel with index (i, j) has the coordinates (i, j),
-        and the image covers [-0.5, image_size - 0.5] along both axes.
+        Rows and columns of the centers. The middle of the pixel with index (i, j) has
+        the coordinates (i, j), and the image covers [-0.5, image_size - 0.5] along both
+        axes.
     radius : array-like of shape (n_samples,)
-        Radii in pixels, positive.
+        Radii of the disks in pixels. Must be positive.
     image_size : int
         Height and width of the images, in pixels.
 
     Returns
     -------
     coverage : ndarray of shape (n_samples, image_size, image_size)
-        Values in [0, 1]. The dtype is float32 if all three arrays are float32, and
+        Coverages in [0, 1]. The dtype is float32 if all three arrays are float32, and
         float64 otherwise.
 
     Raises
@@ -183,8 +186,8 @@ def render_disks(parameters, image_size):
     Parameters
     ----------
     parameters : array-like of shape (n_samples, 5)
-        Center row, center column and radius in pixels, intensity of the foreground,
-        intensity of the background.
+        Parameters of each disk, in this order: center row, center column and radius in
+        pixels, intensity of the foreground, intensity of the background.
     image_size : int
         Height and width of the images, in pixels.
 
@@ -196,7 +199,7 @@ def render_disks(parameters, image_size):
     Raises
     ------
     ValueError
-        If `parameters` has another shape or is not finite, or if a radius is not
+        If `parameters` has a wrong shape or is not finite, or if a radius is not
         positive.
 
     See Also
@@ -223,15 +226,16 @@ def render_disks(parameters, image_size):
 def disk_tangents(parameters, image_size):
     """Differentiate images of disks with respect to their parameters.
 
-    The derivatives span the tangent space of the manifold of disks. As the noise
-    vanishes, the optimal denoiser becomes the orthogonal projection onto this space, so
-    its mean squared error tends to 5 sigma^2 / d.
+    The derivatives span the tangent space of the manifold of disks. As the noise level
+    sigma tends to 0, the optimal denoiser becomes the orthogonal projection onto this
+    space. Its mean squared error then approaches 5 sigma^2 / d, where d is the number
+    of pixels.
 
     Parameters
     ----------
     parameters : array-like of shape (n_samples, 5)
-        Center row, center column and radius in pixels, intensity of the foreground,
-        intensity of the background.
+        Parameters of each disk, in this order: center row, center column and radius in
+        pixels, intensity of the foreground, intensity of the background.
     image_size : int
         Height and width of the images, in pixels.
 
@@ -244,7 +248,7 @@ def disk_tangents(parameters, image_size):
     Raises
     ------
     ValueError
-        If `parameters` has another shape or is not finite, or if a radius is not
+        If `parameters` has a wrong shape or is not finite, or if a radius is not
         positive.
 
     See Also
@@ -291,15 +295,16 @@ def make_disk_images(
     r"""Draw disks of random position, radius, foreground and background.
 
     The images form a curved five-dimensional manifold. The manifold is smooth because
-    the edge of a disk is a smooth ramp 2 pixels wide (see :func:`disk_coverage`). For
-    small noise, the optimal mean squared error in d pixels is therefore
-    :math:`5 \sigma^2 / d`. Deep denoisers stay above this error [1]_.
+    the edge of a disk is a smooth ramp that is 2 pixels wide
+    (see :func:`disk_coverage`). For a small noise level :math:`\sigma`, the optimal
+    mean squared error is therefore :math:`5 \sigma^2 / d`, where d is the number of
+    pixels. The error of deep denoisers is larger [1]_.
 
     The radius is uniform on `radius_range`. Given the radius, the center is uniform on
-    the square of all positions where the disk and its edge fit in the image: both
-    coordinates are in [radius + 0.5, image_size - 1.5 - radius], in pixels. The
-    intensities of foreground and background are uniform on [0, 1]. The parameters are
-    otherwise independent.
+    the square of all positions where the disk and its edge fit in the image. Both
+    coordinates of the center are in [radius + 0.5, image_size - 1.5 - radius], in
+    pixels. The intensities of foreground and background are uniform on [0, 1].
+    Otherwise, the parameters are independent.
 
     Parameters
     ----------
@@ -308,14 +313,14 @@ def make_disk_images(
     image_size : int, default=32
         Height and width of the images, in pixels. Must be at least 8.
     radius_range : tuple of float, default=None
-        Smallest and largest radius in pixels, at least 2 and at most
+        Smallest and largest radius in pixels. Both must be in the range from 2 to
         ``image_size / 2 - 1``. If None,
         ``(max(2, image_size / 8), 3 * image_size / 8)`` is used.
     return_parameters : bool, default=False
         If True, also return the parameters of the disks.
     random_state : int, RandomState instance or None, default=None
-        Seed of the random numbers. With the same int, a smaller `n_samples` gives the
-        first images of a larger one.
+        Seed of the random numbers. With the same int, the first images do not depend on
+        `n_samples`.
 
     Returns
     -------

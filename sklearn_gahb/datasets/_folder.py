@@ -1,4 +1,4 @@
-"""Photographs in a folder of the user, read on access."""
+"""Images in a folder of the user. Each file is read when its image is accessed."""
 
 import operator
 import os
@@ -124,7 +124,7 @@ def crop_center(image, size):
 
 @dataclass(frozen=True, repr=False)
 class ImageFiles(Sequence):
-    """Sequence of image files, each read whenever it is accessed.
+    """Sequence of images that reads a file whenever its image is accessed.
 
     An index returns an image: an ndarray of shape (height, width) or
     (height, width, 3) and dtype uint8. A slice returns `ImageFiles` and reads no file.
@@ -247,11 +247,11 @@ def load_image_folder(
     recursive=False,
     on_error="raise",
 ):
-    """Load the images of a folder, and read each image on access.
+    """List the images of a folder, and read each image when it is accessed.
 
     This function only lists the file names. A file is read whenever its image is
-    accessed, so the folder can be larger than the memory. To read all images, call
-    ``list(data.images)`` or, if all images have the same size,
+    accessed, so the images do not need to fit in memory together. To read all images,
+    call ``list(data.images)`` or, if all images have the same size,
     ``np.asarray(data.images)``.
 
     Parameters
@@ -259,26 +259,27 @@ def load_image_folder(
     path : str or path-like
         Path of the folder.
     color : bool, default=False
-        If True, return red, green and blue; gray files give three equal channels. If
-        False, return the luma of ITU-R BT.601, 0.299 red + 0.587 green + 0.114 blue.
-        Transparency is ignored.
+        If True, return images with the channels red, green and blue. For gray files,
+        the three channels are equal. If False, return gray images: the luma of ITU-R
+        BT.601, 0.299 red + 0.587 green + 0.114 blue. Transparency is ignored.
     resize : int or tuple of int, default=None
         Height and width after resizing with an antialiasing Lanczos filter. An int is
         the length of the shorter side, and the longer side is scaled in proportion. If
         None, images keep their size.
     crop : int or tuple of int, default=None
         Height and width of a centered crop, taken after resizing. An int is used for
-        both. If None, images are not cropped.
+        both height and width. If None, images are not cropped.
     extensions : list of str, default=None
-        Extensions of image files, in upper or lower case. Files with other extensions
-        and files whose name starts with a dot are ignored. If None, the extensions are
-        .bmp, .gif, .jpeg, .jpg, .pgm, .png, .ppm, .tif, .tiff and .webp.
+        Extensions of the image files. Upper and lower case are equivalent. Files with
+        other extensions and files whose name starts with a dot are ignored. If None,
+        the extensions are .bmp, .gif, .jpeg, .jpg, .pgm, .png, .ppm, .tif, .tiff and
+        .webp.
     recursive : bool, default=False
         If True, also search the subfolders.
     on_error : {"raise", "skip"}, default="raise"
         What to do with files that cannot be read or are smaller than `crop`. "raise"
-        raises an error when such a file is accessed. "skip" reads all files once to
-        find these files, and leaves each of them out with a warning.
+        raises an error when such a file is accessed. "skip" reads all files once,
+        leaves out the files that fail, and warns about each of them.
 
     Returns
     -------
@@ -287,7 +288,7 @@ def load_image_folder(
 
         images : sequence of n_images ndarray of shape (height, width) or \
                 (height, width, 3), dtype=uint8
-            Images in the order of `filenames`. A slice also reads images on access.
+            Images in the order of `filenames`. A slice is a sequence of the same kind.
         filenames : list of str
             Sorted names of the files.
         DESCR : str

@@ -176,7 +176,7 @@ def load_photo_patches(
     They need no download. The training and the test subset never share a photograph.
 
     =================   ==============================
-    Photographs         5 in gray, 2 of them in color
+    Photographs         5 (2 of them also in color)
     Sizes               512 x 512 and 427 x 640
     Intensities         0 to 255, unsigned 8-bit
     =================   ==============================
@@ -186,9 +186,10 @@ def load_photo_patches(
     patch_size : int, default=32
         Height and width of a patch, in pixels. Must be at most 427.
     n_patches : int, default=10000
-        Number of patches, drawn uniformly and with replacement from all patches of the
-        photographs. Patches can overlap. If None, patches that do not overlap tile the
-        photographs, and incomplete patches at the lower and right borders are left out.
+        Number of patches. They are drawn uniformly and with replacement from all
+        patches of the photographs, so they can overlap. If None, patches that do not
+        overlap tile the photographs. Incomplete patches at the lower and right borders
+        are left out.
     subset : {"train", "test", "all"}, default="train"
         Photographs to use. "train" excludes `test_photos`, "test" uses only
         `test_photos`, and "all" uses all photographs.
@@ -196,11 +197,11 @@ def load_photo_patches(
         Names of the photographs reserved for testing.
     color : bool, default=False
         If True, return color patches, which come from "china" and "flower" only. If
-        False, convert these two photographs to gray by the luma of ITU-R BT.601,
-        0.299 red + 0.587 green + 0.114 blue, as computed by Pillow.
+        False, convert these two photographs to gray. Pillow computes their luma of
+        ITU-R BT.601, 0.299 red + 0.587 green + 0.114 blue.
     random_state : int, RandomState instance or None, default=None
-        Seed of the random positions. With the same int, a smaller `n_patches` gives the
-        first patches of a larger one.
+        Seed of the random positions. With the same int, the first patches do not depend
+        on `n_patches`.
 
     Returns
     -------
@@ -211,8 +212,8 @@ def load_photo_patches(
                 (n_patches, patch_size, patch_size, 3), dtype=uint8
             Patches of the photographs.
         groups : ndarray of shape (n_patches,)
-            Name of the photograph of each patch, to pass to splitters such as
-            :class:`~sklearn.model_selection.GroupKFold`.
+            For each patch, the name of its photograph. Pass the names as `groups` to
+            splitters such as :class:`~sklearn.model_selection.GroupKFold`.
         photos : dict of str to ndarray of shape (height, width) or (height, width, 3)
             Whole photographs of the subset by name, in uint8.
         DESCR : str
@@ -221,7 +222,7 @@ def load_photo_patches(
     Raises
     ------
     ImportError
-        If Pillow, which reads "china" and "flower", is not installed.
+        If Pillow is not installed. Pillow reads "china" and "flower".
     ValueError
         If `patch_size` is larger than a photograph, if `test_photos` has unknown names,
         or if the subset is empty.

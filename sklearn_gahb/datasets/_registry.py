@@ -77,8 +77,9 @@ def fetch_files(names, *, data_home=None, download_if_missing=True):
     Parameters
     ----------
     names : list of str or str
-        Names of files in the registry, such as "set12/01.png". A string is the name of
-        a folder, such as "set12", and stands for all files of this folder.
+        A list contains names of files in the registry, such as "set12/01.png". A string
+        is the name of a folder in the registry, such as "set12", and selects all files
+        of this folder.
     data_home : str or path-like, default=None
         Folder for downloaded files; see :func:`get_data_home`.
     download_if_missing : bool, default=True
@@ -93,8 +94,8 @@ def fetch_files(names, *, data_home=None, download_if_missing=True):
     Raises
     ------
     OSError
-        If a file has a wrong checksum, or if a missing file is not or cannot be
-        downloaded.
+        If the checksum of a file is wrong, if a download fails, or if a file is missing
+        and `download_if_missing` is False.
 
     Examples
     --------

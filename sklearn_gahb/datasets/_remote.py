@@ -12,7 +12,7 @@ BSD400
 ------
 
 400 gray photographs of 180x180 pixels, cropped from the Berkeley segmentation dataset
-[1]. Many learned denoisers since [2] are trained on this set.
+[1]. Since [2], many denoisers have been trained on this set.
 
 [1] D. Martin, C. Fowlkes, D. Tal, J. Malik, "A database of human segmented natural
     images and its application to evaluating segmentation algorithms and measuring
@@ -27,7 +27,7 @@ BSD68
 -----
 
 68 gray photographs of the Berkeley segmentation dataset [1], of 321x481 or 481x321
-pixels. They were selected in [2] and are the usual test set of gray denoising.
+pixels. They were selected in [2] and are the usual test set for denoising gray images.
 
 [1] D. Martin, C. Fowlkes, D. Tal, J. Malik, "A database of human segmented natural
     images and its application to evaluating segmentation algorithms and measuring
@@ -90,7 +90,7 @@ def fetch_bsd400(*, data_home=None, download_if_missing=True):
         images : list of 400 ndarray of shape (180, 180), dtype=uint8
             Photographs of the dataset.
         filenames : list of str
-            Names of their files.
+            Names of the files of the photographs.
         DESCR : str
             Description of the dataset.
 
@@ -99,8 +99,9 @@ def fetch_bsd400(*, data_home=None, download_if_missing=True):
     ImportError
         If pooch or Pillow is not installed.
     OSError
-        If a file has a wrong checksum, or if a missing file is not or cannot be
-        downloaded. The message explains how to add the file by hand.
+        If the checksum of a file is wrong, if a download fails, or if a file is missing
+        and `download_if_missing` is False. The message explains how to add the file by
+        hand.
 
     See Also
     --------
@@ -117,7 +118,7 @@ def fetch_bsd400(*, data_home=None, download_if_missing=True):
 
 @validate_params(data_home=FOLDER)
 def fetch_bsd68(*, data_home=None, download_if_missing=True):
-    """Load BSD68, the usual test set of gray denoising.
+    """Load BSD68, the usual test set for denoising gray images.
 
     The dataset is downloaded if necessary (6 MB).
 
@@ -146,7 +147,7 @@ def fetch_bsd68(*, data_home=None, download_if_missing=True):
         images : list of 68 ndarray of shape (height, width), dtype=uint8
             Photographs of the dataset.
         filenames : list of str
-            Names of their files.
+            Names of the files of the photographs.
         DESCR : str
             Description of the dataset.
 
@@ -155,8 +156,9 @@ def fetch_bsd68(*, data_home=None, download_if_missing=True):
     ImportError
         If pooch or Pillow is not installed.
     OSError
-        If a file has a wrong checksum, or if a missing file is not or cannot be
-        downloaded. The message explains how to add the file by hand.
+        If the checksum of a file is wrong, if a download fails, or if a file is missing
+        and `download_if_missing` is False. The message explains how to add the file by
+        hand.
 
     See Also
     --------
@@ -174,7 +176,7 @@ def fetch_bsd68(*, data_home=None, download_if_missing=True):
 
 @validate_params(data_home=FOLDER)
 def fetch_set12(*, data_home=None, download_if_missing=True):
-    """Load Set12, the classical test images of gray denoising.
+    """Load Set12, the classical test set for denoising gray images.
 
     The dataset is downloaded if necessary (1 MB).
 
@@ -203,7 +205,7 @@ def fetch_set12(*, data_home=None, download_if_missing=True):
         images : list of 12 ndarray of shape (height, width), dtype=uint8
             Photographs of the dataset.
         filenames : list of str
-            Names of their files.
+            Names of the files of the photographs.
         DESCR : str
             Description of the dataset.
 
@@ -212,8 +214,9 @@ def fetch_set12(*, data_home=None, download_if_missing=True):
     ImportError
         If pooch or Pillow is not installed.
     OSError
-        If a file has a wrong checksum, or if a missing file is not or cannot be
-        downloaded. The message explains how to add the file by hand.
+        If the checksum of a file is wrong, if a download fails, or if a file is missing
+        and `download_if_missing` is False. The message explains how to add the file by
+        hand.
 
     See Also
     --------

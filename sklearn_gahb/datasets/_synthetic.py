@@ -37,9 +37,10 @@ def make_gaussian_textures(
     r"""Draw stationary periodic Gaussian images with a power-law spectrum.
 
     An image is white Gaussian noise whose Fourier coefficients are multiplied by
-    :math:`\sqrt{S(k)}`, where :math:`S(k) \propto |k|^{-2 \, \mathrm{exponent}}`. At
-    zero frequency, the power law is infinite, so S takes the value at the lowest
-    non-zero frequency instead. The mean intensity of an image is therefore random too.
+    :math:`\sqrt{S(k)}`, where :math:`S(k) \propto |k|^{-2 \, \mathrm{exponent}}`. The
+    power law is infinite at zero frequency. There, S has the same value as at the
+    lowest non-zero frequency. This value is positive, so the mean intensity of an image
+    is random too.
 
     The Fourier coefficients are independent, so the optimal denoiser is the Wiener
     filter :math:`S / (S + \sigma^2)`. Its mean squared error is the average of
@@ -52,23 +53,23 @@ def make_gaussian_textures(
     image_size : int, default=64
         Height and width of the images, in pixels.
     exponent : float, default=2.0
-        Decay of the amplitude spectrum. 0 is white noise, and photographs have about 1
-        [1]_.
+        Exponent of the decay of the amplitude spectrum. With 0, the images are white
+        noise. The exponent of photographs is about 1 [1]_.
     mean : float, default=0.5
         Expected intensity.
     std : float, default=0.2
-        Standard deviation of a pixel, over all images.
+        Standard deviation of the intensity of a pixel over random images.
     return_power_spectrum : bool, default=False
         If True, also return the power spectrum.
     random_state : int, RandomState instance or None, default=None
-        Seed of the random numbers. With the same int, a smaller `n_samples` gives the
-        first images of a larger one.
+        Seed of the random numbers. With the same int, the first images do not depend on
+        `n_samples`.
 
     Returns
     -------
     X : ndarray of shape (n_samples, image_size, image_size), dtype=float32
-        Images. They are not clipped: with the default parameters, about 1 pixel in 80
-        is outside [0, 1].
+        Images. Intensities are not clipped. With the default parameters, about 1 pixel
+        in 80 is outside [0, 1].
     power_spectrum : ndarray of shape (image_size, image_size)
         Expected value of ``abs(fft2(x - mean)) ** 2 / image_size**2`` in the layout of
         `numpy.fft.fft2`. White noise of standard deviation s has the spectrum s ** 2.
@@ -116,12 +117,12 @@ def make_sine_images(
 ):
     r"""Draw sine waves of unit frequency with random phase and amplitude.
 
-    An image is :math:`x_{ij} = a \cos(2 \pi j / \mathrm{image\_size} + \varphi)`, where
-    `a` is uniform on `amplitude_range` and :math:`\varphi` is uniform on
-    :math:`[0, 2 \pi)`. It has one period across the image and is constant along the
-    columns. The images fill a disk in a two-dimensional linear space, so the optimal
-    mean squared error in d pixels tends to :math:`2 \sigma^2 / d` as the noise vanishes
-    [1]_.
+    An image is :math:`x_{ij} = a \cos(2 \pi j / \mathrm{image\_size} + \varphi)`. The
+    amplitude `a` is uniform on `amplitude_range`, and the phase :math:`\varphi` is
+    uniform on :math:`[0, 2 \pi)`. The wave has one period across the image, and each
+    column is constant. The images fill a disk in a two-dimensional linear space. As the
+    noise level :math:`\sigma` tends to 0, the optimal mean squared error therefore
+    approaches :math:`2 \sigma^2 / d` [1]_. Here, d is the number of pixels.
 
     Parameters
     ----------
@@ -132,8 +133,8 @@ def make_sine_images(
     amplitude_range : tuple of float, default=(0.0, 1.0)
         Smallest and largest amplitude, in [0, 1].
     random_state : int, RandomState instance or None, default=None
-        Seed of the random numbers. With the same int, a smaller `n_samples` gives the
-        first images of a larger one.
+        Seed of the random numbers. With the same int, the first images do not depend on
+        `n_samples`.
 
     Returns
     -------
@@ -187,8 +188,9 @@ def make_ray_images(
 ):
     r"""Multiply one image by random positive numbers.
 
-    The images lie on a ray, which is a one-dimensional cone. The optimal mean squared
-    error in d pixels thus tends to :math:`\sigma^2 / d` as the noise vanishes [1]_.
+    The images lie on a ray, which is a one-dimensional cone. As the noise level
+    :math:`\sigma` tends to 0, the optimal mean squared error therefore approaches
+    :math:`\sigma^2 / d` [1]_. Here, d is the number of pixels.
 
     Parameters
     ----------
@@ -204,8 +206,8 @@ def make_ray_images(
     scale_range : tuple of float, default=(0.0, 1.0)
         Smallest and largest factor, in [0, 1]. The factors are uniform on this range.
     random_state : int, RandomState instance or None, default=None
-        Seed of the random numbers. With the same int, a smaller `n_samples` gives the
-        first images of a larger one.
+        Seed of the random numbers. With the same int, the first images do not depend on
+        `n_samples`.
 
     Returns
     -------

@@ -28,14 +28,15 @@ def as_denoiser(denoiser):
         - a fitted denoiser, which is returned unchanged;
         - a fitted denoiser inside a :class:`~sklearn.frozen.FrozenEstimator` or a
           fitted search, such as :class:`~sklearn.model_selection.GridSearchCV`;
-        - a :class:`~sklearn.pipeline.Pipeline`, whose steps denoise one after the
-          other; `GaussianNoise` steps, which add noise, are skipped;
+        - a :class:`~sklearn.pipeline.Pipeline`, whose steps are applied in order;
+          `GaussianNoise` steps, which add noise, are skipped;
         - a trained :class:`torch.nn.Module` that predicts the noise; if the network
           predicts the image, pass ``DNNDenoiser.from_module(network, "image")``;
         - a function ``denoise(y, noise_std) -> x_hat`` on float tensors of shape
           (n, channels, height, width), where `noise_std` is a number, a tensor of shape
           (n, 1, 1, 1) or None; see :class:`FunctionDenoiser`;
-        - any other fitted transformer of noisy images, which then has no Jacobian.
+        - any other fitted transformer of noisy images; the resulting denoiser has no
+          Jacobian.
 
     Returns
     -------

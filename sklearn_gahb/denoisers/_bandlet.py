@@ -25,15 +25,16 @@ class BandletDenoiser(BaseDenoiser):
 
     A quadtree splits the subbands of a wavelet transform into squares. In each square,
     the wavelet coefficients are either kept or transformed by Alpert multiwavelets
-    along one of many directions. A regular contour then gives few large coefficients
-    [1]_ [2]_. The basis minimizes the Lagrangian
+    along one of many directions. A smooth contour then produces few large coefficients
+    [1]_ [2]_. The best basis minimizes the Lagrangian
 
     .. math:: \sum_k \min(\langle y, g_k \rangle^2, T^2) + T^2\, \gamma\, B
 
     where :math:`\gamma` is `geometry_cost` and B is the number of bits that encode the
-    directions and the splits. The coarse band is kept. Coefficients beyond the last
-    whole square of a subband are not transformed. Images with sides that are not
-    multiples of ``2**n_scales`` are extended by reflection, and the result is cropped.
+    directions and the splits. The coarse coefficients of the wavelet transform are not
+    thresholded. If a subband cannot be divided into whole squares, the remaining
+    coefficients stay wavelet coefficients. If a side of an image is not a multiple of
+    ``2**n_scales``, the image is extended by reflection, and the result is cropped.
     Each channel is denoised independently.
 
     Parameters
@@ -41,28 +42,31 @@ class BandletDenoiser(BaseDenoiser):
     wavelet : str or pywt.Wavelet, default="haar"
         Orthogonal wavelet of PyWavelets; see :func:`pywt.wavelist` for the names.
     n_scales : int, default=None
-        Number of scales, at most the base-2 logarithm of the shorter side, rounded up.
-        If None, the largest number that leaves at least 8 coefficients per side, but at
-        least 1.
+        Number of scales of the wavelet transform. It must not exceed the base-2
+        logarithm of the shorter side, rounded up. If None, the largest number that
+        leaves at least 8 coarse coefficients per side is used, but at least 1.
     block_sizes : tuple of int, default=(4, 8)
-        Side lengths of the squares, in coefficients. Each is twice the previous one.
+        Side lengths of the squares, in coefficients. Each side length must be twice the
+        previous one.
     moments : tuple of (int, int), default=(1, 2)
-        Numbers of vanishing moments of the multiwavelets, across and along the
-        direction.
+        Two numbers of vanishing moments of the multiwavelets: the first across the
+        direction, the second along the direction.
     angles_per_size : int, default=4
         Number of directions per unit of side length. A square of side s has
         ``angles_per_size * s`` directions.
     threshold : float, default=3.0
         Threshold T, as a multiple of the noise level :math:`\sigma`.
     geometry_cost : float, default=0.5
-        Cost :math:`\gamma` of a bit. It keeps the basis from following the noise.
+        Cost :math:`\gamma` of each bit in the Lagrangian. A positive cost keeps the
+        basis from following the noise.
     n_shifts : int, default=1
-        Number of translations to average over. It must be a square ``s**2``: the shifts
-        are 0 to s - 1 pixels along each axis. Each translation has its own best basis.
+        Number of translations to average over. The number must be a square ``s**2``,
+        because the image is shifted by 0 to s - 1 pixels along each axis. Each
+        translation has its own best basis.
     noise_std : float, default=None
         Standard deviation of the noise, in the units of the images. Images of unsigned
         integers are scaled to [0, 1], so 25 gray levels out of 255 are ``25 / 255``. If
-        None, `estimate_noise_std` estimates the level of each image.
+        None, `estimate_noise_std` estimates the noise level of each image.
     image_shape : tuple of int, default=None
         Shape of the image in each row of a 2-D array: (height, width) or
         (height, width, channels).
@@ -74,11 +78,12 @@ class BandletDenoiser(BaseDenoiser):
     wavelet_ : pywt.Wavelet
         Wavelet in use.
     dictionary_ : dict of int to ndarray of shape (n_directions, size**2, size**2)
-        Transforms of a square, keyed by its side. Their rows are orthonormal vectors.
+        Transforms of the squares. The key is the side length of the square. The rows of
+        each transform are orthonormal vectors.
     n_channels_in_ : int
         Number of channels seen during :term:`fit`.
     n_features_in_ : int
-        Number of values per image seen during :term:`fit`. Not defined for lists.
+        Number of pixels times channels seen during :term:`fit`. Not defined for lists.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen during :term:`fit`. Defined only when `X` has feature
         names that are all strings.
@@ -86,7 +91,7 @@ class BandletDenoiser(BaseDenoiser):
     See Also
     --------
     BandletOracle : Bandlet shrinkage that knows the clean image.
-    WaveletThresholdDenoiser : Thresholding in a basis that does not adapt.
+    WaveletThresholdDenoiser : Thresholding in a fixed basis.
 
     Notes
     -----

@@ -13,11 +13,11 @@ class BandletOracle(BandletDenoiser):
 
     .. math:: \hat x = \sum_k \rho_k \langle y, g_k \rangle\, g_k
 
-    The vectors :math:`g_k` are the best basis of the clean image x; see
-    :class:`BandletDenoiser`. Consider images that are regular of order :math:`\alpha`
-    away from edges of the same regularity. For such images, thresholding in this basis
-    attains the optimal rate :math:`\sigma^{2 \alpha / (\alpha + 1)}` of the mean
-    squared error [1]_.
+    The vectors :math:`g_k` form the best basis of the clean image x; see
+    :class:`BandletDenoiser`. Consider images that are smooth of order :math:`\alpha`
+    away from edges, and edges that are curves of the same smoothness. For such images,
+    the mean squared error of thresholding in this basis decays at the optimal rate
+    :math:`\sigma^{2 \alpha / (\alpha + 1)}` [1]_.
 
     The factors :math:`\rho_k` are
 
@@ -26,40 +26,44 @@ class BandletOracle(BandletDenoiser):
     - ``"attenuation"``:
       :math:`\langle x, g_k \rangle^2 / (\langle x, g_k \rangle^2 + \sigma^2)`.
 
-    The last two rules use the clean coefficients. ``"projection"`` bounds what factors
-    of 0 or 1 can reach, and ``"attenuation"`` bounds what any factors can reach.
+    The last two rules use the clean coefficients. In a given basis, no rule with fixed
+    factors of 0 or 1 has a smaller expected error than ``"projection"``. No rule with
+    fixed factors of any value has a smaller expected error than ``"attenuation"``.
 
     Parameters
     ----------
     wavelet : str or pywt.Wavelet, default="haar"
         Orthogonal wavelet of PyWavelets; see :func:`pywt.wavelist` for the names.
     n_scales : int, default=None
-        Number of scales; see :class:`BandletDenoiser`.
+        Number of scales of the wavelet transform; see :class:`BandletDenoiser`.
     block_sizes : tuple of int, default=(4, 8)
-        Side lengths of the squares, in coefficients. Each is twice the previous one.
+        Side lengths of the squares, in coefficients. Each side length must be twice the
+        previous one.
     moments : tuple of (int, int), default=(1, 2)
-        Numbers of vanishing moments of the multiwavelets, across and along the
-        direction.
+        Two numbers of vanishing moments of the multiwavelets: the first across the
+        direction, the second along the direction.
     angles_per_size : int, default=4
         Number of directions per unit of side length. A square of side s has
         ``angles_per_size * s`` directions.
     threshold : float, default=3.0
-        Threshold T of "hard", as a multiple of the noise level :math:`\sigma`. For the
-        other rules, T is :math:`\sigma`.
+        Threshold T of the rule "hard", as a multiple of the noise level :math:`\sigma`.
+        The other rules choose the best basis with :math:`T = \sigma`.
     geometry : {"clean", "noisy"}, default="clean"
-        Image that determines the best basis. "noisy" requires the shrinkage
+        Image that determines the best basis. "noisy" requires that `shrinkage` is
         "projection" or "attenuation".
     geometry_cost : float, default=None
-        Cost of a bit. If None, 0.1 for clean geometry and 0.5 for noisy geometry.
+        Cost of each bit in the Lagrangian of :class:`BandletDenoiser`. If None, the
+        cost is 0.1 for ``geometry="clean"`` and 0.5 for ``geometry="noisy"``.
     shrinkage : {"hard", "projection", "attenuation"}, default="hard"
-        Rule for the factors; see above.
+        Rule for the factors :math:`\rho_k`; see above.
     n_shifts : int, default=1
-        Number of translations to average over. It must be a square ``s**2``: the shifts
-        are 0 to s - 1 pixels along each axis. Each translation has its own best basis.
+        Number of translations to average over. The number must be a square ``s**2``,
+        because the image is shifted by 0 to s - 1 pixels along each axis. Each
+        translation has its own best basis.
     noise_std : float, default=None
         Standard deviation of the noise, in the units of the images. Images of unsigned
         integers are scaled to [0, 1], so 25 gray levels out of 255 are ``25 / 255``. If
-        None, `estimate_noise_std` estimates the level of each image.
+        None, `estimate_noise_std` estimates the noise level of each image.
     image_shape : tuple of int, default=None
         Shape of the image in each row of a 2-D array: (height, width) or
         (height, width, channels).
@@ -71,11 +75,12 @@ class BandletOracle(BandletDenoiser):
     wavelet_ : pywt.Wavelet
         Wavelet in use.
     dictionary_ : dict of int to ndarray of shape (n_directions, size**2, size**2)
-        Transforms of a square, keyed by its side. Their rows are orthonormal vectors.
+        Transforms of the squares. The key is the side length of the square. The rows of
+        each transform are orthonormal vectors.
     n_channels_in_ : int
         Number of channels seen during :term:`fit`.
     n_features_in_ : int
-        Number of values per image seen during :term:`fit`. Not defined for lists.
+        Number of pixels times channels seen during :term:`fit`. Not defined for lists.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen during :term:`fit`. Defined only when `X` has feature
         names that are all strings.

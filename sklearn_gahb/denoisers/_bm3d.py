@@ -20,9 +20,9 @@ class BM3DDenoiser(BaseDenoiser):
     BM3D stacks similar blocks of an image and shrinks them together in a 3-D transform
     [1]_ [2]_. For a long time, it was the best classical denoiser of photographs.
     Images with three channels are transformed to luminance and chrominance, and blocks
-    are matched in the luminance. The channels of other images, and of images without
-    chrominance, are denoised independently. Sides shorter than 16 pixels are extended
-    by reflection.
+    are matched in the luminance. In all other images, each channel is denoised
+    independently. The same holds for three-channel images whose luminance or
+    chrominance is constant. Sides shorter than 16 pixels are extended by reflection.
 
     The package ``bm3d`` is not installed by default: install it with ``pip install
     "sklearn-gahb[bm3d]"``. Its license, by Tampere University, allows non-commercial
@@ -31,12 +31,12 @@ class BM3DDenoiser(BaseDenoiser):
     Parameters
     ----------
     profile : {"np", "vn", "high"}, default="np"
-        Profile of the package: "np" is the normal profile, "vn" is for very noisy
-        images, and "high" is better but slower.
+        Profile (set of parameters) of the package. "np" is the normal profile, "vn" is
+        for very noisy images, and "high" gives better results but is slower.
     noise_std : float, default=None
         Standard deviation of the noise, in the units of the images. Images of unsigned
         integers are scaled to [0, 1], so 25 gray levels out of 255 are ``25 / 255``. If
-        None, `estimate_noise_std` estimates the level of each image.
+        None, `estimate_noise_std` estimates the noise level of each image.
     n_jobs : int, default=None
         Number of images to denoise in parallel, by :class:`joblib.Parallel`. -1 means
         one image per processor.
@@ -51,7 +51,7 @@ class BM3DDenoiser(BaseDenoiser):
     n_channels_in_ : int
         Number of channels seen during :term:`fit`.
     n_features_in_ : int
-        Number of values per image seen during :term:`fit`. Not defined for lists.
+        Number of pixels times channels seen during :term:`fit`. Not defined for lists.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen during :term:`fit`. Defined only when `X` has feature
         names that are all strings.

@@ -20,7 +20,7 @@ SMALLEST_NOISE = 1e-4
 
 
 class DiskPosteriorDenoiser(BaseDenoiser):
-    r"""Posterior mean for images of `make_disk_images`, their optimal denoiser.
+    r"""Optimal denoiser of images from `make_disk_images`: the posterior mean.
 
     .. math:: \hat x(y) = E[x | y]
               = \frac{\int x(g, a)\, e^{-\|y - x(g, a)\|^2 / 2 \sigma^2}\, dg\, da}
@@ -28,11 +28,12 @@ class DiskPosteriorDenoiser(BaseDenoiser):
 
     The integrals run over the prior of the geometry g (center and radius) and of the
     intensities a of foreground and background. No denoiser has a lower mean squared
-    error on such images. For vanishing noise, the error tends to
-    :math:`5 \sigma^2 / d` for images of d pixels. The integral over the intensities is
-    computed by quadrature, and the integral over the geometry by adaptive importance
-    sampling. This takes about 0.02 s per image of 32x32 pixels. `fit` uses only the
-    size of its images; `radius_range` determines the prior.
+    error on such images. As the noise vanishes, this error approaches the value
+    :math:`5 \sigma^2 / d`, where d is the number of pixels. The integral over the
+    intensities is computed by quadrature, and the integral over the geometry by
+    adaptive importance sampling. This takes about 0.02 s per image of 32x32 pixels.
+    `fit` learns only the height and width of the images. The parameter `radius_range`
+    determines the prior.
 
     Parameters
     ----------
@@ -45,13 +46,13 @@ class DiskPosteriorDenoiser(BaseDenoiser):
     noise_std : float, default=None
         Standard deviation of the noise, in the units of the images. Images of unsigned
         integers are scaled to [0, 1], so 25 gray levels out of 255 are ``25 / 255``. If
-        None, `estimate_noise_std` estimates the level of each image. Levels below
-        0.0001 are raised to 0.0001.
+        None, `estimate_noise_std` estimates the noise level of each image. Noise levels
+        below 0.0001 are raised to 0.0001.
     image_shape : tuple of int, default=None
         Shape (height, width) of the image in each row of a 2-D array.
     random_state : int, RandomState instance or None, default=None
-        Seeds the draws, which are the same for all images, and the noise that
-        ``score(X)`` adds.
+        Seeds the draws and the noise that ``score(X)`` adds. The draws use the same
+        seed for all images.
 
     Attributes
     ----------
@@ -62,7 +63,7 @@ class DiskPosteriorDenoiser(BaseDenoiser):
     n_channels_in_ : int
         Number of channels seen during :term:`fit`: always 1.
     n_features_in_ : int
-        Number of values per image seen during :term:`fit`. Not defined for lists.
+        Number of pixels times channels seen during :term:`fit`. Not defined for lists.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen during :term:`fit`. Defined only when `X` has feature
         names that are all strings.
@@ -74,11 +75,12 @@ class DiskPosteriorDenoiser(BaseDenoiser):
 
     Notes
     -----
-    A warning is issued if an image needs more draws, that is, if its effective sample
-    size is below 100. The effective sample size is the number of equally weighted draws
-    that would be as accurate. It is small if the posterior has many modes, or if the
-    image is not a disk. A grid of 4356 disks is kept in memory. It takes 18 MB for
-    images of 32x32 pixels, and grows in proportion to the number of pixels.
+    The effective sample size of an image is the number of equally weighted draws that
+    would give the same accuracy. If this number is below 100, the image needs more
+    draws, and a warning is issued. The number is small if the posterior has many modes,
+    or if the image does not show a disk. The denoiser keeps a grid of 4356 disks in
+    memory. For images of 32x32 pixels, the grid takes 18 MB. The memory is proportional
+    to the number of pixels.
 
     References
     ----------
@@ -143,9 +145,9 @@ class DiskPosteriorDenoiser(BaseDenoiser):
         Returns
         -------
         sizes : ndarray of shape (n_images,)
-            Number of equally weighted draws that would be as accurate, from 1 to
-            `n_draws`. The error of the posterior mean, relative to the spread of the
-            posterior, is about one over the square root of this number.
+            Number of equally weighted draws that would give the same accuracy, from 1
+            to `n_draws`. The error of the computed mean is about the standard deviation
+            of the posterior, divided by the square root of this number.
         """
         check_is_fitted(self)
         self._validate_params()
@@ -180,7 +182,7 @@ class DiskPosteriorDenoiser(BaseDenoiser):
         return Linearization(x_hat, multiply, multiply)
 
     def prior(self, size=None):
-        """Return mid-gray and ten times the spread; see :meth:`BaseDenoiser.prior`."""
+        """Return mean 0.5 and ten times the spread; see :meth:`BaseDenoiser.prior`."""
         # Intensities are uniform on [0, 1].
         sigma_max = 10 * self.image_size_ / 12**0.5
         return Prior(super().prior(size).size, mean=0.5, sigma_max=sigma_max)

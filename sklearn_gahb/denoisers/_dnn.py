@@ -28,51 +28,53 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
     .. math:: \hat x(y) = y - f_\theta(y), \qquad
               \theta = \arg\min E \| f_\theta(x + \sigma z) - \sigma z \|^2
 
-    The mean is over training images x, white Gaussian noise z and noise levels
+    E is the mean over training images x, white Gaussian noise z and noise levels
     :math:`\sigma`. The network does not know the noise level. A network without
-    additive constants is homogeneous, ``transform(a * y) == a * transform(y)`` for
-    ``a > 0``, and generalizes to levels that it was not trained on [1]_. The default
-    architecture and noise levels are those of [2]_.
+    additive constants is homogeneous: ``transform(a * y) == a * transform(y)`` for
+    positive a. It also generalizes to noise levels outside its training range [1]_. The
+    default architecture and noise levels come from [2]_.
 
     Parameters
     ----------
     architecture : {"unet", "bf_cnn", "dilated_unet"} or callable, default="unet"
-        :class:`~sklearn_gahb.networks.UNet`, :class:`~sklearn_gahb.networks.BFCNN` or
-        :class:`~sklearn_gahb.networks.DilatedUNet`. If a :class:`torch.nn.Module`, a
-        copy of it is trained further. If another callable, it takes the number of
-        channels and returns a module, as ``functools.partial(UNet, n_scales=4)`` does.
-        Modules map noisy images (n, channels, height, width) to the noise in them. To
-        pickle the denoiser, use a callable that is importable, not a lambda.
+        Architecture: :class:`~sklearn_gahb.networks.UNet`,
+        :class:`~sklearn_gahb.networks.BFCNN` or
+        :class:`~sklearn_gahb.networks.DilatedUNet`. If you pass a
+        :class:`torch.nn.Module`, `fit` trains a copy of the module. Any other callable
+        must take the number of channels and return a module. An example is
+        ``functools.partial(UNet, n_scales=4)``. The module must map noisy images (n,
+        channels, height, width) to the noise in them. To pickle the denoiser, do not
+        pass a lambda.
     width : int, default=64
-        Number of channels of the features. For "unet", at the finest scale.
+        Number of feature channels. For "unet", this is the number at the finest scale.
     depth : int, default=None
-        Number of poolings of "unet" (3 if None), or number of convolutions of "bf_cnn"
-        (20 if None).
+        Number of pooling layers of "unet" (3 if None), or number of convolutions of
+        "bf_cnn" (20 if None).
     bias : bool, default=False
-        Whether the network has additive constants, if `architecture` is a name.
+        If True, a network that is chosen by name has additive constants.
     noise_std : float or None, default=0.1
         Standard deviation of the noise that ``score(X)`` adds, in the units of the
         images. Images of unsigned integers are scaled to [0, 1], so 25 gray levels out
-        of 255 are ``25 / 255``. Networks of :meth:`from_module` that take the noise
-        level also use this value.
+        of 255 are ``25 / 255``. A network that takes noise levels also receives this
+        value; see :meth:`from_module`.
     train_noise_std : float or tuple of (float, float), default=(0.0, 1.0)
         Noise level, or range of noise levels, to train on. The default suits images
         with values in [0, 1].
     noise_distribution : {"squared", "uniform"}, default="squared"
-        Distribution of the noise levels in the range (low, high). With u uniform on
-        (0, 1), "squared" draws low + (high - low) u^2, which favors low levels as in
-        [2]_, and "uniform" draws low + (high - low) u.
+        Distribution of the noise levels in the range (low, high). Let u be uniform on
+        (0, 1). "squared" draws low + (high - low) u^2, which favors low noise levels as
+        in [2]_. "uniform" draws low + (high - low) u.
     patch_size : int, default=None
-        Side of the random crops to train on, in pixels. If None, training uses whole
-        images, which must then all have the same size.
+        Side length of the random square crops to train on, in pixels. If None, training
+        uses whole images, and all images must have the same size.
     augment : bool, default=False
-        Whether to flip and rotate training images at random.
+        If True, flip and rotate the training images at random.
     n_train_samples : int, default=None
-        Number of images to train on: the first ones of a permutation that
+        Number of images to train on. They are the first images in a random order that
         `random_state` fixes, so smaller training sets are subsets of larger ones. If
-        None, all images are used. If too large, a warning is issued and all are used.
+        None, `fit` uses all images. If too large, `fit` warns and uses all images.
     max_steps : int, default=2000
-        Number of gradient steps. It does not depend on the number of images.
+        Number of gradient steps. A larger training set does not increase this number.
     batch_size : int, default=64
         Number of images or crops per step.
     learning_rate : float, default=1e-3
@@ -82,32 +84,32 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         first 30 percent of the steps, and then lowers it to nearly 0. "halving" halves
         the rate ten times, as in [2]_. "constant" does not change the rate.
     early_stopping : bool, default=False
-        If True, set images aside, stop when the validation loss on them no longer
-        falls, and keep the weights with the lowest validation loss.
+        If True, stop when the loss on validation images no longer falls, and keep the
+        weights with the lowest validation loss.
     validation_fraction : float, default=0.1
         Fraction of the images passed to `fit` that early stopping sets aside. They are
-        the last images of the permutation.
+        the last images in the random order.
     n_iter_no_change : int, default=10
-        Number of evaluations without a lower validation loss after which training
+        Number of evaluations without a new lowest validation loss before training
         stops. The loss is evaluated every ``max_steps / 100`` steps.
     device : str or torch.device, default="auto"
         Device to compute on. "auto" uses a GPU if torch finds one.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Precision of the products during training. "auto" uses bfloat16 if the hardware
-        supports it. `transform` always computes in float32.
+        Precision of the multiplications during training. "auto" uses bfloat16 if the
+        hardware supports it. `transform` always computes in float32.
     compile : bool or "auto", default="auto"
-        Whether to train through :func:`torch.compile`, which can take minutes to
-        start. "auto" compiles for long trainings if a C++ compiler is found.
+        If True, compile the network with :func:`torch.compile`, which can take minutes.
+        "auto" compiles the network if training is long and a C++ compiler is found.
     warm_start : bool, default=False
-        If True, train the network of the previous `fit` for `max_steps` more steps. The
-        network must have the same architecture. Clones are not fitted, so a search has
-        no network to continue from: pass a network as `architecture` instead.
+        If True, `fit` trains the network of the previous `fit` for `max_steps` more
+        steps. The architecture must not change. In a search, pass the trained network
+        as `architecture` instead, because a search fits clones, which have no network.
     image_shape : tuple of int, default=None
         Shape of the image in each row of a 2-D array: (height, width) or
         (height, width, channels).
     random_state : int, RandomState instance or None, default=None
         Seeds the choice of images and crops, the noise and the initial weights. Pass an
-        int for the same result on the same device, number of threads and versions.
+        int for reproducible results (same device, number of threads and versions).
 
     Attributes
     ----------
@@ -116,27 +118,27 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
     n_parameters_ : int
         Number of parameters of the network.
     n_steps_ : int
-        Number of gradient steps that the network was trained for.
+        Number of gradient steps in the training of the network.
     loss_curve_ : ndarray of shape (n_steps,)
         Mean squared error at each step.
     validation_loss_curve_ : ndarray
         Validation loss at each evaluation of the last `fit`. Defined only if
         ``early_stopping=True``.
     image_size_in_ : tuple of (int, int)
-        Height and width of the images of the last `fit`, if all have the same size.
+        Height and width of the images in the last `fit`, if all have the same size.
     train_indices_ : ndarray of int
         Indices of the images of `X` that the last `fit` trained on.
     n_channels_in_ : int
         Number of channels seen during :term:`fit`.
     n_features_in_ : int
-        Number of values per image seen during :term:`fit`. Not defined for lists.
+        Number of pixels times channels seen during :term:`fit`. Not defined for lists.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen during :term:`fit`. Defined only when `X` has feature
         names that are all strings.
 
     See Also
     --------
-    WaveletThresholdDenoiser : Thresholding in a basis that does not adapt.
+    WaveletThresholdDenoiser : Thresholding in a fixed basis.
     sklearn_gahb.metrics.make_psnr_scorer : Compare estimators at one noise level.
 
     Notes
@@ -144,13 +146,13 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
     `fit` accepts a list of photographs if `patch_size` is set. Ctrl-C stops `fit` and
     raises KeyboardInterrupt. The estimator is then fitted with the weights of the last
     step, or with its best weights if `early_stopping` is True. To show progress bars,
-    call ``set_callbacks(sklearn.callback.ProgressBar())`` on the outermost estimator:
-    on the search or the pipeline if the denoiser is inside one. Several processes in a
-    process group of :mod:`torch.distributed` can train one network; see the user guide.
+    call ``set_callbacks(sklearn.callback.ProgressBar())`` on the outermost estimator,
+    which can be a search or a pipeline. Several processes in a process group of
+    :mod:`torch.distributed` can train one network; see the user guide.
 
     `transform` splits photographs of more than about half a million pixels into tiles.
-    The attribute `margin` of the network sets how far the tiles overlap. If your own
-    network has no such attribute, they overlap by 64 pixels.
+    The attribute `margin` of the network sets the overlap of the tiles in pixels. If
+    your own network has no attribute `margin`, the tiles overlap by 64 pixels.
 
     References
     ----------
@@ -251,19 +253,19 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         Parameters
         ----------
         network : torch.nn.Module
-            Maps noisy images (n, channels, height, width) to the noise in them or to
-            the clean images. A network that takes noise levels is called as
+            Network that maps noisy images (n, channels, height, width) to the noise in
+            them or to the clean images. A network that takes noise levels is called as
             ``network(y, noise_std)``, with a tensor `noise_std` of shape (n,). The
-            network is copied in float32. If it requires sides that are multiples of a
-            number, such as 8, the images are padded.
+            network is copied in float32. If the network accepts only sides that are
+            multiples of some number, such as 8, the images are padded.
         predicts : {"noise", "image"}, default="noise"
-            What the network returns.
+            Output of the network: the noise or the clean image.
         n_channels : int, default=None
-            Number of channels: 1 for gray, 3 for color. If None, it is found by trial.
+            Number of image channels. If None, several numbers are tried on the network.
         noise_std : float, default=None
             Standard deviation of the noise that ``score(X)`` adds. A network that takes
             noise levels also receives this value. If None, such a network receives an
-            estimate for each image, and other networks use 0.1.
+            estimate for each image. For all other networks, None means 0.1.
         device : str or torch.device, default="auto"
             Device to compute on.
         image_shape : tuple of int, default=None
@@ -273,17 +275,16 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         Returns
         -------
         denoiser : DNNDenoiser
-            Fitted denoiser. Its `architecture` is the network, so the `fit` of a clone
-            trains a copy of the network further.
+            Fitted denoiser. Its parameter `architecture` is the network. If you clone
+            the denoiser and call `fit`, a copy of the network is trained further.
 
         Raises
         ------
         TypeError
             If `network` is not a module.
         ValueError
-            If the network takes a number of channels other than `n_channels`, or if it
-            normalizes by the statistics of a batch. The output for one image would then
-            depend on the other images.
+            If the network does not accept `n_channels` channels. If a layer normalizes
+            by batch statistics, so that outputs depend on the whole batch.
 
         Examples
         --------
@@ -306,13 +307,13 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         return denoiser.adopt(network, n_channels)
 
     def adopt(self, network, n_channels, loss_curve=()):
-        """Use a trained network as the fitted network.
+        """Set the trained network, so that the denoiser is fitted.
 
         Parameters
         ----------
         network : torch.nn.Module
-            Maps noisy images to the noise in them. The network is not copied, and stays
-            on its device.
+            Network that maps noisy images to the noise in them. The network is not
+            copied, and stays on its device.
         n_channels : int
             Number of channels of the images.
         loss_curve : array-like of shape (n_steps,), default=()
@@ -333,7 +334,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
     def learn(self, clean, noisy=None):
         """Train the network; see :meth:`BaseDenoiser.learn`."""
         run = self._prepare(clean, noisy)
-        # With clean images alone, y holds labels, which `score` ignores.
+        # If only clean images are given, y holds labels, which `score` ignores.
         X, y = (clean, None) if noisy is None else (noisy, clean)
         train = run.train_indices
         data = {
@@ -411,8 +412,8 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
     def linearize(self, y, noise_std=None):
         """Linearize at one image; see :meth:`BaseDenoiser.linearize`.
 
-        A network of convolutions, norms and ReLUs is linear once its ReLUs are frozen
-        in their state at the image. Torch differentiates all other networks.
+        A network of convolutions, normalization layers and ReLUs is linear once its
+        ReLUs are frozen at the image. Torch differentiates all other networks.
         """
         network = self.network_
         if takes_noise_std(network) or not is_linear_once_frozen(network, y.float()):
@@ -422,7 +423,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         return linearize_frozen(FrozenNetwork(network, y.float()), y, x_hat)
 
     def prior(self, size=None):
-        """Return crop size and highest level; see :meth:`BaseDenoiser.prior`."""
+        """Return crop size and highest noise level; see :meth:`BaseDenoiser.prior`."""
         if size is None and self.patch_size is not None and self.image_shape is None:
             size = self.patch_size, self.patch_size
         sigma_max = Recipe.of(self).noise_range[1]

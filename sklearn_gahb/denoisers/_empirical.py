@@ -17,22 +17,23 @@ BLOCK = 2**22
 
 
 class EmpiricalDenoiser(BaseDenoiser):
-    r"""Posterior mean if the clean image is one of the training images.
+    r"""Optimal denoiser if every clean image is one of the training images.
 
     .. math:: \hat x(y) = \sum_i w_i x_i, \qquad
               w_i \propto \exp\left( -\frac{\|y - x_i\|^2}{2 \sigma^2} \right)
 
     The prior is the training set itself, with all images equally likely. No denoiser
-    has a lower training loss, and networks that memorize approach this denoiser [1]_.
-    Diffusion with this denoiser returns training images. The denoiser uses the noise
-    level that it is given. For vanishing noise, it returns the closest training image.
+    has a lower training loss. Networks that memorize their training images approach
+    this denoiser [1]_. If you sample with this denoiser, the samples are training
+    images. The denoiser is not blind: the weights depend on the noise level. As the
+    noise level approaches 0, the denoiser returns the training image closest to y.
 
     Parameters
     ----------
     noise_std : float, default=None
         Standard deviation of the noise, in the units of the images. Images of unsigned
         integers are scaled to [0, 1], so 25 gray levels out of 255 are ``25 / 255``. If
-        None, `estimate_noise_std` estimates the level of each image.
+        None, `estimate_noise_std` estimates the noise level of each image.
     image_shape : tuple of int, default=None
         Shape of the image in each row of a 2-D array: (height, width) or
         (height, width, channels).
@@ -42,26 +43,26 @@ class EmpiricalDenoiser(BaseDenoiser):
     Attributes
     ----------
     train_images_ : ndarray or Tensor of shape (n_images, height, width, channels)
-        Training images. Unless `fit` received a list, they are a view of the images
-        passed to `fit`, in the same dtype.
+        Training images. If `fit` received an array or a tensor, this attribute is a
+        view of it with the same dtype.
     n_channels_in_ : int
         Number of channels seen during :term:`fit`.
     n_features_in_ : int
-        Number of values per image seen during :term:`fit`. Not defined for lists.
+        Number of pixels times channels seen during :term:`fit`. Not defined for lists.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen during :term:`fit`. Defined only when `X` has feature
         names that are all strings.
 
     See Also
     --------
-    DNNDenoiser : Network that memorizes a small set and generalizes from a large one.
+    DNNDenoiser : Network that memorizes small training sets and learns from large ones.
 
     Notes
     -----
-    Computations are in float64 on the device of the noisy images, over blocks of the
-    training set. Memory therefore does not grow with the training set, which may be a
-    :class:`numpy.memmap`. Time grows as the product of the number of noisy images and
-    the number of training images.
+    Computations run in float64 on the device of the noisy images. They process the
+    training set in blocks, so the memory does not depend on the number of training
+    images. The training set may be a :class:`numpy.memmap`. The time is proportional to
+    the product of the number of noisy images and the number of training images.
 
     References
     ----------

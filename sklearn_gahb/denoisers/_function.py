@@ -12,17 +12,17 @@ class FunctionDenoiser(BaseDenoiser):
     Parameters
     ----------
     function : callable
-        ``function(y, noise_std) -> x_hat`` on float tensors of shape (n, channels,
-        height, width). The function must treat each image independently. `noise_std` is
-        a number, a tensor of shape (n, 1, 1, 1), or None if the level is unknown. Blind
-        denoisers ignore the level. To have a Jacobian, the function must consist of
-        differentiable torch operations.
+        Function ``function(y, noise_std) -> x_hat`` of float tensors of shape (n,
+        channels, height, width). The function must treat each image independently.
+        `noise_std` is a number, a tensor of shape (n, 1, 1, 1), or None if the noise
+        level is unknown. A blind denoiser ignores `noise_std`. The denoiser has a
+        Jacobian only if the function consists of differentiable torch operations.
     device : str or torch.device, default=None
         Device on which the function needs its images. If None, the images stay on their
         own device.
     noise_std : float, default=None
         Standard deviation of the noise that ``score(X)`` adds. The function receives
-        this level if no other level is given.
+        this noise level if the caller passes none.
     image_shape : tuple of int, default=None
         Shape of the image in each row of a 2-D array: (height, width) or
         (height, width, channels).

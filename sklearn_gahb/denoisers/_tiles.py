@@ -10,10 +10,10 @@ TILE_SIDE = 448
 def denoise_in_tiles(denoise, y, *, margin, side=TILE_SIDE):
     """Denoise large images (n, c, h, w) in tiles with margins that are discarded.
 
-    The result equals that of the whole image if `margin` is at least the distance over
-    which pixels depend on each other, and a multiple of the pooling factor. Tiles then
-    begin at multiples of this factor, because `side` is rounded down to a multiple of
-    the margin.
+    The tiles give the same result as the whole image under two conditions. Pixels
+    farther apart than `margin` must not depend on each other, and `margin` must be a
+    multiple of the pooling factor. Tiles then begin at multiples of the pooling factor,
+    because `side` is rounded down to a multiple of `margin`.
     """
     height, width = y.shape[2:]
     side = max(side // margin, 1) * margin if margin else side

@@ -20,15 +20,15 @@ class WaveletThresholdDenoiser(BaseDenoiser):
 
     .. math:: \hat x = \sum_k \rho_T(\langle y, \psi_k \rangle)\, \psi_k
 
-    The wavelets are periodized, and the coarse band is kept. At threshold T, the
-    shrinkage of a coefficient c is
+    The wavelets are periodized. The coarse coefficients are not thresholded. At
+    threshold T, the shrinkage of a coefficient c is
 
     - ``"hard"``: c if :math:`|c| > T`, and 0 otherwise;
     - ``"soft"``: :math:`\mathrm{sign}(c) \max(|c| - T, 0)`;
     - ``"garrote"``: :math:`\max(c - T^2 / c, 0)` for c > 0, and odd in c.
 
-    Images with sides that are not multiples of ``2**n_scales`` are extended by
-    reflection, and the result is cropped. A side of one pixel is not transformed. Each
+    If a side of an image is not a multiple of ``2**n_scales``, the image is extended by
+    reflection, and the result is cropped. An axis of one pixel is not transformed. Each
     channel is denoised independently.
 
     Parameters
@@ -36,25 +36,27 @@ class WaveletThresholdDenoiser(BaseDenoiser):
     wavelet : str or pywt.Wavelet, default="sym4"
         Orthogonal wavelet of PyWavelets; see :func:`pywt.wavelist` for the names.
     n_scales : int, default=None
-        Number of scales, at most the base-2 logarithm of the shorter side, rounded up.
-        If None, the largest number that leaves at least 8 coefficients per side, but at
-        least 1.
+        Number of scales of the wavelet transform. It must not exceed the base-2
+        logarithm of the shorter side, rounded up. If None, the largest number that
+        leaves at least 8 coarse coefficients per side is used, but at least 1.
     threshold : float or {"universal", "bayes", "sure"}, default=3.0
-        Threshold T. A number :math:`\alpha` means :math:`T = \alpha \sigma`.
-        "universal" is :math:`\sigma \sqrt{2 \log d}` for d pixels [1]_. "bayes" is
-        :math:`\sigma^2 / \sqrt{\max(E\,c^2 - \sigma^2, 0)}` in each band [2]_. "sure"
-        minimizes Stein's unbiased risk estimate of soft thresholding in each band [3]_,
-        and requires ``shrinkage="soft"``.
+        Threshold T. A number :math:`\alpha` means :math:`T = \alpha \sigma`, where
+        :math:`\sigma` is the noise level. "universal" is :math:`\sigma \sqrt{2 \log
+        d}`, where d is the number of pixels [1]_. "bayes" is :math:`\sigma^2 /
+        \sqrt{\max(E\,c^2 - \sigma^2, 0)}` in each band [2]_. "sure" minimizes Stein's
+        unbiased risk estimate of soft thresholding in each band [3]_, and requires
+        ``shrinkage="soft"``.
     shrinkage : {"hard", "soft", "garrote"}, default="hard"
         Shrinkage rule; see above.
     n_shifts : int, default=1
-        Number of translations to average over (cycle spinning [4]_). It must be a
-        square ``s**2``: the shifts are 0 to s - 1 pixels along each axis. With 16
-        translations, the result is nearly translation invariant at 16 times the cost.
+        Number of translations to average over (cycle spinning [4]_). The number must be
+        a square ``s**2``, because the image is shifted by 0 to s - 1 pixels along each
+        axis. With 16 translations, the result is nearly translation invariant, and the
+        computation takes 16 times as long.
     noise_std : float, default=None
         Standard deviation of the noise, in the units of the images. Images of unsigned
         integers are scaled to [0, 1], so 25 gray levels out of 255 are ``25 / 255``. If
-        None, `estimate_noise_std` estimates the level of each image.
+        None, `estimate_noise_std` estimates the noise level of each image.
     image_shape : tuple of int, default=None
         Shape of the image in each row of a 2-D array: (height, width) or
         (height, width, channels).
@@ -68,7 +70,7 @@ class WaveletThresholdDenoiser(BaseDenoiser):
     n_channels_in_ : int
         Number of channels seen during :term:`fit`.
     n_features_in_ : int
-        Number of values per image seen during :term:`fit`. Not defined for lists.
+        Number of pixels times channels seen during :term:`fit`. Not defined for lists.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen during :term:`fit`. Defined only when `X` has feature
         names that are all strings.

@@ -23,27 +23,27 @@ class WienerDenoiser(BaseDenoiser):
 
     .. math:: S(\omega) = E |F(x - m)(\omega)|^2 / d
 
-    for images of d pixels. With this normalization, the spectrum of white noise is
-    :math:`\sigma^2`. Each channel is filtered independently. The filter only accepts
-    images of the size that it was fitted on.
+    where d is the number of pixels. With this normalization, the power spectrum of
+    white noise is :math:`\sigma^2`. Each channel is filtered independently. The filter
+    accepts only images with the height and width of the images passed to `fit`.
 
     Parameters
     ----------
     power_spectrum : array-like of shape (height, width[, channels]), default=None
-        Power spectrum S in the layout of :func:`numpy.fft.fft2`, not negative. If None,
-        `fit` estimates it.
+        Power spectrum S in the layout of :func:`numpy.fft.fft2`. Its values must not be
+        negative. If None, `fit` estimates the power spectrum.
     shrinkage : {"wiener", "low_pass"}, default="wiener"
-        "wiener" is the optimal shrinkage above. "low_pass" is the ideal low-pass
-        filter. It keeps all frequencies up to the radial cutoff with the smallest
-        expected error and removes the others. Its error has the same rate in
-        :math:`\sigma` [2]_.
+        Shrinkage rule. "wiener" is the optimal shrinkage above. "low_pass" is an ideal
+        low-pass filter: it keeps all frequencies up to a radial cutoff and removes all
+        higher frequencies. The cutoff minimizes the expected error. As :math:`\sigma`
+        decreases, the errors of both rules decay at the same rate [2]_.
     zero_mean : bool, default=False
-        Whether the images have mean 0. If True, no mean is subtracted, and the denoiser
-        is linear.
+        If True, the images are assumed to have mean 0. No mean is subtracted then, and
+        the denoiser is linear.
     noise_std : float, default=None
         Standard deviation of the noise, in the units of the images. Images of unsigned
         integers are scaled to [0, 1], so 25 gray levels out of 255 are ``25 / 255``. If
-        None, `estimate_noise_std` estimates the level of each image.
+        None, `estimate_noise_std` estimates the noise level of each image.
     image_shape : tuple of int, default=None
         Shape of the image in each row of a 2-D array: (height, width) or
         (height, width, channels).
@@ -59,7 +59,7 @@ class WienerDenoiser(BaseDenoiser):
     n_channels_in_ : int
         Number of channels seen during :term:`fit`.
     n_features_in_ : int
-        Number of values per image seen during :term:`fit`. Not defined for lists.
+        Number of pixels times channels seen during :term:`fit`. Not defined for lists.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen during :term:`fit`. Defined only when `X` has feature
         names that are all strings.

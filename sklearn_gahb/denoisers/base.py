@@ -40,13 +40,15 @@ class BaseDenoiser(
 ):
     """Base class of all denoisers.
 
-    A subclass defines `denoise`, and ``__init__`` like every scikit-learn estimator. It
-    may override `learn` (which learns nothing by default), `linearize` (which uses
-    automatic differentiation by default), `with_clean` (for oracles), `prior` (for
-    sampling) and `device_`. Every function that takes a denoiser accepts the subclass.
+    A subclass defines `denoise`. Like every scikit-learn estimator, it also defines
+    ``__init__``. It may override `learn` (which learns nothing by default), `linearize`
+    (which uses automatic differentiation by default), `with_clean` (for oracles),
+    `prior` (for sampling) and `device_`. Every function of this package that takes a
+    denoiser accepts the subclass.
 
     The parameters `noise_std`, `image_shape` and `random_state` are optional. A
-    subclass that uses them lists them in its ``__init__``; otherwise they are None.
+    subclass that uses one of these parameters lists it in its ``__init__``. A parameter
+    that the subclass does not list is None.
 
     To denoise tensors, call the fitted denoiser: ``denoiser(y, noise_std)`` checks the
     arguments and calls `denoise`.
@@ -89,17 +91,17 @@ class BaseDenoiser(
             Noisy images, on `device_`. Do not modify them in place.
         noise_std : float or Tensor of shape (n, 1, 1, 1), default=None
             Noise level of all images, or of each image. If None, use the parameter
-            `noise_std`; if this parameter is None too, the level is unknown.
-            :meth:`noise_levels` handles all of these cases.
+            `noise_std`. If that parameter is None too, the noise level is unknown. Call
+            :meth:`noise_levels` to handle all of these cases.
 
         Returns
         -------
         x_hat : Tensor of the shape of `y`
-            Denoised images, not detached, so that torch can differentiate them.
+            Denoised images. They are not detached, so torch can differentiate them.
         """
 
     def learn(self, clean, noisy=None):
-        """Learn from checked images; do nothing by default.
+        """Learn from the images that `fit` has checked; learn nothing by default.
 
         Parameters
         ----------
@@ -110,21 +112,22 @@ class BaseDenoiser(
         """
 
     def linearize(self, y, noise_std=None):
-        """Linearize at one image, with noise level, thresholds and geometry fixed.
+        """Linearize the denoiser at one image.
 
-        By default, torch differentiates `denoise`.
+        The noise level, the thresholds and the geometry are held fixed. By default,
+        torch differentiates `denoise`.
 
         Parameters
         ----------
         y : Tensor of shape (1, channels, height, width)
             Noisy image, on `device_`.
         noise_std : float, default=None
-            Noise level, as in `denoise`.
+            Noise level, or None, as in `denoise`.
 
         Returns
         -------
         linearization : Linearization
-            Denoised image, and products with the Jacobian.
+            Denoised image, and functions that multiply images by the Jacobian.
         """
         return linearize_by_autograd(lambda y: self.denoise(y, noise_std), y)
 
@@ -134,13 +137,12 @@ class BaseDenoiser(
         Parameters
         ----------
         clean : Tensor of shape (n, channels, height, width)
-            Clean versions of the noisy images that will be denoised.
+            Clean versions of the noisy images to denoise.
 
         Returns
         -------
         denoiser : BaseDenoiser
-            For an oracle, a copy that knows the clean images. Other denoisers return
-            `self`.
+            For an oracle, a copy that knows the clean images. For others, `self`.
         """
         return self
 
@@ -150,12 +152,14 @@ class BaseDenoiser(
         Parameters
         ----------
         size : tuple of (int, int), default=None
-            Height and width of the requested images. If None, the usual size is used.
+            Height and width of the images to sample. If None, the height and width of
+            the images passed to `fit` are used.
 
         Returns
         -------
         prior : Prior
-            Size and mean of the images, and the largest noise level.
+            Height, width and mean of the images, and the noise level that sampling
+            starts from.
         """
         if size is None:
             size = getattr(self, "image_size_in_", None)
@@ -167,15 +171,16 @@ class BaseDenoiser(
         return None
 
     def noise_levels(self, y, noise_std=None):
-        """Resolve a noise level that may be None.
+        """Return the noise level of each image.
 
         Parameters
         ----------
         y : Tensor of shape (n, channels, height, width)
             Noisy images.
         noise_std : float or Tensor of n levels, default=None
-            Noise level. If None, the parameter `noise_std` is used; if this parameter
-            is None too, the level of each image is estimated.
+            Noise level of all images, or of each image. If None, the parameter
+            `noise_std` is used. If that parameter is None too, each noise level is
+            estimated.
 
         Returns
         -------
@@ -189,7 +194,7 @@ class BaseDenoiser(
         return sigma.reshape(-1, 1, 1, 1).expand(len(y), 1, 1, 1)
 
     def __call__(self, y, noise_std=None):
-        """Call `denoise`, and check its arguments and result; levels may be (n,)."""
+        """Call `denoise` with checks; `noise_std` may also have shape (n,)."""
         check_is_fitted(self)
         name = f"{type(self).__name__}.denoise"
         check_tensors(y, name)
@@ -205,9 +210,10 @@ class BaseDenoiser(
         Parameters
         ----------
         X : array-like or list of array-like
-            Clean images, or noisy images if `y` holds the clean images. An array of
-            shape (n_images, height, width), (n_images, height, width, channels), or
-            (n_images, n_pixels) with `image_shape`; or a list of photographs.
+            Clean images, or noisy images if `y` holds the clean images. Pass a list of
+            photographs or an array of shape (n_images, height, width) or (n_images,
+            height, width, channels). If `image_shape` is set, an array of shape
+            (n_images, n_pixels) also works.
         y : array-like or list of array-like, default=None
             Clean images of the same shape as `X`. Labels (1-D) are ignored.
 
@@ -219,9 +225,10 @@ class BaseDenoiser(
         Raises
         ------
         ValueError
-            If the images do not have an accepted layout or contain NaN or infinity. If
+            If the images do not have an accepted layout, or contain NaN or infinity. If
             `X` equals `y`, because the denoiser would learn the identity. If one of `X`
-            and `y` holds unsigned integers and the other is far outside of [0, 1].
+            and `y` holds unsigned integers and the other holds values far outside of
+            [0, 1].
         """
         with unchanged_on_failure(self):
             images = self._check_images(X, reset=True)
@@ -257,8 +264,8 @@ class BaseDenoiser(
         noise_std : float, default=None
             Noise level. If None, the parameter `noise_std` is used.
         clean : array-like or list of array-like, default=None
-            Clean images of the same shape as `X`, for oracles. Other denoisers ignore
-            them.
+            Clean images of the same shape as `X`. Oracles use the clean images, and all
+            other denoisers ignore them.
 
         Returns
         -------
@@ -277,17 +284,18 @@ class BaseDenoiser(
         Parameters
         ----------
         X : array-like or list of array-like
-            Clean images in [0, 1], to which noise of standard deviation `noise_std` is
-            added, or noisy images if `y` holds the clean images. Unsigned integers are
-            divided by the largest value of their dtype.
+            Noisy images if `y` holds the clean images. Otherwise, clean images with
+            values in [0, 1], to which `score` adds noise of standard deviation
+            `noise_std`. Unsigned integers are divided by the largest value of their
+            dtype.
         y : array-like or list of array-like, default=None
             Clean images of the same shape as `X`. Labels (1-D) are ignored.
 
         Returns
         -------
         score : float
-            PSNR of each image for a data range of 1, averaged over the images. If the
-            images have another range, divide them by this range first.
+            Mean PSNR of the images, for a data range of 1. If the images have another
+            range, divide the images by this range first.
 
         Raises
         ------
@@ -303,15 +311,15 @@ class BaseDenoiser(
         Parameters
         ----------
         X, y : array-like or list of array-like
-            As in `score`, which returns the mean of these values.
+            Images, as in `score`.
         noise_std : float, default=None
-            Noise level that is passed to the denoiser. Noise of this level is added to
-            `X` if `y` holds no images. If None, the parameter `noise_std` is used.
+            Noise level that the denoiser receives. If `y` holds no images, noise of
+            this level is also added to `X`. If None, the parameter `noise_std` is used.
 
         Returns
         -------
         psnr : ndarray of shape (n_images,)
-            PSNR for a data range of 1.
+            PSNR of each image, for a data range of 1.
         """
         check_is_fitted(self)
         self._validate_params()
@@ -344,37 +352,38 @@ class BaseDenoiser(
         n_samples : int, default=1
             Number of images to draw.
         image_shape : tuple of int, default=None
-            Shape (height, width) or (height, width, channels) of the images. If None,
-            the size of the crops that a network was trained on, or else the size of the
-            images passed to `fit`.
+            Shape (height, width) or (height, width, channels) of the images. If None, a
+            network trained on crops draws images of the size of the crops. Other
+            denoisers draw images of the size of those passed to `fit`.
         sampler : Sampler, default=None
             Sampling method from :mod:`sklearn_gahb.samplers`. If None,
-            ``GradientEstimation()``, which takes 50 evaluations.
+            ``GradientEstimation()`` is used, which evaluates the denoiser 50 times.
         mean : float or Tensor that broadcasts to (n, channels, height, width), \
                 default=None
-            Mean of the initial images. If None, the mean of :meth:`prior`.
+            Mean of the noisy images that sampling starts from. If None, the mean that
+            :meth:`prior` returns is used.
         batch_size : int, default=None
             Number of images to denoise at a time.
         keep_every : int or None, default=1
-            The trajectory keeps one step out of `keep_every`. If None, it keeps only
-            the last step.
+            Interval between the steps that the trajectory keeps. For example, 2 means
+            every second step. If None, the trajectory keeps only the last step.
         return_trajectory : bool, default=False
-            Whether to also return the trajectory.
+            If True, return the samples and the trajectory.
         callback : callable, default=None
-            Called as ``callback(step, y, noise_std)``, before the first step (with step
-            0) and after each step.
+            Function that is called as ``callback(step, y, noise_std)`` before the first
+            step (with ``step=0``) and after each step.
         random_state : int, RandomState instance or None, default=None
-            Seeds the noise. With the same int, a call for fewer samples returns the
-            first samples of a call for more.
+            Seeds the noise. If you pass the same int, the first samples do not depend
+            on `n_samples`.
 
         Returns
         -------
         X : ndarray of shape (n_samples, height, width), (n_samples, height, width, \
                 channels) or (n_samples, n_pixels)
-            Samples in float32, not clipped. They are rows if the denoiser has an
-            `image_shape`, and images otherwise.
+            Samples in float32, not clipped. If the denoiser has an `image_shape`, each
+            sample is a row of the array. Otherwise, each sample is an image.
         trajectory : Trajectory
-            Steps that were kept. Returned only if `return_trajectory` is True.
+            Steps that sampling kept. Returned only if `return_trajectory` is True.
         """
         check_is_fitted(self)
         size, n_channels = None, getattr(self, "n_channels_in_", 1)

@@ -22,7 +22,7 @@ def to_numpy(y, denoiser):
 
 
 def check_tensors(images, name, shape=None):
-    """Check images that the function `name` takes or, if there is a shape, returned."""
+    """Check the input of the function `name`, or its output if `shape` is given."""
     is_good = torch.is_tensor(images) and images.ndim == 4
     if not is_good or (shape is not None and images.shape != shape):
         what = "takes" if shape is None else "must return"
@@ -48,7 +48,7 @@ def check_levels(noise_std, y):
 
 
 def check_n_channels(denoiser, n_channels, name="X"):
-    """Raise a ValueError unless images have as many channels as those of `fit`."""
+    """Raise a ValueError if the number of channels differs from that in `fit`."""
     expected = getattr(denoiser, "n_channels_in_", n_channels)
     if n_channels != expected:
         hint = " Pass the channels of a color image as a stack of gray images."
@@ -59,7 +59,7 @@ def check_n_channels(denoiser, n_channels, name="X"):
 
 
 def check_one_size(denoiser, images):
-    """Return the only (height, width) of Images, or raise a ValueError."""
+    """Return the (height, width) that all images share, or raise a ValueError."""
     if len(images.sizes) > 1:
         raise ValueError(
             f"{type(denoiser).__name__} needs images of a single size, but X has "
@@ -102,14 +102,14 @@ def check_target(denoiser, y, images):
 def noisy_and_clean(denoiser, images, y, noise_std):
     """Return the noisy and the clean Images to score.
 
-    They are the images of X and y. If `y` holds no images, the noisy images are those
-    of X plus noise that is drawn here.
+    If `y` holds images, X holds the noisy images and y the clean images. Otherwise, X
+    holds the clean images, and this function adds noise to them.
 
     Parameters
     ----------
     denoiser : BaseDenoiser
     images : Images
-        Images of X: noisy, or clean if `y` holds no images.
+        Images in X: noisy images if `y` holds images, and clean images otherwise.
     y : array-like or None
     noise_std : float or None
     """

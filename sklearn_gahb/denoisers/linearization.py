@@ -8,7 +8,7 @@ import torch
 
 @dataclass(frozen=True)
 class Linearization:
-    """Linearization of a denoiser at one image, where its Jacobian is J.
+    """Linearization of a denoiser at one image: the denoised image and the Jacobian J.
 
     :meth:`~sklearn_gahb.denoisers.BaseDenoiser.linearize` returns such an object. A
     denoiser whose Jacobian has a closed form overrides that method.
@@ -18,8 +18,8 @@ class Linearization:
     x_hat : Tensor of shape (1, channels, height, width)
         Denoised image.
     multiply, multiply_transposed : callable
-        Functions that map k images (k, channels, height, width) to their products with
-        J, and with the transpose of J.
+        Two functions of k images (k, channels, height, width). The first multiplies
+        each image by J, and the second by the transpose of J.
     eigenbasis : callable, default=None
         Function that computes the eigenbasis of J, if J is symmetric and the eigenbasis
         has a closed form. ``eigenbasis(n)`` returns all eigenvalues in descending
@@ -43,7 +43,7 @@ class Linearization:
 
 
 def linearize_on_average(spin, maps, x_hat, eigenbasis):
-    """Linearize the mean of symmetric maps of arrays over translations.
+    """Linearize an average over translations, from symmetric maps of arrays.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def linearize_on_average(spin, maps, x_hat, eigenbasis):
     x_hat : Tensor of shape (1, channels, height, width)
         Denoised image.
     eigenbasis : callable
-        Eigenbasis of the only map, used if nothing is translated or extended.
+        Eigenbasis of the first map. Used only if images are not translated or extended.
     """
 
     def on_tensors(function):
@@ -78,8 +78,8 @@ def linearize_frozen(frozen, y, x_hat):
     Parameters
     ----------
     frozen : callable
-        The network with its masks and norms fixed at `y`. It is a linear map of float32
-        images (k, channels, height, width).
+        The network with its ReLU masks and normalization layers fixed at `y`. It is a
+        linear map of float32 images (k, channels, height, width).
     y, x_hat : Tensor of shape (1, channels, height, width)
         Noisy and denoised image.
     """
@@ -87,8 +87,8 @@ def linearize_frozen(frozen, y, x_hat):
     def multiply(v):
         return v - frozen(v.float()).to(v.dtype)
 
-    # Both products use the same masks. Masks that are recorded for another batch can
-    # differ where rounding decides.
+    # Both products use the same masks. Masks recorded for another batch can differ
+    # because of rounding errors.
     transposed = AutogradProducts(multiply, y).multiply_transposed
     return Linearization(x_hat, torch.no_grad()(multiply), transposed)
 
@@ -96,15 +96,15 @@ def linearize_frozen(frozen, y, x_hat):
 class AutogradProducts:
     """Products with the Jacobian of a differentiable map at one image.
 
-    The graph of k copies of the image is kept. The next k products with the transpose
-    then cost one backward pass each and no forward pass. This backward pass is linear
-    in the vector u that is passed back. The product J v is the derivative of the
-    backward pass with respect to u, along v, and costs about three passes.
+    The graph of k copies of the image is kept. Each further product of k vectors with
+    the transpose then costs one backward pass and no forward pass. This backward pass
+    is linear in the vector u that is passed back. The product J v is the derivative of
+    the backward pass with respect to u, along v, and costs about three passes.
 
     Parameters
     ----------
     denoise : callable
-        Map of images (k, channels, height, width) that treats each independently.
+        Map of images (k, channels, height, width) that treats each image independently.
     y : Tensor of shape (1, channels, height, width)
     """
 

@@ -7,17 +7,17 @@ import torch
 
 @dataclass(frozen=True)
 class Prior:
-    """Properties of the images that a denoiser is made for, used in sampling.
+    """Size, mean and noise level of the images that sampling starts from.
 
     Parameters
     ----------
     size : tuple of (int, int) or None
-        Height and width. None if there is no usual size.
+        Height and width of the images. None if the denoiser has no fixed image size.
     mean : float or Tensor that broadcasts to (n, channels, height, width)
         Mean of the images.
     sigma_max : float
-        Noise level that hides the images completely, or the highest level that the
-        denoiser supports.
+        Noise level that sampling starts from. It hides the images completely, or is the
+        highest noise level that the denoiser supports.
 
     Examples
     --------

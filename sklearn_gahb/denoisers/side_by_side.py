@@ -25,14 +25,14 @@ def check_fits_side_by_side(estimator):
 def fit_side_by_side(denoisers, image_sets):
     """Fit denoisers as :meth:`DNNDenoiser.fit` does, but in one pass.
 
-    The result is the same up to rounding.
+    The result is the same except for rounding errors.
 
     Parameters
     ----------
     denoisers : list of DNNDenoiser
         Denoisers with the same parameters except `random_state`.
     image_sets : list of array-like
-        Clean images for each denoiser, all of one size.
+        Clean images for each denoiser. All images have the same size.
     """
     runs = []
     for denoiser, X in zip(denoisers, image_sets, strict=True):

@@ -14,20 +14,23 @@ class GeneralizationDisplay:
 
     There are four kinds of figure, similar to figures 1 and 2 of [1]_:
 
-    - "agreement" shows three PSNRs against the training size: on training images, on
-      test images, and between the outputs of different subsets. It has one panel per
-      noise level.
-    - "psnr" shows output PSNR against input PSNR, on training and test images. It has
-      one color per size, and needs an analyzer with several noise levels.
-    - "similarity" shows two histograms over samples: of the similarity to the closest
-      training image, and of the similarity between samples of two subsets. An outline
-      shows the histogram of the similarity between training images of the first subset
-      and the closest image of the second subset. It has one panel per size.
+    - "agreement" shows three curves over the number of training images: the PSNR on
+      training images, the PSNR on test images, and the PSNR between the outputs of
+      different subsets. There is one panel per noise level.
+    - "psnr" shows the output PSNR against the input PSNR, on training and test images.
+      There is one color per training size. The analyzer must have several noise levels.
+    - "similarity" shows two filled histograms: the similarities between samples and
+      their closest training images, and the similarities between samples of two
+      subsets. An outline shows a third histogram, for comparison: the similarities
+      between training images of the first subset and the closest images of the second
+      subset. There is one panel per training size.
     - "samples" shows two samples that were generated from the same noise, one for each
       of the first two subsets. Each sample is next to its closest training image from
-      the same subset. It has one column per size.
+      the same subset. There is one column per training size.
 
-    It is recommended to use `from_estimator` to create a `GeneralizationDisplay`.
+    The similarity of two images is the cosine between them, after the mean of each
+    image is subtracted. It is recommended to use `from_estimator` to create a
+    `GeneralizationDisplay`.
 
     Parameters
     ----------
@@ -42,12 +45,12 @@ class GeneralizationDisplay:
     generated_similarity : ndarray of shape (n_sizes, n_samples), default=None
         Similarity between samples of two subsets.
     train_similarity : ndarray of shape (n_sizes, n_subsets, n_samples), default=None
-        Similarity between samples and the closest training image.
+        Similarity between each sample and its closest training image.
     subset_similarity : list of ndarray of shape (n_images,), default=None
-        Similarity between training images of the first subset and the closest image of
-        the second subset, for each size.
+        Similarity between each training image of the first subset and the closest image
+        of the second subset. The list has one entry per training size.
     grid : ndarray of shape (4, n_sizes, height, width[, channels]), default=None
-        Images of the figure "samples".
+        Images that the figure "samples" shows.
 
     Attributes
     ----------

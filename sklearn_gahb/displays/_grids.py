@@ -10,7 +10,7 @@ def new_figure(width, height):
 
 
 def gray_or_rgb(image):
-    """Average the channels of an image unless it has three of them.
+    """Average the channels of an image that does not have three channels.
 
     Images of shape (h, w) and (h, w, 3) stay unchanged.
     """

@@ -18,14 +18,14 @@ N_COLUMNS, N_SHOWN = 6, 18
 class JacobianBasisDisplay:
     r"""Draw the basis in which a denoiser shrinks an image.
 
-    The figure has three parts, as figure 3 of [1]_. The first part shows the images.
-    The second part shows the shrinkage factors and the coefficients of the image
-    against k. The third part shows the vectors that contribute most to the denoised
-    image, in descending order of :math:`|\lambda_k \langle y, e_k \rangle|`, on a
-    diverging color map centered at 0. Thin lines are the contours of the clean image,
-    or of the denoised image if the clean image is unknown. The title of each vector
-    gives k and its shrinkage factor. It is recommended to use `from_estimator` to
-    create a `JacobianBasisDisplay`.
+    The figure has three parts, like figure 3 of [1]_. The first part shows the images.
+    The second part shows the shrinkage factors and the coefficients of the image, as
+    functions of the index k of the basis vectors. The third part shows the basis
+    vectors that contribute most to the denoised image, in descending order of
+    :math:`|\lambda_k \langle y, e_k \rangle|`. Their color map is centered at 0. Thin
+    lines are the contours of the clean image, or of the denoised image if the clean
+    image is unknown. The title of each vector gives k and its shrinkage factor. It is
+    recommended to use `from_estimator` to create a `JacobianBasisDisplay`.
 
     Parameters
     ----------
@@ -36,7 +36,8 @@ class JacobianBasisDisplay:
     eigenvalues : ndarray of shape (n_components,)
         Shrinkage factors, in descending order.
     coefficients : ndarray of shape (n_components,)
-        Coefficients of the noisy image, or of the clean one if it is known.
+        Coefficients of the clean image in the basis. If the clean image is unknown,
+        these are the coefficients of the noisy image.
     components : ndarray of shape (n_components, height, width[, channels])
         Basis vectors.
     clean : ndarray of the shape of `noisy`, default=None
@@ -86,7 +87,7 @@ class JacobianBasisDisplay:
         ----------
         basis : JacobianBasis
             Fitted basis.
-        clean : array-like of the shape of the image of `fit`, default=None
+        clean : array-like of the shape of the image passed to `fit`, default=None
             The clean image, or a stack that contains only this image.
         ks : array-like of int, default=None
             Indices k of the vectors to draw, counted from 1. If None, the 18 vectors
@@ -104,8 +105,8 @@ class JacobianBasisDisplay:
         TypeError
             If `basis` is not a `JacobianBasis`.
         ValueError
-            If `clean` does not have the size of the image of `fit`, or if an entry of
-            `ks` is not the index of a component.
+            If the sizes of `clean` and of the image passed to `fit` differ, or if an
+            entry of `ks` is not the index of a component.
         """
         check_is_fitted(basis)
         if not hasattr(basis, "noisy_"):
@@ -226,7 +227,7 @@ class JacobianBasisDisplay:
 
 
 def draw_contours(ax, image):
-    """Draw thin contour lines of an image, smoothed so that texture has none."""
+    """Draw thin contour lines of an image, after smoothing away its texture."""
     gray = image.mean(axis=-1) if image.ndim == 3 else image
     smooth = gaussian_filter(gray, min(gray.shape) / 32)
     levels = np.linspace(smooth.min(), smooth.max(), 5)[1:-1]

@@ -11,15 +11,15 @@ from ._grids import new_figure
 class PSNRCurveDisplay:
     r"""Draw the PSNR of denoised images against the PSNR of noisy images.
 
-    The figure has one line with error bars per denoiser, and lines with given slopes
-    for comparison. For images of regularity :math:`\alpha`, the optimal slope is
-    :math:`\alpha / (\alpha + 1)` [1]_. It is recommended to use `from_curves` to create
-    a `PSNRCurveDisplay`.
+    The figure has one line with error bars per denoiser. The figure also has lines with
+    given slopes, for comparison. For images of regularity :math:`\alpha`, the optimal
+    slope is :math:`\alpha / (\alpha + 1)` [1]_. It is recommended to use `from_curves`
+    to create a `PSNRCurveDisplay`.
 
     Parameters
     ----------
     curves : dict of str to :class:`~sklearn.utils.Bunch`
-        Results of :func:`~sklearn_gahb.evaluation.psnr_curve` by name.
+        Results of :func:`~sklearn_gahb.evaluation.psnr_curve`, by name of the denoiser.
 
     Attributes
     ----------
@@ -66,9 +66,10 @@ class PSNRCurveDisplay:
         Parameters
         ----------
         curves : dict of str to :class:`~sklearn.utils.Bunch`
-            Results of :func:`~sklearn_gahb.evaluation.psnr_curve` by name.
+            Results of :func:`~sklearn_gahb.evaluation.psnr_curve`, by name of the
+            denoiser.
         slopes : dict of str to float, default=None
-            Slopes of lines for comparison by name, such as
+            Slopes of the comparison lines, by name of the line, such as
             ``{"optimal rate": alpha / (alpha + 1)}``.
         ax : matplotlib Axes, default=None
             Axes to draw on. If None, a new figure is created.
@@ -86,8 +87,9 @@ class PSNRCurveDisplay:
         Parameters
         ----------
         slopes : dict of str to float, default=None
-            Slopes of lines for comparison by name. The lines cross the highest curve in
-            the middle of the range used to fit its slope.
+            Slopes of the comparison lines, by name of the line. The comparison lines
+            cross the curve with the highest output PSNR. The crossing point is in the
+            middle of the range in which the slope of this curve is fitted.
         ax : matplotlib Axes, default=None
             Axes to draw on. If None, a new figure is created.
 

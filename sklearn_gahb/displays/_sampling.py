@@ -10,7 +10,7 @@ from ._grids import draw_grid
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class TrajectoryDisplay:
-    """Draw how samples emerge from noise.
+    """Draw the images that lead from noise to samples.
 
     The figure has one row per sample and one column per step. It is recommended to use
     `from_trajectory` to create a `TrajectoryDisplay`.
@@ -18,7 +18,7 @@ class TrajectoryDisplay:
     Parameters
     ----------
     images : ndarray of shape (n_kept, n, height, width[, channels])
-        States of the samples.
+        States of the samples at the kept steps.
     noise_std : ndarray of shape (n_kept, n)
         Noise levels of the states.
 
@@ -57,7 +57,8 @@ class TrajectoryDisplay:
         trajectory : Trajectory
             Trajectory returned by :func:`~sklearn_gahb.sampling.sample`.
         n_columns : int, default=8
-            Number of states to draw, evenly spaced from the first to the last.
+            Number of states to draw. They are evenly spaced from the first to the last
+            state.
         limits : tuple of (float, float), default=(0, 1)
             Intensities drawn as black and as white.
         figure : matplotlib Figure or SubFigure, default=None
@@ -77,7 +78,8 @@ class TrajectoryDisplay:
         Parameters
         ----------
         n_columns : int, default=8
-            Number of states to draw, evenly spaced from the first to the last.
+            Number of states to draw. They are evenly spaced from the first to the last
+            state.
         limits : tuple of (float, float), default=(0, 1)
             Intensities drawn as black and as white.
         figure : matplotlib Figure or SubFigure, default=None
@@ -105,15 +107,15 @@ class TrajectoryDisplay:
 class InverseProblemDisplay:
     """Draw measurements and solutions of inverse problems side by side.
 
-    The figure has one row per image. The columns are the image (if it is known), the
-    measurements as an image (their least-norm solution), one draw, and the mean of the
-    draws. It is recommended to use `from_solution` to create an
+    The figure has one row per image. The columns show four images: the clean image
+    (if it is known), the image of least norm with the same measurements, one draw, and
+    the mean of the draws. It is recommended to use `from_solution` to create an
     `InverseProblemDisplay`.
 
     Parameters
     ----------
     measured : ndarray of shape (n, height, width) or (n, height, width, channels)
-        Measurements as images.
+        Images of least norm with the given measurements.
     draw, mean : ndarray of the shape of `measured`
         One draw, and the mean of the draws.
     clean : ndarray of the shape of `measured`, default=None
@@ -165,7 +167,7 @@ class InverseProblemDisplay:
         solution : :class:`~sklearn.utils.Bunch`
             Solution returned by :func:`~sklearn_gahb.sampling.solve_inverse`.
         measurements : array-like of shape (n_measurements,) or (n, n_measurements)
-            Measurements that the solution was computed from.
+            Measurements from which the solution was computed.
         operator : LinearOperator
             Operator that maps images to measurements.
         clean : array-like, default=None

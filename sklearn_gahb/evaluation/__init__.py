@@ -1,4 +1,4 @@
-"""Evaluation of denoisers over noise levels and against the optimal denoiser."""
+"""Evaluation of denoisers at many noise levels and against the optimal denoiser."""
 
 from ._density_gap import density_gap
 from ._psnr_curve import psnr_curve

@@ -10,27 +10,28 @@ from ._psnr_curve import standard_error
 
 @validate_params(noise_std=["array-like"], n_values=[COUNT])
 def density_gap(mse, mse_optimal, noise_std, *, n_values=1):
-    r"""Bound the KL divergence of a learned density by its denoiser's excess error.
+    r"""Bound the KL divergence of a learned density from its denoiser's excess error.
 
     .. math:: KL(p \,\|\, p_\theta) \le \int_0^\infty \left(
               E \|x_\theta(y) - x\|^2 - E \|x^\star(y) - x\|^2 \right)
               \sigma^{-3} \, d\sigma
 
-    Here :math:`x_\theta` is the denoiser at noise level :math:`\sigma`, and
-    :math:`x^\star` is the optimal denoiser [1]_. The bound is an equality if
-    :math:`x_\theta` is itself the optimal denoiser of a density. The integral runs over
-    the levels in `noise_std` and uses the trapezoidal rule in :math:`\log \sigma`.
+    Here, :math:`x_\theta` is the denoiser and :math:`x^\star` is the optimal denoiser,
+    at noise level :math:`\sigma` [1]_. The bound is an equality if :math:`x_\theta` is
+    the optimal denoiser of the density :math:`p_\theta`. The trapezoidal rule in
+    :math:`\log \sigma` approximates the integral over the range of `noise_std`.
 
     Parameters
     ----------
     mse, mse_optimal : array-like of shape (n_levels,) or (n_levels, n_images)
-        Errors of the denoiser and of the optimal denoiser: one per image, or means over
-        the images.
+        Mean squared errors of the denoiser and of the optimal denoiser. Pass one error
+        per image, or the mean over the images.
     noise_std : array-like of shape (n_levels,)
         At least three positive noise levels, in increasing or decreasing order.
     n_values : int, default=1
-        Number of values in an image if the errors are means over these values, as
-        returned by :func:`~sklearn_gahb.metrics.mse`. Use 1 if the errors are sums.
+        Number of values (pixels times channels) in an image, if the errors are means
+        over these values. :func:`~sklearn_gahb.metrics.mse` returns such means. Use 1
+        if the errors are sums.
 
     Returns
     -------
@@ -38,13 +39,14 @@ def density_gap(mse, mse_optimal, noise_std, *, n_values=1):
         Object with the attributes:
 
         gap : float
-            The integral, in nats.
+            Value of the integral, in nats.
         std_err : float
-            Standard error of `gap` over the images; nan if both errors are means. If
-            only one of the two errors is a mean, this mean is treated as exact.
+            Standard error of `gap` over the images. It is nan if both `mse` and
+            `mse_optimal` are means over the images. If only one of them is a mean, this
+            mean is treated as exact.
         quadrature_err : float
             Estimated error of the trapezoidal rule: a third of the change in `gap` when
-            every other level is left out.
+            every other noise level is omitted.
 
     References
     ----------
@@ -80,8 +82,8 @@ def density_gap(mse, mse_optimal, noise_std, *, n_values=1):
             )
         if not np.isfinite(one).all():
             raise ValueError(
-                f"{name} contains NaN or infinity; expected finite errors. Leave out "
-                "the levels without an error."
+                f"{name} contains NaN or infinity; expected finite errors. Remove "
+                "the noise levels without a finite error."
             )
     if theirs.ndim != best.ndim:
         theirs, best = (one.reshape(len(sigma), -1) for one in (theirs, best))

@@ -1,4 +1,4 @@
-"""PSNR of a fitted denoiser against the noise level."""
+"""PSNR of a fitted denoiser as a function of the noise level."""
 
 import numpy as np
 from sklearn.utils import Bunch, check_random_state
@@ -12,28 +12,29 @@ from ..noise import check_noise_levels, noisy_copy
 def psnr_curve(
     denoiser, X, noise_std, *, blind=False, slope_range=(10.0, 30.0), random_state=None
 ):
-    r"""Measure the output PSNR of a denoiser against the input PSNR, and its slope.
+    r"""Measure the output PSNR of a denoiser as a function of the input PSNR.
 
-    If the mean squared error decays like :math:`\sigma^{2 s}`, the output PSNR grows
-    with slope s in the input PSNR, :math:`-20 \log_{10} \sigma`. The slope is 1 on
-    smooth manifolds. The optimal slope for images of regularity :math:`\alpha` is
-    :math:`\alpha / (\alpha + 1)` [1]_.
+    The input PSNR is :math:`-20 \log_{10} \sigma`. If the mean squared error decays
+    like :math:`\sigma^{2 s}`, the output PSNR is a linear function of the input PSNR
+    with slope s. For images on a smooth manifold, the optimal slope is 1. For images of
+    regularity :math:`\alpha`, the optimal slope is :math:`\alpha / (\alpha + 1)` [1]_.
 
     Parameters
     ----------
     denoiser : estimator, module or callable
-        Anything that :func:`~sklearn_gahb.as_denoiser` accepts. Oracles receive the
-        clean images.
+        Anything that :func:`~sklearn_gahb.as_denoiser` accepts. If the denoiser is an
+        oracle, it receives the clean images.
     X : array-like or list of array-like
         Clean images in [0, 1], in a layout that `denoiser` accepts.
     noise_std : float or array-like of shape (n_levels,)
-        Standard deviations of the noise, in the units of the images. Positive.
+        Standard deviation of the noise at each noise level, in the units of the images.
+        Positive.
     blind : bool, default=False
-        If True, the noise level is not passed to the denoiser. The denoiser then uses
-        its own `noise_std`, or estimates the level if `noise_std` is None.
+        If True, do not pass the noise level to the denoiser. The denoiser then uses its
+        own `noise_std`, or estimates the noise level if its `noise_std` is None.
     slope_range : tuple of (float, float), default=(10.0, 30.0)
-        Smallest and largest input PSNR, in dB. The slope is fitted to the levels in
-        this range.
+        Smallest and largest input PSNR, in dB, of the noise levels to which the slope
+        is fitted.
     random_state : int, RandomState instance or None, default=None
         Seed of the noise. Pass an int for reproducible results.
 
@@ -43,7 +44,7 @@ def psnr_curve(
         Object with the attributes:
 
         noise_std : ndarray of shape (n_levels,)
-            Standard deviations of the noise.
+            Standard deviation of the noise at each noise level.
         input_psnr : ndarray of shape (n_levels,)
             PSNR of the noisy images in dB, ``-20 * log10(noise_std)``.
         psnr : ndarray of shape (n_levels, n_images)
@@ -51,12 +52,13 @@ def psnr_curve(
         output_psnr : ndarray of shape (n_levels,)
             Mean of `psnr` over the images.
         output_psnr_std_err : ndarray of shape (n_levels,)
-            Standard error of `output_psnr`; nan for a single image.
+            Standard error of `output_psnr`. It is nan for a single image.
         slope : float
-            Least-squares slope of `output_psnr` over `input_psnr`; nan if fewer than
-            two levels are in `slope_range`.
+            Least-squares slope of `output_psnr` as a function of `input_psnr`. It is
+            nan if fewer than two noise levels are in `slope_range`.
         slope_std_err : float
-            Standard error of `slope`, which is the mean of the slopes of the images.
+            Standard error of `slope` over the images. `slope` is the mean of the slopes
+            that are fitted to each image.
         slope_range : tuple of (float, float)
             The parameter `slope_range`.
 
@@ -97,7 +99,7 @@ def psnr_curve(
         ratios.append(denoiser.psnr_per_image(noisy, X, noise_std=told))
     ratios = np.stack(ratios)
     input_psnr = -20 * np.log10(levels)
-    # The tolerance keeps a level at exactly 10 dB in the range despite rounding.
+    # The tolerance includes levels at the ends of the range despite rounding.
     fitted = (input_psnr > low - 1e-6) & (input_psnr < high + 1e-6)
     slopes = np.full(ratios.shape[1], np.nan)
     if fitted.sum() > 1:

@@ -28,69 +28,79 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
     r"""Compare denoisers fitted on disjoint subsets of increasing size.
 
     Two denoisers that memorize their training images return different outputs for the
-    same noisy image. Two denoisers that have learned the density of the images agree
-    [1]_. For each size, the analyzer fits clones of the estimator on subsets that share
-    no image, and applies them to the same noisy images.
+    same noisy image. Two denoisers that have learned the density of the images return
+    nearly the same output [1]_. For each training size, the analyzer fits clones of the
+    estimator on disjoint subsets of the images. It then applies the clones to the same
+    noisy images.
 
     Parameters
     ----------
     estimator : estimator
-        A denoiser, or a pipeline or search that ends in a denoiser and adds no noise.
-        It is fitted on clean images only, with the same number of steps for every size.
-        Each fit uses a different `random_state`, which replaces the one you set.
+        Denoiser to fit, or a pipeline or search that ends in a denoiser and adds no
+        noise. The estimator is fitted on clean images only. The number of training
+        steps is the same for every training size. Each fit uses a different seed, which
+        replaces the `random_state` of the estimator.
     train_sizes : array-like of int, default=(1, 10, 100, 1000, 10000)
-        Numbers of training images, in increasing order. Each subset contains the
-        smaller ones.
+        Numbers of training images, in increasing order. For each subset, a larger
+        training set contains the smaller training sets.
     n_subsets : int, default=2
-        Number of disjoint subsets of each size, at least 2.
+        Number of disjoint subsets for each training size. Must be at least 2.
     noise_std : float or array-like of shape (n_levels,), default=0.1
-        Noise levels to test at, in the units of the images. The analyzer passes the
-        level to denoisers that use it.
+        Noise levels of the noisy images, in the units of the images. The analyzer
+        passes the noise level to denoisers that use it.
     n_generated : int, default=0
-        Number of images that each denoiser generates, from the same noise. If 0, no
-        image is generated and no similarity is computed.
+        Number of images that each denoiser generates. All denoisers start from the same
+        noise. If 0, no image is generated and no similarity is computed.
     optimal : estimator, module or callable, default=None
-        The optimal denoiser of these images, if it is known. Anything that
+        Optimal denoiser of these images, if it is known. It can be any object that
         :func:`~sklearn_gahb.as_denoiser` accepts. An unfitted estimator is fitted on
         the images in `X` that are not test images.
     n_train_images : int, default=500
-        Maximum number of training images per subset used to measure the training PSNR.
-        With fewer than 50 images, each image is measured with several noise draws.
+        Maximum number of training images of each subset on which the training PSNR is
+        measured. If there are fewer than 50 images, each image is denoised with several
+        noise draws.
     duplicate_threshold : float, default=0.95
-        Two images are near-duplicates if their cosine, after subtracting the mean of
-        each, is above this threshold.
+        Cosine above which two images are near-duplicates. The mean of each image is
+        subtracted before the cosine is computed.
     duplicates : {"warn", "remove", "ignore"}, default="warn"
-        How to treat near-duplicates: training images that nearly equal an image of
-        another subset, and test images that nearly equal a training image. "warn"
-        reports them, "remove" leaves them out, and "ignore" does not look for them.
-        They are frequent in image classes with few degrees of freedom.
+        How to treat near-duplicates. These are training images that nearly equal an
+        image of another subset, and test images that nearly equal a training image.
+        "warn" reports near-duplicates, "remove" leaves them out, and "ignore" does not
+        look for them. Near-duplicates are frequent in classes of images with few
+        degrees of freedom.
     n_jobs : int, default=None
-        Number of fits that :class:`joblib.Parallel` runs at the same time. -1 means one
-        fit per processor. None means one fit after another, each with all threads,
-        unless a :func:`joblib.parallel_config` context is active. Use None for networks
-        on one GPU, because several processes would have to share the GPU.
+        Number of fits that :class:`joblib.Parallel` runs at the same time. If -1, the
+        number of processors is used. If None, the fits run one after another, and each
+        fit uses all threads. A :func:`joblib.parallel_config` context overrides None.
+        Use None for networks on one GPU, because several processes would have to share
+        the GPU.
     n_networks_per_pass : int, default=1
-        Number of networks to train side by side in one pass. The result is the same up
-        to rounding errors, which grow over the steps to a few hundredths of a dB. Small
-        networks gain on a CPU, because launching operations takes most of their time:
-        eight networks of width 8 on 16x16 images take 0.6 times as long. Larger
-        networks lose: at width 16 on 32x32 images they take 1.4 times as long. Memory
-        grows with the number of networks. Each of the `n_jobs` workers runs its own
-        passes. Passes get smaller if some workers would otherwise be idle. Callbacks
-        see the networks, but not their steps. An interrupted pass loses all of its
-        networks. Values above 1 require a :class:`~sklearn_gahb.DNNDenoiser` that names
-        its architecture and does not use early stopping.
+        Number of networks to train side by side in one pass. This number changes the
+        results only by rounding errors. The rounding errors grow during training to a
+        few hundredths of a dB. On a CPU, small networks train faster in one pass than
+        one after another, because launching operations takes most of their training
+        time. For example, a pass of eight networks of width 8 on 16x16 images takes 0.6
+        times as long. Larger networks train more slowly in one pass. For example, a
+        pass of networks of width 16 on 32x32 images takes 1.4 times as long. The memory
+        grows with the number of networks in a pass. Each of the `n_jobs` workers runs
+        its own passes. Passes contain fewer networks if some workers would otherwise be
+        idle. Callbacks are called for each network, but not for each training step. If
+        a pass is interrupted, all networks of the pass are lost. If
+        `n_networks_per_pass` is above 1, the estimator must be a
+        :class:`~sklearn_gahb.DNNDenoiser`. Its `architecture` must be a name, and early
+        stopping must be off.
     checkpoint_dir : str or path-like, default=None
-        Folder for every finished fit, its measures and its generated images. A later
-        call reuses them if the training images, the parameters and source code of the
-        estimator, `random_state` and the package versions are the same. That call may
-        ask for more levels, generated images or sizes. (With "remove", a larger size
-        can change the subsets.) The source code of functions and classes is compared,
-        but not the code that they call. The files are pickles: use only folders that
-        you trust.
+        Folder in which `fit` saves every finished fit, with its measures and its
+        generated images. A later call reuses a fit if the following are the same: the
+        training images, the parameters and the source code of the estimator,
+        `random_state`, and the package versions. The later call can request more noise
+        levels, generated images or training sizes. If `duplicates` is "remove", a
+        larger training size can change the subsets. Only the source code of functions
+        and classes themselves is compared, and not the source code that they call. The
+        files are pickles, so use only folders that you trust.
     random_state : int, RandomState instance or None, default=None
-        Determines the subsets, fits, noise and generated images. Pass an int if you use
-        `checkpoint_dir`.
+        Seed of the subsets, the fits, the noise and the generated images. Pass an int
+        if you use `checkpoint_dir`.
 
     Attributes
     ----------
@@ -99,69 +109,80 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
     noise_std_ : ndarray of shape (n_levels,)
         Noise levels.
     subsets_ : ndarray of int of shape (n_subsets, largest size)
-        Indices of the training images. The first ``size`` entries of a row are the
-        subset of that size.
+        Indices of the training images in `X`. The first ``size`` entries of a row are
+        the training set of this size.
     n_duplicates_ : ndarray of int of shape (n_subsets,)
-        Number of near-duplicates of images in earlier subsets, left out or reported.
+        For each subset, the number of near-duplicates of images in earlier subsets.
+        They are left out or reported, depending on `duplicates`.
     n_test_duplicates_ : int
-        Number of near-duplicates of training images among the test images, left out or
-        reported. 0 if `duplicates` is "ignore".
+        Number of test images that are near-duplicates of training images. They are left
+        out or reported, depending on `duplicates`. The number is 0 if `duplicates` is
+        "ignore".
     estimators_ : list of list of estimators
-        Fitted estimators, by size and subset.
+        Fitted estimators, by training size and subset.
     train_psnr_, test_psnr_ : ndarray of shape (n_sizes, n_subsets, n_levels)
         Mean PSNR in dB on the training images and on the test images.
     test_mse_ : ndarray of shape (n_sizes, n_subsets, n_levels)
-        Mean squared error on the test images, per value.
+        Mean squared error on the test images, averaged over pixels and channels.
     psnr_gap_ : ndarray of shape (n_sizes,)
-        Training PSNR minus test PSNR, averaged over subsets and levels. Infinite if a
-        denoiser returns a training image exactly.
+        Training PSNR minus test PSNR, averaged over subsets and noise levels. The gap
+        is infinite if a denoiser returns a training image exactly.
     agreement_ : ndarray of shape (n_sizes, n_levels)
-        PSNR in dB between the outputs of different subsets on the same noisy test
-        images.
+        PSNR in dB between the outputs of the denoisers of different subsets, for the
+        same noisy test images.
     variance_ : ndarray of shape (n_sizes, n_levels)
-        Variance of the model, per value: half the mean squared distance between the
-        outputs of different subsets.
+        Variance of the denoised test images over the subsets, averaged over pixels and
+        channels. It is half the mean squared difference between the outputs of the
+        denoisers of different subsets.
     squared_bias_ : ndarray of shape (n_sizes, n_levels)
-        Squared bias, per value. The sum of `squared_bias_` and `variance_` is the mean
-        squared distance from the outputs of `optimal`. The estimate is unbiased, so it
-        can be negative. Only available if `optimal` is given.
+        Squared bias of the denoised test images, averaged over pixels and channels. The
+        sum of `squared_bias_` and `variance_` is the mean squared difference between
+        the denoised test images and the outputs of `optimal`. The estimate is unbiased,
+        so it can be negative. Only available if `optimal` is given.
     optimal_mse_ : ndarray of shape (n_levels,)
         Mean squared error of `optimal` on the test images. Only available if `optimal`
         is given.
     density_gap_ : ndarray of shape (n_sizes, n_subsets)
-        Bound on the Kullback-Leibler divergence in nats, computed from all levels with
+        Bound in nats on the Kullback-Leibler divergence of the learned density. It is
+        computed from all noise levels with
         :func:`~sklearn_gahb.evaluation.density_gap`. Only available if `optimal` is
-        given and there are at least three levels.
+        given and there are at least three noise levels.
     regime_ : ndarray of str of shape (n_sizes,)
-        Regime of each size, from means over subsets and levels. "memorizing": the PSNR
-        gap is above 3 dB and the training PSNR is more than 1 dB above the PSNR of the
-        noisy images. "generalizing": the PSNR gap is below 1 dB, the agreement is above
-        the test PSNR, and the test PSNR is more than 1 dB above the PSNR of the noisy
-        images. "in transition": all other sizes. If `variance_` is 0 at every level,
-        the gap counts as 0, because the denoisers do not depend on their training
-        images. For small sizes, the gap depends strongly on how hard the few training
-        images are to denoise.
+        Regime of each training size, determined from means over subsets and noise
+        levels. "memorizing": the PSNR gap is above 3 dB and the training PSNR is more
+        than 1 dB above the PSNR of the noisy images. "generalizing": the PSNR gap is
+        below 1 dB, the agreement is above the test PSNR, and the test PSNR is more than
+        1 dB above the PSNR of the noisy images. "in transition": the size is in neither
+        of these regimes. If `variance_` is 0 at every noise level, the gap counts as 0,
+        because the denoisers do not depend on their training images. If there are few
+        training images, the gap depends strongly on how hard these images are to
+        denoise.
     results_ : dict of str to ndarray
-        All measures as columns, with one row per size, subset and level. Pass it to
-        ``pandas.DataFrame(analyzer.results_)``.
+        All measures as columns, with one row per training size, subset and noise level.
+        Pass it to ``pandas.DataFrame(analyzer.results_)``.
     generated_images_ : list of ndarray of shape (n_subsets, n_generated, ...)
-        Images (height, width[, channels]) that the denoisers of each size generated.
-        This attribute and the following ones are only available if `n_generated` is
-        positive.
+        For each training size, the images that the denoisers generated, of shape
+        (height, width[, channels]). This attribute and the following ones are only
+        available if `n_generated` is positive.
     closest_train_images_ : list of ndarray of the shapes of `generated_images_`
-        Closest training image to each generated image, from the same subset, as floats.
+        For each generated image, the closest training image of the same subset, as
+        floats.
     generated_similarity_ : ndarray of shape (n_sizes, n_generated)
-        Cosine between the mean-free images that the first two subsets generated.
+        Cosine between the mean-free images that the denoisers of the first two subsets
+        generated.
     train_similarity_ : ndarray of shape (n_sizes, n_subsets, n_generated)
-        Cosine between each generated image and the closest training image.
+        Cosine between each generated image and the closest training image of its
+        subset.
     test_similarity_ : ndarray of shape (n_sizes, n_subsets, n_generated)
-        Cosine between each generated image and the closest test image.
+        Cosine between each generated image and the closest test image, both mean-free.
     subset_similarity_ : list of ndarray of shape (n_images,)
-        Baseline of each size: cosine between up to 500 training images of the first
-        subset and the closest image of the second subset.
+        Baseline for each training size: cosine between a training image of the first
+        subset and the closest image of the second subset. Up to 500 images are used.
     transition_size_ : float
-        Smallest size from which on, on average, generated images of two subsets are
-        closer to each other than to their training images. nan if no size qualifies.
+        Smallest training size such that, for this and all larger sizes, the mean of
+        `generated_similarity_` is above the mean of `train_similarity_`. Generated
+        images of two subsets are then closer to each other than to their training
+        images. The value is nan if there is no such size.
 
     See Also
     --------
@@ -170,12 +191,13 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
 
     Notes
     -----
-    Call ``set_callbacks(sklearn.callback.ProgressBar())`` for progress bars. They show
-    all fits, including those in other processes, but not those on other hosts.
+    Call ``set_callbacks(sklearn.callback.ProgressBar())`` for progress bars. The
+    progress bars show the fits of all processes on this host. They do not show fits on
+    other hosts.
 
-    If a call is killed, only the unfinished fits are lost. Several calls may share a
-    `checkpoint_dir`, even at the same time. On a cluster, all workers must have access
-    to the folder.
+    If a call that uses a `checkpoint_dir` is killed, only the unfinished fits are lost.
+    Several calls can share a `checkpoint_dir`, even at the same time. On a cluster, all
+    workers must have access to the folder.
 
     References
     ----------
@@ -249,7 +271,8 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like
-            Clean images of one size, in a layout that the estimator accepts.
+            Clean images that all have the same size, in a layout that the estimator
+            accepts.
         y : array-like of shape (n_images,), default=None
             Labels, which are ignored.
         groups : array-like of shape (n_images,), default=None
@@ -257,11 +280,13 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
             are never in different subsets.
         subsets : sequence of array-like of int, default=None
             Indices of the training images of each subset. The subsets must be disjoint.
-            Each must have at least as many images as the largest size, and its first
-            images form the smaller subsets. If None, the subsets are drawn at random.
+            Each subset must contain at least ``max(train_sizes)`` indices. For smaller
+            training sets, the first indices of each subset are used. If None, subsets
+            are drawn at random.
         X_test : array-like, default=None
-            Clean images to test on. If None, up to 500 images of `X` are used that are
-            in no subset and share no group with a subset.
+            Clean images to test on. If None, up to 500 images of `X` are used. They are
+            drawn from the images that are in no subset and share no group with a
+            subset.
 
         Returns
         -------

@@ -27,8 +27,8 @@ class Design:
         Clean images.
     train_sizes : ndarray of int of shape (n_sizes,)
     subsets : ndarray of int of shape (n_subsets, largest size)
-        Indices of the training images. The first ``size`` entries of a row are the
-        subset of that size.
+        Indices of the training images in `X`. The first ``size`` entries of a row are
+        the training set of this size.
     n_duplicates : ndarray of int of shape (n_subsets,)
         Number of near-duplicates of images in earlier subsets, left out or kept.
     X_test : ndarray of shape (n_test_images, ...)
@@ -56,7 +56,7 @@ class Design:
     sample_seed: int
 
     def train_images(self):
-        """Training images by size and subset."""
+        """Training images by training size and subset."""
         return [[self.X[s[:size]] for s in self.subsets] for size in self.train_sizes]
 
 
@@ -66,8 +66,8 @@ def make_design(analyzer, X, X_test, groups, subsets):
     Parameters
     ----------
     analyzer : GeneralizationAnalyzer
-        Determines the sizes, the noise levels, the treatment of near-duplicates and the
-        seed.
+        Analyzer that provides the training sizes, the noise levels, the treatment of
+        near-duplicates and the seed.
     X, X_test, groups, subsets
         Arguments of ``analyzer.fit``.
     """

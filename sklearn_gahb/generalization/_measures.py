@@ -13,14 +13,16 @@ from ._design import Design
 from ._similarity import compare_generated, mean_free_unit_rows
 from ._sweep import rows_as_images
 
-# Training PSNR minus test PSNR in dB: memorizing above, generalizing below.
+# Training PSNR minus test PSNR in dB. A denoiser memorizes if this gap is above
+# LARGEST_GAP, and can generalize if the gap is below SMALLEST_GAP.
 LARGEST_GAP, SMALLEST_GAP = 3.0, 1.0
 # Smallest PSNR gain in dB that shows that a denoiser has learned anything.
 LEAST_GAIN = 1.0
-# Attributes of the design that become attributes of the fitted analyzer.
+# Attributes of the design that the fitted analyzer has too.
 DESIGNED = ["train_sizes", "noise_std", "subsets", "n_duplicates", "n_test_duplicates"]
 AXES = ("size", "subset", "level")
-# Measures in the table, by their first axes. The table averages over a further axis.
+# Measures in the table, by the first axes of their arrays. If an array has one more
+# axis, the table contains the means over this axis.
 COLUMNS = {
     ("size", "subset", "level"): ["train_psnr", "test_psnr", "test_mse"],
     ("size", "level"): ["agreement", "variance", "squared_bias"],
@@ -32,7 +34,7 @@ COLUMNS = {
 
 @dataclass(kw_only=True)
 class Measures:
-    """All measures of a study; measures that were not requested are None."""
+    """All measures of a study. Measures that were not requested are None."""
 
     design: Design
     estimators: list
@@ -62,7 +64,7 @@ class Measures:
         return {f"{name}_": one for name, one in found.items() if one is not None}
 
     def table(self):
-        """Return the measures as columns, one row per size, subset and noise level."""
+        """Return the measures as columns, one row per training size, subset, level."""
         shape = self.test_psnr.shape
         columns = {
             "train_size": self.design.train_sizes[:, None, None],
@@ -116,10 +118,11 @@ def measure(design, results, optimum):
     too_low = (found.train_psnr < noisy_psnr).all(axis=(1, 2))
     if too_low.any():
         warn(
-            "At every noise level, denoised training images have a lower PSNR than "
-            f"noisy ones for sizes {design.train_sizes[too_low].tolist()}: either the "
-            "denoisers need more training, or the intensities or noise_std are not in "
-            "units of [0, 1] (unsigned integers are divided by their largest value)."
+            "At every noise level, denoised training images have a lower PSNR than the "
+            f"noisy images. Training sizes: {design.train_sizes[too_low].tolist()}. "
+            "Either the denoisers need more training, or the intensities or noise_std "
+            "are not in units of [0, 1] (unsigned integers are divided by their "
+            "largest value)."
         )
     if optimum is not None:
         measure_against(optimum, found, outputs)
@@ -192,9 +195,9 @@ def model_variance(outputs):
 def squared_bias(outputs, optimum):
     r"""Unbiased estimate of the squared distance from the mean model to the optimum.
 
-    :math:`\langle a - x^\star, b - x^\star \rangle` of two models, per value, (level,).
-    The sum of this estimate and the variance is the mean squared distance from the
-    optimum.
+    :math:`\langle a - x^\star, b - x^\star \rangle` of two models, averaged over all
+    values, (level,). The sum of this estimate and the variance is the mean squared
+    distance from the optimum.
     """
 
     def one(a, b):
@@ -254,25 +257,26 @@ def regimes(train_psnr, test_psnr, agreement, variance, noisy_psnr):
 
 def psnr_gap(train_psnr, test_psnr):
     """Training PSNR minus test PSNR, averaged over subsets and levels, (size,)."""
-    # Infinity minus infinity, if a denoiser has memorized the test images too.
+    # The difference is infinity minus infinity if a denoiser memorized the test images.
     with np.errstate(invalid="ignore"):
         return (train_psnr - test_psnr).mean(axis=(1, 2))
 
 
 def transition_size(train_sizes, between, to_train):
-    """Smallest size from which on images of two subsets stay closer to each other.
+    """Find the smallest size from which on `between` stays above `to_train`.
 
     Parameters
     ----------
     train_sizes : ndarray of shape (n_sizes,)
     between, to_train : ndarray of shape (n_sizes,)
-        Mean similarities between generated images of two subsets, and between generated
-        images and the closest training image.
+        `between` is the mean similarity between generated images of two subsets.
+        `to_train` is the mean similarity between generated images and their closest
+        training images.
 
     Returns
     -------
     size : float
-        nan if no size qualifies.
+        The value is nan if there is no such size.
     """
     stays_closer = np.logical_and.accumulate((between > to_train)[::-1])[::-1]
     return float(train_sizes[stays_closer][0]) if stays_closer.any() else np.nan

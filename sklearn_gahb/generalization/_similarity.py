@@ -6,7 +6,7 @@ from sklearn.utils import Bunch, gen_batches
 from .._tensors import to_array
 from ..images import ONE_LINE, check_images
 
-# Maximum number of training images in the first subset that the baseline uses.
+# Maximum number of training images of the first subset used for the baseline.
 N_BASELINE = 500
 
 
@@ -22,7 +22,7 @@ def mean_free_unit_rows(X):
 
 
 def closest_row(rows, others):
-    """Return the largest cosine of each row with `others`, and its index there.
+    """Find the closest of `others` to each row; return its cosine and its index.
 
     Rows have the shape (n, d), others (m, d), and both results (n,).
     """

@@ -1,7 +1,7 @@
-"""Results in a folder that outlive the process.
+"""Storage of results in a folder, where they outlive the process.
 
-joblib.Memory is no alternative: it cannot keep objects that a notebook defines, and it
-has no checksums to detect damaged files.
+joblib.Memory is not used, because it cannot keep objects that a notebook defines. It
+also has no checksums, so it cannot detect damaged files.
 """
 
 import hashlib
@@ -51,7 +51,7 @@ class Store:
                 partial.unlink(missing_ok=True)
 
     def get(self, key, compute):
-        """Return the result kept under a key; else compute it and keep it."""
+        """Return the result kept under a key. If there is none, compute and keep it."""
         result = self.load(key)
         if result is None:
             result = compute()

@@ -23,7 +23,7 @@ def disjoint_subsets(X, pools, size, duplicates, threshold):
         Whether to count near-duplicates of images in earlier subsets, to leave them
         out, or not to look for them.
     threshold : float
-        Cosine of mean-free images above which they are near-duplicates.
+        Cosine above which two mean-free images are near-duplicates.
 
     Returns
     -------
@@ -172,7 +172,7 @@ def repeated(values):
 
 
 def left_for_test(order, subsets, groups):
-    """Return the indices in `order` that are in no subset and in no subset's group."""
+    """Return the indices in `order` that are in no subset, nor in a subset's group."""
     is_left = ~np.isin(order, subsets)
     if groups is not None:
         is_left &= ~np.isin(groups[order], groups[subsets])

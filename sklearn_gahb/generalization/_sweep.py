@@ -1,4 +1,4 @@
-"""Fits of a study, run in parallel and kept as soon as each is done."""
+"""Run the fits of a study in parallel, and keep each fit as soon as it is done."""
 
 import math
 import socket
@@ -22,13 +22,14 @@ from ..noise import add_noise
 from ._keys import digest, estimator_key, fingerprint
 from ._store import Store
 
-# Small training sets are denoised with several noise draws to get this many outputs.
+# Minimum number of denoised training images. If a training set is smaller, each of its
+# images is denoised with several noise draws.
 MIN_TRAIN_OUTPUTS = 50
 
 
 @dataclass
 class SubsetResult:
-    """Fitted estimator and measurements of one subset of one size.
+    """Fitted estimator and measurements of one training set.
 
     Attributes
     ----------
@@ -71,7 +72,7 @@ class Task(NamedTuple):
 
 
 def run_sweep(design, analyzer, context):
-    """Fit an estimator on all subsets of all sizes, and measure the fits.
+    """Fit an estimator on all training sets, and measure the fits.
 
     Parameters
     ----------
@@ -83,11 +84,11 @@ def run_sweep(design, analyzer, context):
     Returns
     -------
     results : list of list of SubsetResult
-        By size and subset.
+        Results by training size and subset.
     """
     folder = analyzer.checkpoint_dir
-    # All tasks exist before a worker gets the first one, as in scikit-learn, because a
-    # tree of contexts must not grow while it is pickled.
+    # Create all tasks before a worker gets the first one, because a tree of contexts
+    # must not grow while it is pickled. scikit-learn does the same.
     tasks = []
     for row in design.train_images():
         for number, X_train in enumerate(row):
@@ -101,7 +102,7 @@ def run_sweep(design, analyzer, context):
     n_jobs = effective_n_jobs(analyzer.n_jobs)
     n_per_pass = analyzer.n_networks_per_pass
     passes = split_into_passes(tasks, Store(folder), n_per_pass, n_jobs)
-    # Workers need no images other than those of their tasks.
+    # Workers need only the images of their own tasks.
     shared = replace(design, X=None), clone(analyzer), socket.gethostname()
     # With more workers than passes, each worker would get too few threads.
     found = Parallel(n_jobs=min(n_jobs, len(passes)))(
@@ -134,8 +135,8 @@ def run_tasks(design, analyzer, host, tasks):
     ----------
     design : Design
     analyzer : GeneralizationAnalyzer
-        Unfitted analyzer. Its parameters are used, and callbacks hear when its tasks
-        begin and end.
+        Unfitted analyzer. It provides the parameters, and callbacks are told when its
+        tasks begin and end.
     host : str
         Name of the host on which the callbacks run.
     tasks : list of Task

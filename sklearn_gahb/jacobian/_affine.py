@@ -12,22 +12,22 @@ class AffineDenoiser(BaseDenoiser):
 
     .. math:: \hat x(y) = \sum_k \lambda_k \langle y, e_k \rangle\, u_k + b
 
-    Around one image, a denoiser is this map. :meth:`JacobianBasis.affine_denoiser`
-    returns the map.
+    Close to one image, a denoiser acts like such a map.
+    :meth:`JacobianBasis.affine_denoiser` returns the map of a fitted basis.
 
     Parameters
     ----------
     basis : JacobianBasis
-        Fitted basis. Wrap the basis in a :class:`~sklearn.frozen.FrozenEstimator` if
-        the denoiser will be cloned. The :math:`u_k` are the left singular vectors of
-        the basis if it has them, and its components :math:`e_k` otherwise.
+        Fitted basis with the components :math:`e_k`. If the basis has left singular
+        vectors, they are the :math:`u_k`. Otherwise, :math:`u_k = e_k`. Wrap the basis
+        in a :class:`~sklearn.frozen.FrozenEstimator` if the denoiser will be cloned.
     noise_std : float, default=None
-        Standard deviation of the noise that ``score(X)`` adds.
+        Standard deviation of the noise that ``score(X)`` adds to the images.
     image_shape : tuple of int, default=None
         (height, width) or (height, width, channels) of the image in each row of a 2-D
         array.
     random_state : int, RandomState instance or None, default=None
-        Seed of the noise that ``score(X)`` adds.
+        Seed of the noise that ``score(X)`` adds to the images.
 
     See Also
     --------

@@ -34,7 +34,7 @@ def jacobian_bases(
         Standard deviation of the noise, passed to the denoiser. If None, the denoiser
         uses its own `noise_std`.
     clean : array-like or list of array-like, default=None
-        Clean images in the shape of `X`, for oracles. Other denoisers ignore them.
+        Clean images in the layout of `X`. Oracles and `symmetrization_loss_` use them.
     n_components : int, default=None
         Number of vectors in each basis. If None, all vectors are computed.
     method : {"eigh", "svd"}, default="eigh"
@@ -42,14 +42,17 @@ def jacobian_bases(
     solver : {"auto", "dense", "lanczos"}, default="auto"
         Algorithm that computes the decomposition; see :class:`JacobianBasis`.
     tol : float, default=1e-3
-        Residual at which "lanczos" stops, relative to the largest eigenvalue.
+        Tolerance of "lanczos", relative to the largest eigenvalue; see
+        :class:`JacobianBasis`.
     max_products : int, default=None
-        Maximum number of products in "lanczos"; see :class:`JacobianBasis`.
+        Maximum number of matrix-vector products in "lanczos"; see
+        :class:`JacobianBasis`.
     image_shape : tuple of int, default=None
         (height, width) or (height, width, channels) of the image in each row of a 2-D
         array.
     random_state : int, RandomState instance or None, default=None
-        Seed from which each basis draws a seed of its own.
+        Seed of the random vectors. Each basis uses a different seed drawn from this
+        one.
 
     Returns
     -------

@@ -29,53 +29,60 @@ from ._operator import norm_ratio, operator_at
 class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     r"""Basis in which a denoiser shrinks one noisy image.
 
-    Around an image y, a denoiser is the affine map with the Jacobian J. The map
-    computes the coefficients of y in the eigenvectors e_k of J, multiplies them by the
-    eigenvalues, and adds up the scaled eigenvectors [1]_,
+    Close to an image y, a denoiser acts like an affine map whose matrix is the Jacobian
+    J. The map computes the coefficients of y in the eigenvectors e_k of J, multiplies
+    them by the eigenvalues, and adds up the scaled eigenvectors [1]_,
 
     .. math:: \hat x(y) = J y + b = \sum_k \lambda_k \langle y, e_k \rangle e_k + b
 
-    The second equality holds if J is symmetric. The optimal denoiser has a symmetric
-    Jacobian: the posterior covariance divided by :math:`\sigma^2`. The Jacobian of a
-    trained network is not symmetric. Its symmetric part alone denoises worse than the
-    network, by 4 to 9 dB for networks of photographs; `symmetrization_loss_` reports
-    this loss. `method` selects how to decompose such a Jacobian. "svd" keeps the
-    equality, with left singular vectors in place of the last :math:`e_k`. The constant
-    b is zero for homogeneous denoisers, such as bias-free networks.
+    The second equality holds if J is symmetric. The Jacobian of the optimal denoiser is
+    symmetric, because it is the posterior covariance divided by :math:`\sigma^2`. The
+    Jacobian of a trained network is not symmetric. If only its symmetric part is used,
+    the PSNR drops by 4 to 9 dB for networks trained on photographs.
+    `symmetrization_loss_` reports this drop. `method` selects how to decompose a
+    Jacobian that is not symmetric. With "svd", the equality still holds if left
+    singular vectors replace the last :math:`e_k`. The constant b is zero for
+    homogeneous denoisers, such as bias-free networks.
 
-    `fit` takes ONE noisy image; `jacobian_bases` takes many.
+    `fit` accepts ONE noisy image. For many images, use
+    :func:`~sklearn_gahb.jacobian.jacobian_bases`.
 
     Parameters
     ----------
     denoiser : estimator, module or callable
         Anything that :func:`~sklearn_gahb.as_denoiser` accepts. The basis uses the
-        fitted denoiser and does not refit it. Searches and pipelines with `memory`
-        clone estimators, and a clone is not fitted. Wrap the denoiser in a
-        :class:`~sklearn.frozen.FrozenEstimator` there.
+        fitted denoiser and does not refit it. If the basis is part of a search or of a
+        pipeline with `memory`, scikit-learn clones the denoiser, and the clone is not
+        fitted. In this case, wrap the denoiser in a
+        :class:`~sklearn.frozen.FrozenEstimator`.
     n_components : int, default=None
-        Number of vectors, starting with the largest eigenvalue. If None, all d vectors
-        of an image with d values are computed, which needs a d x d matrix.
+        Number of vectors to compute, starting with the largest eigenvalue. If None, all
+        d vectors are computed, where d is the number of pixels times channels. This
+        needs a d x d matrix.
     method : {"eigh", "svd"}, default="eigh"
-        "eigh" diagonalizes the symmetric part :math:`(J + J^T) / 2`. "svd" decomposes
-        :math:`J = U S V^T`: an input along a right singular vector becomes an output
-        along the matching left singular vector.
+        Kind of decomposition. "eigh" diagonalizes the symmetric part
+        :math:`(J + J^T) / 2`. "svd" computes the singular value decomposition
+        :math:`J = U S V^T`. J maps each right singular vector to a multiple of the
+        matching left singular vector.
     solver : {"auto", "dense", "lanczos"}, default="auto"
-        "dense" builds the matrix and decomposes it. "lanczos" is a block Lanczos
-        method on products with J and its transpose. "auto" uses the closed form if the
-        denoiser has one (`WienerDenoiser`; `WaveletThresholdDenoiser` without shifts,
-        on images that need no padding). Otherwise "auto" picks "dense" or "lanczos",
-        whichever needs fewer products.
+        Algorithm that computes the decomposition. "dense" builds the matrix J and
+        decomposes it. "lanczos" is a block Lanczos method that only multiplies vectors
+        by J and its transpose. "auto" uses the closed form if the denoiser has one.
+        These denoisers are `WienerDenoiser`, and `WaveletThresholdDenoiser` without
+        shifts on images that need no padding. For other denoisers, "auto" uses "dense"
+        or "lanczos", whichever needs fewer products.
     noise_std : float, default=None
         Standard deviation of the noise, in the units of the images, passed to the
         denoiser. If None, the denoiser uses its own `noise_std`.
     tol : float, default=1e-3
-        "lanczos" stops when the residuals :math:`\|A v - \lambda v\|` of all components
-        are below `tol` times the largest eigenvalue. A is the symmetric part of J for
-        "eigh", and :math:`J^T J` for "svd".
+        Tolerance of "lanczos". The iteration stops when the residuals
+        :math:`\|A v - \lambda v\|` of all components are below `tol` times the largest
+        eigenvalue. A is the symmetric part of J for "eigh", and :math:`J^T J` for
+        "svd".
     max_products : int, default=None
-        Maximum number of vectors that "lanczos" multiplies by A. A smaller limit is
-        raised to `n_components` + 8. If None, the limit is 20 per component, and at
-        least 500.
+        Maximum number of vectors that "lanczos" multiplies by A. Values below
+        `n_components` + 8 are raised to this sum. If None, the maximum is 20 times
+        `n_components`, or 500 if that is larger.
     image_shape : tuple of int, default=None
         (height, width) or (height, width, channels) of the image in each row of a 2-D
         array.
@@ -96,17 +103,16 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         Residuals that are compared with `tol`. Only present if ``solver_`` is
         "lanczos".
     asymmetry_ : float
-        :math:`\|J - J^T\| / \|J\|` in the Frobenius norm. 0 for closed forms; estimated
-        from 8 random probes for "lanczos".
+        :math:`\|J - J^T\| / \|J\|` in the Frobenius norm. The value is 0 for closed
+        forms. For "lanczos", it is estimated with 8 vectors of random signs.
     homogeneity_error_ : float
         :math:`\|J y - \hat x(y)\| / \|\hat x(y)\|`.
     symmetrization_loss_ : float
-        Difference in PSNR, in dB, between the denoised image and
-        :math:`(J + J^T) y / 2 + b`, which "eigh" decomposes. Only present if `fit` was
-        given the clean image.
+        PSNR, in dB, that is lost if :math:`(J + J^T) y / 2 + b` replaces the denoised
+        image :math:`J y + b`. Only present if the clean image was passed to `fit`.
     degrees_of_freedom_ : float
-        Trace of J: the effective number of coefficients that the denoiser keeps.
-        Estimated from the same probes for "lanczos" [2]_.
+        Trace of J: the effective number of coefficients that the denoiser keeps. For
+        "lanczos", the trace is estimated with 8 vectors of random signs [2]_.
     offset_ : ndarray of shape (n_features,)
         The constant b.
     noisy_ : ndarray
@@ -134,10 +140,10 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
 
     Notes
     -----
-    For networks of convolutions, norms and ReLUs, one product with J or with its
-    transpose costs as much as denoising one image. "lanczos" can miss eigenvalues that
-    are repeated or closer together than `tol`. "lanczos" searches for them, but only
-    "dense" is certain to find all.
+    For networks of convolutions, normalization layers and ReLUs, one product with J or
+    with its transpose takes as long as denoising one image. "lanczos" searches for
+    eigenvalues that are repeated or closer together than `tol`, but it can miss some of
+    them. "dense" finds all eigenvalues.
 
     References
     ----------
@@ -212,8 +218,8 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             ONE noisy image: of shape (1, height, width), (1, height, width, channels),
             or (1, n_pixels) with `image_shape`.
         y : array-like, default=None
-            Clean image in the layout of `X`, for oracles and for
-            `symmetrization_loss_`. 1-D labels are ignored.
+            Clean image in the layout of `X`. Oracles and `symmetrization_loss_` use it.
+            1-D labels are ignored.
 
         Returns
         -------
@@ -224,7 +230,7 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         ------
         ValueError
             If `X` holds more than one image, or if `n_components` exceeds the number
-            of values in the image.
+            of values (pixels times channels) in the image.
         sklearn.exceptions.NotFittedError
             If the denoiser is not fitted.
         """
@@ -237,7 +243,7 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
                 raise ValueError(
                     f"X holds {len(images)} images; JacobianBasis accepts one, because "
                     "every image has its own basis. Pass one image, such as X[:1], or "
-                    "call sklearn_gahb.jacobian.jacobian_bases for all of them."
+                    "call sklearn_gahb.jacobian.jacobian_bases for all images."
                 )
             warn_of_noise_std(self.noise_std, images)
             clean = check_clean(y if is_images(y) else None, images, shape)
@@ -309,11 +315,11 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     def affine_denoiser(self):
         r"""Make a denoiser that shrinks every image in this basis.
 
-        The `transform` method of that denoiser returns
+        The `transform` method of the returned denoiser computes
         :math:`\sum_k \lambda_k \langle y, e_k \rangle e_k + b`. For "svd", left
-        singular vectors replace the last :math:`e_k`. `score` returns the PSNR of the
-        result. This map is affine because the basis is fixed; the original denoiser
-        adapts its basis to each image.
+        singular vectors replace the last :math:`e_k`. The `score` method returns the
+        PSNR of the denoised images. The basis of the returned denoiser is fixed,
+        whereas the original denoiser adapts its basis to each image.
 
         Returns
         -------
@@ -382,7 +388,7 @@ def check_n_components(n_components, n_features):
 
 
 def symmetrization_loss(operator, y, clean):
-    """How much PSNR in dB is lost if the Jacobian is replaced by its symmetric part."""
+    """Compute the PSNR that is lost, in dB, if the symmetric part of J replaces J."""
     x_hat = images_to_rows(operator.linearization.x_hat)
     y, clean = (images_to_rows(one.to(x_hat)) for one in (y, clean))
     Jy, JTy = operator.multiply_rows(y), operator.multiply_rows(y, transposed=True)

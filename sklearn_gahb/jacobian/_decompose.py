@@ -1,4 +1,4 @@
-"""Decompositions of Jacobians: in closed form, from the matrix, or from products."""
+"""Decompositions of Jacobians: in closed form, dense, or with the Lanczos method."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ N_PROBES = 8
 
 @dataclass(frozen=True)
 class Decomposition:
-    """Part of a basis in which a Jacobian J is diagonal.
+    """Largest eigenvalues or singular values of a Jacobian J, with their vectors.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Decomposition:
     residuals : Tensor of shape (k,) or None
         Residuals of "lanczos".
     n_products : int or None
-        Number of products of "lanczos".
+        Number of vectors that "lanczos" multiplied.
     """
 
     values: torch.Tensor
@@ -52,11 +52,11 @@ def decompose(operator, k, *, method, solver, tol, max_products, rng):
 
     The parameters are those of :class:`JacobianBasis`; `k` is the number of components.
     """
-    # Every solver draws one number, so that later draws do not depend on the solver.
+    # Draw the seed for every solver, so that later draws do not depend on the solver.
     seed = rng.randint(2**31 - 1)
     if solver == "auto":
-        # For networks on photographs, "lanczos" needs 5 to 6 products per vector, each
-        # with both J and J^T.
+        # For networks on photographs, "lanczos" needs 5 to 6 products per vector. Each
+        # of these products multiplies by both J and J^T.
         is_small = 11 * k >= operator.shape[0]
         is_closed = operator.linearization.eigenbasis is not None
         solver = "closed" if is_closed else "dense" if is_small else "lanczos"
@@ -90,7 +90,7 @@ def decompose_dense(operator, k, method):
 
 
 def decompose_lanczos(operator, k, method, tol, max_products, seed):
-    """Find the largest values and their vectors from products with J and J^T."""
+    """Find the largest values and their vectors by multiplying by J and J^T."""
     generator = torch.Generator().manual_seed(seed)
 
     def multiply_transposed(rows):
@@ -103,7 +103,7 @@ def decompose_lanczos(operator, k, method, tol, max_products, seed):
         return multiply_transposed(operator.multiply_rows(rows))
 
     dimension = operator.shape[0]
-    # float64 on the CPU gives the same start for all precisions and devices.
+    # Draw in float64 on the CPU, so that the start is the same on all devices.
     start = torch.randn(
         min(BLOCK_SIZE, dimension), dimension, generator=generator, dtype=torch.float64
     ).to(operator.linearization.x_hat)
@@ -116,7 +116,7 @@ def decompose_lanczos(operator, k, method, tol, max_products, seed):
         warn(
             f"{(residuals > limit).sum()} of {k} components did not converge after "
             f"{pairs.n_products} products: the largest residual is "
-            f"{residuals.max():.1e}, and tol={tol} allows {limit:.1e}. Increase "
+            f"{residuals.max():.1e}, but tol={tol} allows {limit:.1e}. Increase "
             "max_products or tol, or decrease n_components.",
             ConvergenceWarning,
         )

@@ -1,4 +1,4 @@
-"""How much the vectors of a basis oscillate along the contours of an image."""
+"""Measures of how much the vectors of a basis follow the contours of an image."""
 
 import numpy as np
 from scipy.ndimage import binary_dilation, gaussian_filter
@@ -9,7 +9,7 @@ from .._sklearn_compat import FRACTION, POSITIVE, validate_params
 from .._tensors import to_array
 from ..images import check_one_image
 
-# Pixels at most this far from a contour belong to it.
+# Pixels within this distance of a contour count as near the contour.
 CONTOUR_REACH = 2
 # Directions are averaged over this distance, in pixels.
 DIRECTION_SCALE = 2.0
@@ -19,59 +19,61 @@ DIRECTION_SCALE = 2.0
 def harmonicity(basis, clean, *, contours=None, scale=1.0, contour_fraction=0.1):
     r"""Measure how much a basis follows the contours of an image.
 
-    Vectors of a geometry-adaptive harmonic basis [1]_ lie along contours and oscillate
-    along them. For each vector e, this function measures
+    Vectors of a geometry-adaptive harmonic basis [1]_ are concentrated near contours
+    and oscillate along them. For each vector e, this function measures
 
-    - the share of the energy of e within two pixels of a contour. A basis that does not
-      know the image has about the share of the area, `area_share`;
-    - the frequency of e along contours, in cycles per pixel, averaged over these pixels
-      with the energy of e as weight,
+    - the share of the energy of e that lies within two pixels of a contour. If the
+      basis does not depend on the image, this share is about `area_share`, the share of
+      pixels near contours;
+    - the frequency of e along contours, in cycles per pixel. This frequency is averaged
+      over the pixels p near contours, weighted by the energy of e,
 
       .. math:: f_\parallel = \frac{1}{2 \pi}
                 \left( \frac{\sum_p (t_p \cdot \nabla e_p)^2}{\sum_p e_p^2}
                 \right)^{1/2}
 
-      where the unit vector :math:`t_p` is tangent to the contour. The frequency across
-      contours, :math:`f_\perp`, takes the normal instead. Vectors that are elongated
-      along contours have :math:`f_\parallel < f_\perp`.
+      where the unit vector :math:`t_p` is tangent to the contour. For the frequency
+      across contours, :math:`f_\perp`, the normal replaces the tangent. If a vector is
+      elongated along contours, :math:`f_\parallel < f_\perp`.
 
     Parameters
     ----------
     basis : JacobianBasis
-        A fitted basis.
+        Fitted basis.
     clean : array-like of shape (height, width) or (height, width, channels)
-        The clean image. Its gradient gives the directions of contours. Channels are
-        averaged.
+        Clean image. The gradient of its average over the channels gives the directions
+        of the contours.
     contours : array-like of bool of shape (height, width), default=None
-        Pixels on contours, such as those that people have drawn. If None, the pixels
-        where the gradient of the clean image is largest.
+        True at the pixels on contours, for example contours drawn by people. If None,
+        the pixels where the gradient of the clean image is largest are used.
     scale : float, default=1.0
-        Standard deviation in pixels of the Gaussian filter that smooths the clean image
-        before its gradient is taken.
+        Standard deviation, in pixels, of a Gaussian filter. The filter smooths the
+        clean image before the gradient is computed.
     contour_fraction : float, default=0.1
-        Fraction of pixels that count as contours if `contours` is None.
+        Fraction of the pixels that count as contours if `contours` is None.
 
     Returns
     -------
     measures : Bunch
-        Dictionary-like object with the following attributes:
+        Object with the attributes:
 
         contour_share : ndarray of shape (n_components,)
             Share of the energy of each vector near contours.
         area_share : float
             Share of the pixels near contours.
         along, across : ndarray of shape (n_components,)
-            Frequencies along and across contours, in cycles per pixel; 0 for vectors
-            that have no energy near contours.
+            Frequencies along and across contours, in cycles per pixel. They are 0 for
+            vectors without energy near contours.
         weights : ndarray of shape (n_components,)
             Contribution of each vector to the denoised image,
-            :math:`|\lambda_k \langle y, e_k \rangle|`, divided by the sum of all.
+            :math:`|\lambda_k \langle y, e_k \rangle|`, divided by the sum of the
+            contributions of all vectors.
 
     Raises
     ------
     ValueError
-        If `clean` or `contours` has another size than the image of the basis, or if
-        `contours` marks no pixel.
+        If `clean` or `contours` does not have the height and width of the image of the
+        basis, or if no entry of `contours` is True.
 
     References
     ----------
@@ -96,8 +98,9 @@ def harmonicity(basis, clean, *, contours=None, scale=1.0, contour_fraction=0.1)
     gray = to_array(image.stacks[0])[0].mean(axis=-1)
     if gray.shape != (height, width):
         raise ValueError(
-            f"clean has {gray.shape[0]}x{gray.shape[1]} pixels, but the basis is that "
-            f"of an image of {height}x{width} pixels."
+            f"clean has {gray.shape[0]}x{gray.shape[1]} pixels, but the image "
+            f"of the basis has {height}x{width} pixels. Pass the clean version of that "
+            "image."
         )
     tangents, sizes = contour_directions(gray, scale)
     if contours is None:
@@ -121,21 +124,20 @@ def harmonicity(basis, clean, *, contours=None, scale=1.0, contour_fraction=0.1)
 
 
 def contour_directions(gray, scale):
-    """Unit tangents (2, height, width) of contours, and the size of the gradient.
+    """Compute unit tangents (2, height, width) of contours and gradient magnitudes.
 
-    The tangent is the eigenvector of the structure tensor that has the smaller
-    eigenvalue.
+    The tangent is the eigenvector of the structure tensor with the smaller eigenvalue.
     """
     rows, columns = np.gradient(gaussian_filter(gray.astype(float), scale))
     products = rows * rows, rows * columns, columns * columns
     a, b, c = (gaussian_filter(one, DIRECTION_SCALE) for one in products)
-    # The angle of the normal against the rows.
+    # Angle between the normal and the row axis.
     angle = np.arctan2(2 * b, a - c) / 2
     return np.stack([-np.sin(angle), np.cos(angle)]), np.hypot(rows, columns)
 
 
 def oscillations(vectors, tangents, near, energies):
-    """Frequencies of vectors (n, h, w, c) along and across contours, of shape (n,)."""
+    """Compute frequencies (n,) along and across contours of vectors (n, h, w, c)."""
     rows, columns = np.gradient(vectors, axis=(1, 2))
     by_row, by_column = tangents[..., None]
     along = by_row * rows + by_column * columns
@@ -143,18 +145,18 @@ def oscillations(vectors, tangents, near, energies):
     found = (
         np.square(one * near[..., None]).sum(axis=(1, 2, 3)) for one in (along, across)
     )
-    # A vector without energy near contours does not oscillate there.
+    # A vector without energy near contours has the frequency 0 there.
     has_energy = energies > 1e-6
     safe = np.where(has_energy, energies, 1)
     return [np.sqrt(np.where(has_energy, one / safe, 0)) / (2 * np.pi) for one in found]
 
 
 def check_contours(contours, shape):
-    """Contours as an array of bool; or a ValueError."""
+    """Return contours as a bool array, or raise a ValueError."""
     contours = np.asarray(contours).astype(bool)
     if contours.shape != shape or not contours.any():
         raise ValueError(
-            f"contours has shape {contours.shape} with {contours.sum()} pixels on "
-            f"contours; an array of shape {shape} with at least one is needed."
+            f"contours has shape {contours.shape} with {contours.sum()} nonzero "
+            f"entries; expected shape {shape} and at least one nonzero entry."
         )
     return contours

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-# Number of steps with random vectors in the block that confirm the eigenvalues.
+# Number of extra steps, with random vectors in the block, that check the eigenvalues.
 N_CONFIRMING = 3
 
 
@@ -20,7 +20,7 @@ class Eigenpairs:
     residuals : Tensor of shape (k,)
         Norms of A v - value * v.
     residual_limit : float
-        Residual below which a pair has converged.
+        Residual below which an eigenpair has converged.
     n_products : int
         Number of vectors that were multiplied by A.
     converged : bool
@@ -40,13 +40,15 @@ def block_lanczos(
     """Compute the k largest eigenvalues of a symmetric operator and their vectors.
 
     The method is Rayleigh-Ritz on the block Krylov space of `start`, with full
-    reorthogonalization. Small residuals of k pairs do not prove that no eigenvalue
-    between them is missing. Therefore the iteration continues until the residuals of
-    the k pairs are below `tol` and those of the next `n_oversamples` pairs are below
-    ``10 * tol``, relative to the largest absolute Ritz value. The iteration then adds
-    random vectors to the block for `N_CONFIRMING` steps, and repeats this step if the
-    k values change. In this way it finds eigenvalues whose multiplicity (counting
-    values closer than `tol`) exceeds the number of vectors in a block.
+    reorthogonalization. The iteration continues until the residuals of the k largest
+    eigenpairs are below `tol`, relative to the largest absolute Ritz value. The
+    residuals of the next `n_oversamples` eigenpairs must be below ``10 * tol``.
+
+    Even if all these residuals are small, an eigenvalue between them may have been
+    missed. The iteration then runs `N_CONFIRMING` more steps with random vectors added
+    to the block, and repeats this check as long as the k eigenvalues change. In this
+    way it also finds eigenvalues whose multiplicity exceeds the block size, where
+    eigenvalues closer than `tol` count as equal.
 
     Parameters
     ----------
@@ -57,15 +59,16 @@ def block_lanczos(
     k : int
         Number of eigenvalues, at most d.
     tol : float
-        Relative residual at which the iteration stops.
+        Residual below which an eigenpair has converged, relative to the largest
+        absolute Ritz value.
     max_products : int
-        Maximum number of vectors to multiply.
+        Maximum number of vectors to multiply by the operator.
     generator : torch.Generator
         Generator on the CPU.
     n_oversamples : int, default=8
-        Number of additional eigenvalues, which are computed less accurately.
+        Number of additional eigenpairs, which are computed less accurately.
     check_every : int, default=8
-        Number of products between two checks of the residuals.
+        Number of vectors to multiply between two checks of the residuals.
 
     Returns
     -------
@@ -121,8 +124,8 @@ def block_lanczos(
 def orthonormal_rows(rows, basis, norm, generator):
     """Return orthonormal rows that span `rows` and are orthogonal to `basis`.
 
-    Random rows replace linearly dependent rows. A row is dependent if its length is
-    negligible relative to `norm`, the length of the vectors before projection.
+    Random rows replace linearly dependent rows. A row counts as dependent if its length
+    after the projection is negligible relative to `norm`, the length before it.
     """
     limit = torch.finfo(rows.dtype).eps ** 0.75 * norm.clamp(min=1e-30)
     rows = _project_out(rows, basis)

@@ -11,7 +11,8 @@ from ..denoisers import as_denoiser
 from ..denoisers.checks import check_n_channels
 from ..images import check_one_image, check_pair, warn_of_noise_std
 
-# Pixels per batch: memory is the limit on GPUs; on CPUs larger batches are not faster.
+# Pixels per batch. On GPUs, memory limits the batch; on CPUs, larger ones are not
+# faster.
 PIXELS_AT_ONCE = {"cpu": 2**15, "cuda": 2**18}
 # Unit vectors per batch when computing a diagonal.
 UNITS_AT_ONCE = 256
@@ -22,20 +23,21 @@ class JacobianOperator(LinearOperator):
 
     :func:`jacobian_operator` returns this operator. Images are flattened in the order
     of :meth:`numpy.ndarray.ravel` from the shape (height, width) or (height, width,
-    channels). Products take and return NumPy arrays, and the device of the denoiser
-    computes them. The other methods return tensors on that device.
+    channels). Products such as ``J @ v`` take and return NumPy arrays, but they are
+    computed on the device of the denoiser. The methods below use tensors on that
+    device.
 
     Parameters
     ----------
     linearization : Linearization
-        The linearized denoiser at the image, on tensors.
+        Linearization of the denoiser at the image.
 
     Attributes
     ----------
     shape : tuple of (int, int)
         (d, d) with d = height * width * channels.
     dtype : dtype
-        float32 or float64, as the image.
+        float32 or float64: the dtype of the denoised image.
     image_shape : tuple of (int, int, int)
         (height, width, channels) of the image.
 
@@ -82,7 +84,7 @@ class JacobianOperator(LinearOperator):
         rows : Tensor of shape (k, d)
             Vectors on the device of the denoiser.
         transposed : bool, default=False
-            Whether to multiply by the transpose of the Jacobian.
+            If True, multiply by the transpose of the Jacobian.
 
         Returns
         -------
@@ -110,7 +112,8 @@ class JacobianOperator(LinearOperator):
         """
         x_hat = self.linearization.x_hat
         J = x_hat.new_zeros(self.shape)
-        # J^T times unit vectors gives the rows of J, and is cheaper than J times them.
+        # Products of J^T with unit vectors give the rows of J. They are cheaper than
+        # products of J with unit vectors, which give the columns.
         J.fill_diagonal_(1)
         for batch in gen_batches(len(J), self._n_at_once()):
             J[batch] = self.multiply_rows(J[batch], transposed=True)
@@ -125,7 +128,7 @@ class JacobianOperator(LinearOperator):
             Number of vectors z of random signs. The estimate is the mean of
             :math:`z_i (J z)_i` (Hutchinson). The error of an entry is about the norm of
             the off-diagonal part of its row, divided by ``sqrt(n_probes)``. If None,
-            the diagonal is exact, which takes as many products as the image has values.
+            the diagonal is exact. This takes d products with the Jacobian.
         random_state : int, RandomState instance or None, default=None
             Seed of the probes.
 
@@ -152,16 +155,16 @@ class JacobianOperator(LinearOperator):
         Parameters
         ----------
         n_probes : int, default=None
-            Number of probes, as in `diagonal`; the trace is the sum of the diagonal. If
-            None, the trace is exact. It needs no products if the eigenvalues have a
-            closed form.
+            Number of vectors of random signs; see `diagonal`. The trace is the sum of
+            the diagonal. If None, the trace is exact. This takes d products with the
+            Jacobian, but none if its eigenvalues are known in closed form.
         random_state : int, RandomState instance or None, default=None
             Seed of the probes.
 
         Returns
         -------
         trace : float
-            The trace.
+            Trace of the Jacobian.
         """
         if n_probes is None and self.linearization.eigenbasis is not None:
             return float(self.linearization.eigenbasis(0)[0].double().sum())
@@ -169,7 +172,7 @@ class JacobianOperator(LinearOperator):
         return float(diagonal.double().sum())
 
     def asymmetry(self, n_probes, *, random_state=None):
-        r"""Estimate the asymmetry with random probes.
+        r"""Estimate how far the Jacobian is from symmetric, with random probes.
 
         Parameters
         ----------
@@ -181,7 +184,7 @@ class JacobianOperator(LinearOperator):
         Returns
         -------
         asymmetry : float
-            :math:`\|J - J^T\| / \|J\|` in the Frobenius norm. The estimate uses
+            :math:`\|J - J^T\| / \|J\|` in the Frobenius norm. The estimate relies on
             :math:`E \|J z\|^2 = \|J\|^2`.
         """
         probes = self.random_signs(n_probes, random_state=random_state)
@@ -227,13 +230,17 @@ def jacobian_operator(denoiser, y, noise_std=None, *, clean=None):
 
     .. math:: J_{ij} = \partial \hat x_i(y) / \partial y_j
 
-    The noise level, the thresholds and the geometry are held fixed. Wavelet
-    thresholding and the Wiener filter have a Jacobian in closed form. A network of
-    convolutions, norms and ReLUs is linear once its ReLUs are frozen in their state at
-    `y`, so a product costs as much as denoising one image. torch differentiates other
-    networks and callables, and J v costs about three times as much there. Only
-    :meth:`JacobianOperator.dense` builds the matrix.
+    The noise level, the thresholds and the geometry count as constants in the
+    derivative. The cost of a product with J depends on the denoiser:
 
+    - For wavelet thresholding and the Wiener filter, the Jacobian has a closed form.
+    - A network of convolutions, normalization layers and ReLUs is linear once its ReLUs
+      are frozen in their state at `y`. One product takes as long as denoising one
+      image.
+    - For other networks and callables, torch differentiates the denoiser. The product
+      J v then takes about three times as long as denoising one image.
+
+    Only :meth:`JacobianOperator.dense` builds the matrix. The Jacobian satisfies
     :math:`J y = \hat x(y)` for bias-free networks, hard thresholding and the zero-mean
     Wiener filter [1]_.
 
@@ -245,12 +252,12 @@ def jacobian_operator(denoiser, y, noise_std=None, *, clean=None):
         ``denoise(y, noise_std)`` of differentiable torch operations.
     y : array-like of shape (height, width) or (height, width, channels)
         Noisy image, or a stack that holds only this image. If the denoiser has an
-        `image_shape`, a row of pixels.
+        `image_shape`, pass a row of pixels.
     noise_std : float, default=None
         Standard deviation of the noise, in the units of the images, passed to the
         denoiser. Not negative. If None, the denoiser uses its own `noise_std`.
     clean : array-like, default=None
-        Clean image, for oracles. Other denoisers ignore it.
+        Clean image. Only oracles use it.
 
     Returns
     -------
@@ -260,8 +267,8 @@ def jacobian_operator(denoiser, y, noise_std=None, *, clean=None):
     Raises
     ------
     ValueError
-        If `y` holds more than one image or has an unsupported layout, or if a callable
-        returns another shape or cannot be differentiated.
+        If `y` holds more than one image or has an unsupported layout. If a callable
+        returns an image of a different shape or cannot be differentiated.
     sklearn.exceptions.NotFittedError
         If the denoiser is not fitted.
 

@@ -18,9 +18,10 @@ def posterior_std(
 
     .. math:: \mathrm{std}(x_i | y) = \sigma \sqrt{J_{ii}}
 
-    The posterior covariance is :math:`\sigma^2 J` for the optimal denoiser [1]_ [2]_.
-    For any other denoiser, the result is the uncertainty under the prior implicit in
-    that denoiser. Negative entries of the diagonal count as 0.
+    For the optimal denoiser, the posterior covariance of the clean image is
+    :math:`\sigma^2 J`, where J is the Jacobian [1]_ [2]_. For any other denoiser, the
+    result is the uncertainty under the prior implicit in that denoiser. Negative
+    entries of the diagonal count as 0.
 
     Parameters
     ----------
@@ -33,17 +34,18 @@ def posterior_std(
     n_probes : int, default=None
         Number of vectors z of random signs. The mean of :math:`z_i (J z)_i` estimates
         the diagonal. The error of an entry is about the norm of the off-diagonal part
-        of its row, divided by ``sqrt(n_probes)``. If None, the diagonal is exact, which
-        takes as many products as the image has values.
+        of its row, divided by ``sqrt(n_probes)``. If None, the diagonal is exact. This
+        takes one product with the Jacobian per value (pixel and channel) of the image.
     clean : array-like, default=None
-        Clean image, for oracles. Other denoisers ignore it.
+        Clean image. Only oracles use it.
     random_state : int, RandomState instance or None, default=None
-        Seed of the probes.
+        Seed of the random signs.
 
     Returns
     -------
     std : ndarray of shape (height, width[, channels]) or (n_pixels,)
-        Standard deviations in the units of the images and the layout of the image.
+        Standard deviation of each pixel, in the units of the images and in the layout
+        of `y`.
 
     Warns
     -----
@@ -80,8 +82,8 @@ def posterior_std(
     if n_negative:
         warn(
             f"The diagonal of the Jacobian is negative at {n_negative} of "
-            f"{len(diagonal)} values, by up to {-float(diagonal.min()):.1e}. Variances "
-            "cannot be negative, so posterior_std sets these values to 0."
+            f"{len(diagonal)} entries, by up to {-float(diagonal.min()):.1e}. "
+            "Variances cannot be negative, so posterior_std sets these entries to 0."
         )
     std = noise_std * diagonal.clamp(min=0).sqrt().cpu().numpy()
     return std.reshape(check_one_image(y, denoiser.image_shape).data.shape[1:])
@@ -103,8 +105,8 @@ def posterior_directions(
 
     The directions are the eigenvectors of the posterior covariance :math:`\sigma^2 J`.
     The standard deviation along direction k is :math:`\sigma \sqrt{\lambda_k}` [1]_.
-    Move the denoised image by one standard deviation along a direction to get another
-    plausible image.
+    To get another plausible image, move the denoised image by one standard deviation
+    along a direction.
 
     Parameters
     ----------
@@ -117,21 +119,22 @@ def posterior_directions(
     n_components : int, default=5
         Number of directions.
     clean : array-like, default=None
-        Clean image, for oracles. Other denoisers ignore it.
+        Clean image. Only oracles use it.
     tol : float, default=1e-3
-        Residual at which the iteration stops, relative to the largest eigenvalue.
+        Tolerance of the iteration, relative to the largest eigenvalue; see
+        :class:`JacobianBasis`.
     max_products : int, default=None
-        Maximum number of products in the iteration; see :class:`JacobianBasis`.
+        Maximum number of matrix-vector products; see :class:`JacobianBasis`.
     random_state : int, RandomState instance or None, default=None
-        Seed of the iteration.
+        Seed of the starting vectors of the iteration.
 
     Returns
     -------
     directions : ndarray of shape (n_components, height, width[, channels])
         Orthonormal directions in the order of descending standard deviation.
     std : ndarray of shape (n_components,)
-        Standard deviations in the units of the images; 0 where an eigenvalue is
-        negative.
+        Standard deviations along the directions, in the units of the images. They are 0
+        where an eigenvalue is negative.
 
     References
     ----------

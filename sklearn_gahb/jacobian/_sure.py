@@ -19,22 +19,23 @@ def sure(
 ):
     r"""Estimate the mean squared error of a denoiser without clean images.
 
-    Stein's unbiased risk estimate [1]_ of the mean squared error of an image with d
-    values is
+    For an image with d values (pixels times channels), Stein's unbiased risk estimate
+    of the mean squared error is [1]_
 
     .. math:: \widehat{\mathrm{mse}} = \frac{\|\hat x(y) - y\|^2}{d} - \sigma^2
               + \frac{2 \sigma^2}{d} \operatorname{tr} J(y)
 
-    where J is the Jacobian. The trace is computed exactly, or estimated by the mean of
-    :math:`z^T J z` over random signs z [2]_. The estimate is valid for white Gaussian
-    noise and continuous denoisers, and therefore not for hard thresholding. Thresholds
-    that depend on the image are treated as fixed.
+    where J is the Jacobian. The trace of J is exact, or it is estimated by the mean of
+    :math:`z^T J z` over vectors z of random signs [2]_. The noise must be white and
+    Gaussian, and the denoiser must be continuous. Hard thresholding is not continuous,
+    so its estimates are not valid. Thresholds that depend on the image are treated as
+    fixed.
 
     Parameters
     ----------
     denoiser : estimator, module or callable
-        Anything that :func:`~sklearn_gahb.as_denoiser` accepts. `noise_std` is passed
-        to the denoiser.
+        Anything that :func:`~sklearn_gahb.as_denoiser` accepts. The denoiser receives
+        `noise_std`.
     y : array-like or list of array-like
         Noisy images: (n_images, height, width), (n_images, height, width, channels),
         (n_images, n_pixels) if the denoiser has an `image_shape`, a list of
@@ -42,22 +43,23 @@ def sure(
     noise_std : float
         Standard deviation of the noise, in the units of the images. Positive.
     n_probes : int, default=1
-        Number of random vectors for each image. One suffices for photographs. If None,
-        traces are exact, which takes as many products as an image has values, unless
-        the denoiser has eigenvalues in closed form.
+        Number of vectors of random signs for each image. For photographs, one is
+        enough. If None, the trace is exact. This takes one product with the Jacobian
+        per value of the image, except for denoisers whose eigenvalues are known in
+        closed form.
     clean : array-like or list of array-like, default=None
-        Clean images, for oracles. Other denoisers ignore them.
+        Clean images. Only oracles use them.
     average : bool, default=True
         If True, return the mean over the images. If False, return one estimate per
         image.
     random_state : int, RandomState instance or None, default=None
-        Seed of the probes.
+        Seed of the random signs.
 
     Returns
     -------
     risk : float or ndarray of shape (n_images,)
-        Estimated mean squared error: one number if `average` is True, one per image
-        otherwise. An estimate can be negative.
+        Estimated mean squared error. If `average` is True, `risk` is one number.
+        Otherwise, it holds one number per image. An estimate can be negative.
 
     Raises
     ------
@@ -113,36 +115,35 @@ def sure_psnr(
 
     .. math:: 10 \log_{10} \frac{\text{data_range}^2}{\widehat{\mathrm{mse}}}
 
-    where the mean squared error is Stein's unbiased risk estimate from :func:`sure`.
-    The average over the images is taken in dB.
+    where :func:`sure` estimates the mean squared error. The average over the images is
+    the mean of their PSNRs in dB.
 
     Parameters
     ----------
     denoiser : estimator, module or callable
         Anything that :func:`~sklearn_gahb.as_denoiser` accepts.
     y : array-like or list of array-like
-        Noisy images, as in :func:`sure`.
+        Noisy images, in any layout that :func:`sure` accepts.
     noise_std : float
         Standard deviation of the noise, in the units of the images. Positive.
     n_probes : int, default=1
-        Number of random vectors for each image, as in :func:`sure`.
+        Number of vectors of random signs for each image; see :func:`sure`.
     clean : array-like or list of array-like, default=None
-        Clean images, for oracles. Other denoisers ignore them.
+        Clean images. Only oracles use them.
     data_range : float, default=1.0
-        Difference between the largest and the smallest value that clean images can
-        have.
+        Difference between the largest and the smallest possible value of a clean image.
     average : bool, default=True
         If True, return the mean over the images. If False, return one estimate per
         image.
     random_state : int, RandomState instance or None, default=None
-        Seed of the probes.
+        Seed of the random signs.
 
     Returns
     -------
     psnr : float or ndarray of shape (n_images,)
-        Estimated PSNR in dB: one number if `average` is True, one per image otherwise.
-        If the estimated error of an image is not positive, its PSNR is infinite and a
-        warning is issued.
+        Estimated PSNR in dB. If `average` is True, `psnr` is one number. Otherwise, it
+        holds one number per image. If the estimated mean squared error of an image is
+        zero or negative, the PSNR of the image is infinite and a warning is issued.
 
     See Also
     --------
@@ -165,9 +166,9 @@ def sure_psnr(
     if n_bad:
         warn(
             f"The estimated mean squared error of {n_bad} of {len(risks)} images is "
-            "not positive, so the estimated PSNR of these images is infinite. Either "
-            f"noise_std={noise_std} is larger than the noise, the denoiser is not "
-            "continuous, or images of this size need more probes than "
+            "not positive, so the estimated PSNR of these images is infinite. Possible "
+            f"reasons: noise_std={noise_std} is larger than the noise, the denoiser is "
+            "not continuous, or images of this size need more probes than "
             f"n_probes={n_probes}."
         )
     with np.errstate(divide="ignore"):

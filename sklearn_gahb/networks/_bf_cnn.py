@@ -8,9 +8,9 @@ from ._layers import conv_norm_relu, convolution, last_convolution
 class BFCNN(nn.Module):
     """Chain of 3x3 convolutions that maps noisy images to the noise in them.
 
-    BF-CNN is DnCNN [2]_ without additive constants, as in [1]_. It starts with a
-    convolution and a ReLU, continues with ``depth - 2`` blocks of convolution, norm and
-    ReLU, and ends with a convolution.
+    BF-CNN is DnCNN [2]_ without additive constants, as in [1]_. The first layers are a
+    convolution and a ReLU. Next are ``depth - 2`` blocks of a convolution, a
+    normalization layer and a ReLU. The last layer is a convolution.
 
     Parameters
     ----------
@@ -21,8 +21,8 @@ class BFCNN(nn.Module):
     depth : int, default=20
         Number of convolutions, at least 2.
     bias : bool, default=False
-        Whether convolutions and norms have additive constants. If True, the network is
-        DnCNN.
+        If True, convolutions and normalization layers have additive constants, and the
+        network is DnCNN.
 
     References
     ----------

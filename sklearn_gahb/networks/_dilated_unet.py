@@ -11,20 +11,21 @@ class DilatedUNet(nn.Module):
 
     This is the UNet that [1]_ trains with and without biases. It has two convolutions,
     a convolution of stride 2, and three convolutions at half the resolution. The last
-    two of these are dilated by 2 and 4. A transposed convolution follows. Its output is
-    joined with the features before the stride, and two convolutions map the joined
-    features to the result. In [1]_, the network predicts the image. Here, it predicts
-    the noise (the input minus that image), like all networks of this package.
+    two of these three convolutions have dilations 2 and 4. A transposed convolution
+    then restores the full resolution. Its output is concatenated with the input of the
+    convolution of stride 2. Two more convolutions map the concatenated features to the
+    result. In [1]_, the network predicts the image. Here, the network predicts the
+    noise (its input minus the image), like all networks of this package.
 
     Parameters
     ----------
     n_channels : int, default=1
         Number of image channels: 1 for gray images, 3 for color images.
     width : int, default=32
-        Number of feature channels at full resolution. There are twice as many at half
-        the resolution.
+        Number of feature channels at full resolution. At half the resolution, the
+        number of feature channels is ``2 * width``.
     bias : bool, default=False
-        Whether all convolutions except the last one have additive constants.
+        If True, all convolutions except the last one have additive constants.
 
     References
     ----------
@@ -45,9 +46,9 @@ class DilatedUNet(nn.Module):
 
     def __init__(self, n_channels=1, *, width=32, bias=False):
         super().__init__()
-        # Pixels farther apart than the margin do not depend on each other. It covers
-        # the reaches of all layers: 2 + 1 + 1 at full resolution, 1 + 2 + 4 and the
-        # transposed convolution at half the resolution, and 1 + 2 at the end.
+        # Pixels farther apart than the margin do not depend on each other. The margin
+        # covers the reaches of all layers: 2 + 1 + 1 at full resolution, 1 + 2 + 4 and
+        # the transposed convolution at half the resolution, and 1 + 2 at the end.
         self.margin = 24
         wide = 2 * width
         self.conv1 = nn.Conv2d(n_channels, width, 5, padding=2, bias=bias)

@@ -21,12 +21,12 @@ def last_convolution(in_channels, channels, *, bias):
 
 
 def batch_norm(n_channels, *, bias):
-    """Create the batch norm that matches convolutions with or without bias."""
+    """Create the normalization layer for convolutions with or without bias."""
     return nn.BatchNorm2d(n_channels) if bias else BiasFreeBatchNorm2d(n_channels)
 
 
 def conv_norm_relu(in_channels, out_channels, *, bias):
-    """Create a list of a convolution, the matching norm and a ReLU."""
+    """Create a list of a convolution, its normalization layer and a ReLU."""
     return [
         convolution(in_channels, out_channels, bias=bias),
         batch_norm(out_channels, bias=bias),

@@ -11,23 +11,24 @@ class UNet(nn.Module):
 
     This is the network of [1]_. It has one encoder block per scale, a middle block, and
     one decoder block per scale. Each block has two 3x3 convolutions. A 2x2 average
-    pooling follows each encoder block. Each decoder block joins the upsampled features
-    with the encoder features of the same scale. With `width` 64, 3 scales and no
-    biases, the network has 7,659,264 parameters for gray images.
+    pooling follows each encoder block. Each decoder block concatenates the upsampled
+    features with the encoder features of the same scale. With ``width=64``, 3 scales
+    and no biases, the network has 7,659,264 parameters for gray images.
 
     Parameters
     ----------
     n_channels : int, default=1
         Number of image channels: 1 for gray images, 3 for color images.
     width : int, default=64
-        Number of feature channels at the finest scale. The number doubles from scale to
-        scale.
+        Number of feature channels at the finest scale. The number doubles at each
+        coarser scale.
     n_scales : int, default=3
-        Number of poolings. If a side of an image is not a multiple of ``2**n_scales``,
-        the last row and column are repeated, and the result is cropped.
+        Number of pooling layers. If a side of an image is not a multiple of
+        ``2**n_scales``, the last row or column is repeated, and the result is cropped.
     bias : bool, default=False
-        Whether convolutions and norms have additive constants. Without them, the
-        trained network is homogeneous: ``net(a * y) == a * net(y)`` for ``a > 0``.
+        If True, convolutions and normalization layers have additive constants. If
+        False, the trained network is homogeneous: ``net(a * y) == a * net(y)`` for
+        positive a.
 
     References
     ----------
@@ -52,8 +53,9 @@ class UNet(nn.Module):
     def __init__(self, n_channels=1, *, width=64, n_scales=3, bias=False):
         super().__init__()
         self.n_scales = n_scales
-        # Pixels farther apart than the margin do not depend on each other. It covers
-        # the pooling and two convolutions in each encoder, middle and decoder block.
+        # Pixels farther apart than the margin do not depend on each other. The margin
+        # covers the pooling and two convolutions in each encoder, middle and decoder
+        # block.
         self.margin = 7 * 2**n_scales
         self.pool = nn.AvgPool2d(2)
         widths = [width * 2**scale for scale in range(n_scales)]
@@ -63,7 +65,7 @@ class UNet(nn.Module):
         for out_channels in widths:
             self.encoder.append(_block(in_channels, out_channels, bias))
             in_channels = out_channels
-        # No norm follows the first convolution.
+        # No normalization layer follows the first convolution.
         del self.encoder[0][1]
 
         middle = width * 2**n_scales

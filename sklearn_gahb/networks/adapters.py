@@ -24,8 +24,8 @@ class NoiseFromImage(nn.Module):
     Parameters
     ----------
     network : torch.nn.Module
-        Network that maps noisy images (n, channels, height, width) to clean images. It
-        may also take noise levels (n,).
+        Network that maps noisy images (n, channels, height, width) to clean images. The
+        network may also take noise levels of shape (n,).
 
     Examples
     --------
@@ -49,15 +49,16 @@ class NoiseFromImage(nn.Module):
 class PaddedNetwork(nn.Module):
     """Wrapper that pads images for a network that requires certain side lengths.
 
-    The wrapper repeats the last row and column of the images, and crops the result.
+    The wrapper repeats the last row and the last column of the images, and crops the
+    output to the original size.
 
     Parameters
     ----------
     network : torch.nn.Module
         Network that maps images (n, channels, height, width) to images of the same
-        shape. It may also take noise levels (n,).
+        shape. The network may also take noise levels of shape (n,).
     multiple : int
-        Number of which the height and the width must be multiples.
+        The height and the width are padded to multiples of this number.
 
     Examples
     --------
@@ -133,7 +134,7 @@ def adapt_network(network, predicts, n_channels):
 
 
 def takes_noise_std(network):
-    """Whether to call a network with noise levels, as in ``network(y, noise_std)``.
+    """Return whether to call a network with noise levels: ``network(y, noise_std)``.
 
     If the network has an attribute `takes_noise_std`, this attribute decides. Otherwise
     the network takes noise levels if `forward` requires a second argument.
@@ -144,7 +145,7 @@ def takes_noise_std(network):
 
 
 def accepts(function, n_arguments):
-    """Whether a function accepts this number of arguments; True if unknown."""
+    """Return whether a function accepts this number of arguments; True if unknown."""
     try:
         with suppress(ValueError):
             inspect.signature(function).bind(*[None] * n_arguments)
@@ -154,10 +155,10 @@ def accepts(function, n_arguments):
 
 
 def find_multiple(network, n_channels):
-    """Find the smallest number of which the side lengths must be multiples.
+    """Find the number that must divide both sides of the images.
 
-    The network is tried on images of several sizes. Returns 1 if it accepts none of
-    them.
+    The network is tried on images of several sizes. Returns 1 if the network accepts
+    none of these sizes.
     """
     for multiple in MULTIPLES:
         # No larger number divides both sides, because the factors are different primes.
@@ -183,7 +184,7 @@ def try_network(network, n_channels, side=64):
 
 
 def check_statistics(network):
-    """Raise a ValueError if a norm has no running statistics."""
+    """Raise a ValueError if a normalization layer has no running statistics."""
     for name, module in network.named_modules():
         if getattr(module, "track_running_stats", True) is False and isinstance(
             module, torch.nn.modules.batchnorm._BatchNorm

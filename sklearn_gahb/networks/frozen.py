@@ -11,20 +11,21 @@ from .norms import BiasFreeBatchNorm2d
 
 
 class FrozenNetwork(nn.Module):
-    """Jacobian at one image of a network of convolutions and ReLUs, as a linear map.
+    """Jacobian, at one image, of a network of convolutions and ReLUs.
 
-    The map is a copy of the network in evaluation mode. Each ReLU multiplies by its 0/1
-    mask at the image, each norm multiplies by its gain, and no layer adds a constant.
-    The output for v is the product J v with the Jacobian J of the network. It costs one
-    forward pass and needs no autograd.
+    This module is a copy of the network in evaluation mode. Each ReLU multiplies its
+    input by the 0/1 mask of the ReLU at the image. Each normalization layer multiplies
+    its input by a gain. No layer adds a constant. The output for v is the product J v
+    with the Jacobian J of the network. The product costs one forward pass and needs no
+    autograd.
 
     Parameters
     ----------
     network : torch.nn.Module
-        Network whose ReLUs and norms are modules. All its other operations must be
-        linear, except for additive constants in convolutions.
+        Network whose ReLUs and normalization layers are modules. All its other
+        operations must be linear, except for additive constants in convolutions.
     y : Tensor of shape (1, channels, height, width)
-        The image.
+        Image at which the Jacobian is computed.
     """
 
     def __init__(self, network, y):
@@ -52,7 +53,7 @@ class FrozenNetwork(nn.Module):
 
 
 def is_linear_once_frozen(network, y, n_probes=4, tolerance=2e-2):
-    """Whether `FrozenNetwork` is the derivative of a network, tested on a crop of `y`.
+    """Test on a crop of `y` whether `FrozenNetwork` is the derivative of a network.
 
     The frozen network F must be linear, and random images u and v must satisfy
     u . (F v) = (J^T u) . v. The tolerance is `tolerance` times the root mean square of
@@ -101,7 +102,7 @@ class _Gain(nn.Module):
 
 @torch.no_grad()
 def _record_masks(network, y):
-    """Record the 0/1 mask (1, c, h, w) of each ReLU: 1 where its input passes."""
+    """Record the 0/1 mask (1, c, h, w) of each ReLU: 1 where the input is positive."""
     masks = {}
 
     def record(module, _, output):

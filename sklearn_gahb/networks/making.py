@@ -20,7 +20,7 @@ def make_network(recipe, n_channels, seed):
     Parameters
     ----------
     recipe : Recipe or DNNDenoiser
-        Determines the architecture, width, depth and bias.
+        Object with the architecture, width, depth and bias of the network.
     n_channels : int
         Number of image channels.
     seed : int

@@ -1,4 +1,4 @@
-"""Batch norms without additive constants."""
+"""Batch normalization without additive constants."""
 
 from contextlib import ExitStack, contextmanager
 
@@ -10,9 +10,9 @@ class BiasFreeBatchNorm2d(nn.Module):
     """Batch normalization without additive constants.
 
     The layer computes ``y = gammas * x / sd`` with one ``sd`` per channel. In training,
-    ``sd**2`` is the variance over batch, height and width plus `eps`. In evaluation,
-    ``sd`` is the running mean of its training values. The layer is then linear, which
-    makes a bias-free network homogeneous [1]_.
+    ``sd**2`` is the sum of `eps` and the variance over batch, height and width. In
+    evaluation, ``sd`` is the running mean of the values of ``sd`` in training. The
+    layer is then linear. A bias-free network with such layers is homogeneous [1]_.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class BiasFreeBatchNorm2d(nn.Module):
         super().__init__()
         self.eps = eps
         self.momentum = momentum
-        # Names and shapes are those of the networks published with arXiv 2310.02557.
+        # Names and shapes match the networks published with arXiv 2310.02557.
         self.gammas = nn.Parameter(torch.ones(1, n_channels, 1, 1))
         self.register_buffer("running_sd", torch.ones(1, n_channels, 1, 1))
 
@@ -96,7 +96,7 @@ class _DivideByStd(torch.autograd.Function):
 
 
 def _channel_moments(x):
-    """Mean and variance over batch, height and width, of shape (1, channels, 1, 1)."""
+    """Return mean and variance of each channel, of shape (1, channels, 1, 1)."""
     n_channels = x.shape[1]
     zeros = x.new_zeros(n_channels, dtype=torch.promote_types(x.dtype, torch.float32))
     # This is 20 times as fast as torch.var on CPUs, and accurate for bfloat16.
@@ -105,7 +105,7 @@ def _channel_moments(x):
 
 
 def _moments_over_processes(mean, variance):
-    """Mean and variance over all processes, each with the same number of values."""
+    """Combine the means and variances of processes with equally many values."""
     moments = torch.stack([mean, variance])
     gathered = [torch.empty_like(moments) for _ in range(distributed.get_world_size())]
     distributed.all_gather(gathered, moments)
@@ -115,10 +115,10 @@ def _moments_over_processes(mean, variance):
 
 @contextmanager
 def synchronized_norms(network):
-    """Make bias-free norms divide by the deviation over all processes of the group.
+    """Synchronize bias-free normalization layers over all processes of the group.
 
-    Training then does not depend on the number of processes. PyTorch's own norms are
-    not synchronized.
+    The layers then divide by the deviation over all processes, so training does not
+    depend on the number of processes. PyTorch's own layers are not synchronized.
     """
     norms = [m for m in network.modules() if isinstance(m, BiasFreeBatchNorm2d)]
     for norm in norms:
@@ -132,13 +132,14 @@ def synchronized_norms(network):
 
 @torch.no_grad()
 def calibrate_norms(network, noisy):
-    """Set the norms of a network in place, so that they start as identities on a batch.
+    """Set the normalization layers of a network to start as identities on a batch.
 
-    The gains become the standard deviations of the inputs of the norms, and additive
-    constants become the means. With He initialization and a small last layer, the
-    network then starts like a well-scaled network without norms. After 600 steps on
-    photographs, a UNet of width 16 is 1.8 dB ahead of a UNet with gains of 1. The gains
-    contribute 0.4 dB of this lead.
+    The network is changed in place. The gain of each normalization layer becomes the
+    standard deviation of its input, and the additive constant becomes the mean of the
+    input. With He initialization and a small last layer, the network then starts like a
+    well-scaled network without normalization layers. After 600 steps on photographs, a
+    UNet of width 16 is 1.8 dB ahead of a UNet with gains of 1. The gains contribute 0.4
+    dB of this lead.
 
     Parameters
     ----------

@@ -13,8 +13,8 @@ def stack_networks(networks):
 
     A small network spends most of its time launching operations. A stack launches each
     operation once for all its networks. :func:`torch.func.vmap` would call the same
-    grouped convolutions. However, it supports neither norms that update their
-    statistics in place nor autograd functions without a vmap rule.
+    grouped convolutions. However, ``vmap`` does not support normalization layers that
+    update their statistics in place, or autograd functions without a vmap rule.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def _own_tensors(module):
 
 
 def _is_common(tensor):
-    """Whether a tensor has no channels, such as the batch count of PyTorch's norms."""
+    """Return whether a tensor has no channels, like the batch count of BatchNorm2d."""
     return tensor.ndim == 0
 
 

@@ -1,9 +1,9 @@
 """The posterior of disks, by adaptive importance sampling over their geometry.
 
 The geometry (center and radius) is a point of the unit cube, where the prior of
-`make_disk_images` is uniform. For a fixed geometry with coverage c, an image is linear
-in the intensities of foreground and background, with the matrix A = [c, 1 - c]. The
-posterior of the intensities is therefore a bivariate normal, truncated to the unit
+`make_disk_images` is uniform. For a fixed geometry with coverage c, an image is the
+product of the matrix A = [c, 1 - c] and the intensities of foreground and background.
+The posterior of the intensities is therefore a bivariate normal, truncated to the unit
 square. The intensities are integrated out.
 """
 
@@ -69,7 +69,7 @@ class DiskPosterior:
         return (foreground - background) @ self.draws.coverages + background.sum()
 
     def covariance_factors(self):
-        """Compute rows f (3 n, d) whose sum of f f^T is the posterior covariance."""
+        """Compute rows f (3 n, d); the sum of f f^T is the posterior covariance."""
         kept = self.weights > 1e-12 * self.weights.max()
         c = self.draws.coverages[kept]
         foreground, background = self.draws.means[kept].T[:, :, None]
@@ -84,11 +84,11 @@ class DiskPosterior:
 def sample_disk_posterior(y, sigma, prior, n_draws, rng):
     """Draw from the posterior of a noisy image by importance sampling.
 
-    The draws come from three proposals. One fifth comes from the posterior on a grid,
-    which is tempered to spread over many cells. Two fifths come from a Student t
-    distribution around the best fit. The last two fifths come from a Student t
-    distribution with the moments of the first draws. All draws are weighted by the
-    density of the whole mixture [1]_.
+    The draws come from three proposals. One fifth comes from the posterior on a grid.
+    This posterior is tempered, so that it spreads over many cells. Two fifths come from
+    a Student t distribution around the best fit. The last two fifths come from a
+    Student t distribution with the moments of these earlier draws. All draws are
+    weighted by the density of the whole mixture [1]_.
 
     Parameters
     ----------
@@ -127,7 +127,8 @@ def sample_disk_posterior(y, sigma, prior, n_draws, rng):
 
     mean = weights @ u
     spread = (weights[:, None] * (u - mean)).T @ (u - mean)
-    # If few draws have all the weight, the fit is more reliable than their spread.
+    # If few draws have all the weight, the fit is more reliable than the spread of the
+    # draws.
     t = student_t(mean, spread + covariance * np.square(weights).sum())
     log_densities.append(t.logpdf)
     counts.append(n_draws - sum(counts))

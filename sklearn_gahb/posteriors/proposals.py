@@ -51,7 +51,7 @@ class GridCells:
 
 
 def student_t(mean, covariance):
-    """Return a multivariate Student t distribution, wider than the covariance."""
+    """Return a multivariate Student t distribution with an inflated covariance."""
     # SciPy refuses covariances that are nearly singular.
     jitter = 1e-9 * np.trace(covariance) * np.eye(len(mean))
     return multivariate_t(mean, INFLATION * covariance + jitter, DEGREES_OF_FREEDOM)

@@ -1,4 +1,4 @@
-"""Samplers: objects that turn noise into images. Each file holds one method."""
+"""Samplers, which turn noise into images. Each module holds one sampling method."""
 
 from ._ancestral import Ancestral
 from ._base import Sampler, Trajectory, run_sampler

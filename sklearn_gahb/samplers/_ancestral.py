@@ -12,27 +12,27 @@ class Ancestral(ScheduledSampler):
     r"""Reverse a diffusion and add fresh noise in each step (DDPM).
 
     Let :math:`\epsilon_t = (y_t - \hat x(y_t)) / \sigma_t`, and let z be standard
-    normal. Each step reduces the noise below the next level and then adds noise up to
-    that level [1]_,
+    normal. Each step first reduces the noise level below :math:`\sigma_{t-1}` and then
+    adds noise to reach :math:`\sigma_{t-1}` [1]_,
 
     .. math:: y_{t-1} = y_t
               + \left( \frac{\sigma_{t-1}^2}{\sigma_t} - \sigma_t \right) \epsilon_t
-              + \sqrt{\sigma_{t-1}^2 - \frac{\sigma_{t-1}^4}{\sigma_t^2}}\; z,
+              + \sqrt{\sigma_{t-1}^2 - \frac{\sigma_{t-1}^4}{\sigma_t^2}}\; z.
 
-    This is the ancestral step of a variance-preserving diffusion x, rescaled to
+    This step is the ancestral step of a variance-preserving diffusion x, rescaled to
     :math:`y = x / \sqrt{\bar\alpha}`. The method needs hundreds of steps.
 
     Parameters
     ----------
     n_steps : int, default=50
-        Number of steps. Each step denoises once.
+        Number of steps. Each step denoises every image once.
     sigma_max : float, default=None
         First noise level; see :class:`Sampler`.
     sigma_min : float, default=0.01
-        Last noise level, positive. Noise of this level remains in the samples. To
-        remove all noise, pass a callable `schedule` whose last level is 0.
+        Last noise level. Positive. Noise of this level remains in the samples. To
+        remove all noise, pass a callable `schedule` that ends with the level 0.
     schedule : {"log_linear", "ddpm", "cosine"} or callable, default="log_linear"
-        Noise levels; see :class:`ScheduledSampler`.
+        Schedule of the noise levels; see :class:`ScheduledSampler`.
 
     References
     ----------

@@ -11,7 +11,7 @@ from sklearn.utils import check_random_state, gen_batches
 
 from .._sklearn_compat import POSITIVE, validate_parameters, validate_params
 
-# Default number of values to denoise at a time.
+# Default number of values (pixels times channels) to denoise at a time.
 VALUES_AT_ONCE = 2**18
 
 
@@ -19,24 +19,25 @@ VALUES_AT_ONCE = 2**18
 class Sampler(ABC):
     """Base class for samplers, which turn noise into images.
 
-    To write your own sampler, define a frozen dataclass with one method, `steps`. Its
-    parameters are fields, which are keyword-only if the decorator has
-    ``kw_only=True``. The class attribute `constraints` can hold scikit-learn
-    constraints on the parameters. Derive the class from :class:`ScheduledSampler` if
-    the noise levels are known in advance.
+    To write your own sampler, define a subclass that is a frozen dataclass and has the
+    method `steps`. The fields of the dataclass are the parameters of the sampler. The
+    parameters are keyword-only if the decorator has ``kw_only=True``. The class
+    attribute `constraints` can hold scikit-learn constraints on the parameters. If the
+    noise levels are known in advance, derive your class from :class:`ScheduledSampler`.
 
     Parameters
     ----------
     sigma_max : float, default=None
-        First noise level, in the units of the images. The first image is the mean plus
-        noise of this level, and lacks the variance of the images themselves.
-        Therefore, choose a level several times the distance between images (not
-        pixels) if the denoiser works at such levels. At lower levels, samples
-        concentrate on the images closest to the mean. If None, the denoiser sets the
-        level: a network uses the highest level it was trained for, and denoisers that
-        know the spread of the images use ten times that spread. Other denoisers use 1.
+        First noise level, in the units of the images. Sampling starts from the mean
+        plus noise of this level. If the noise level is too low, samples concentrate on
+        the images closest to the mean, because the starting images lack the variance of
+        the clean images. If the denoiser works at such levels, choose several times the
+        distance between images (not pixels). If None, the denoiser sets the first noise
+        level. Networks use the highest noise level that they were trained for.
+        Denoisers that know the spread of the images use ten times that spread. Other
+        denoisers use 1.
     sigma_min : float, default=0.01
-        Last noise level, positive.
+        Last noise level. Positive.
 
     Examples
     --------
@@ -74,38 +75,39 @@ class Sampler(ABC):
         Parameters
         ----------
         denoise : callable
-            ``denoise(y, noise_std) -> x_hat`` for all images (n, channels, height,
-            width). `noise_std` is a number or a tensor of shape (n,).
-            ``denoise(y, noise_std, active)`` denoises and returns only the images
-            whose indices are in the tensor `active`.
+            Denoising function. ``denoise(y, noise_std)`` denoises all images `y`, a
+            tensor of shape (n, channels, height, width). `noise_std` is a number or a
+            tensor of shape (n,). ``denoise(y, noise_std, active)`` denoises and returns
+            only the images whose indices are in the tensor `active`.
         y : Tensor of shape (n, channels, height, width)
-            First images: the mean plus noise.
+            Noisy images from which sampling starts: the mean plus noise.
         sigma_max : float
-            Noise level of the first images.
+            Noise level of the noisy images `y`.
         draw_noise : callable
-            ``draw_noise(y)`` returns fresh standard normal noise in the shape of `y`.
+            Source of noise. ``draw_noise(y)`` returns new standard normal noise in the
+            shape of `y`.
 
         Yields
         ------
         y : Tensor of shape (n, channels, height, width)
-            Images after the step. The sampler must not modify this tensor afterwards.
+            Images after the step. The sampler must not modify this tensor later.
         noise_std : float or Tensor of shape (n,)
-            Noise level of the images.
+            Noise level of the images after the step.
         """
 
 
 @dataclass(frozen=True)
 class Trajectory:
-    """Record of the images and noise levels that a sampler went through.
+    """Images and noise levels at the steps of a sampler.
 
     Parameters
     ----------
     images : ndarray of shape (n_kept, n, height, width[, channels])
-        Images at the steps that were kept. The last step is always kept.
+        Images at the recorded steps. The last step is always recorded.
     noise_std : ndarray of shape (n_kept, n)
-        Noise levels at these steps.
+        Noise levels at the recorded steps.
     n_evaluations : ndarray of int of shape (n,)
-        Number of times that each image was denoised.
+        Number of times that the sampler denoised each image.
 
     Examples
     --------
@@ -150,40 +152,41 @@ def run_sampler(
     Parameters
     ----------
     denoise : callable
-        ``denoise(y, noise_std) -> x_hat`` on float tensors. `noise_std` is a number or
-        a tensor of shape (n, 1, 1, 1).
+        Denoising function ``denoise(y, noise_std) -> x_hat`` on float tensors.
+        `noise_std` is a number or a tensor of shape (n, 1, 1, 1).
     sampler : Sampler
         Sampling method.
     mean : float or Tensor that broadcasts to `shape`
-        Mean of the first images.
+        Mean of the noisy images from which sampling starts.
     shape : tuple of (int, int, int, int)
         (n, channels, height, width) of the samples.
     sigma_max : float, default=1.0
         First noise level if ``sampler.sigma_max`` is None.
     device : torch.device, default=None
-        Device of the images that are passed to `denoise`. If None, the CPU is used.
+        Device of the images that `denoise` receives. If None, the CPU is used.
     constrain : callable, default=None
-        ``constrain(x_hat, indices) -> x_hat`` imposes known values on the denoised
-        images with these indices.
+        Function ``constrain(x_hat, indices) -> x_hat`` that imposes known values on the
+        denoised images `x_hat`. `indices` are their indices among the n samples.
     batch_size : int, default=None
-        Number of images to denoise at a time. If None, as many images as have 2**18
-        values in total.
+        Number of images to denoise at a time. If None, each batch holds about 2**18
+        values, that is, images times pixels times channels.
     keep_every : int, default=None
-        The trajectory keeps every `keep_every`-th step, starting with the initial
-        state, and always the last step. If None, only the last step is kept.
+        Interval, in steps, at which the trajectory records the images. The initial
+        noisy images (step 0) and the last step are always recorded. If None, only the
+        last step is recorded.
     callback : callable, default=None
-        ``callback(step, y, noise_std)``, called before the first step (step 0) and
-        after each step.
+        Function ``callback(step, y, noise_std)`` that is called before the first step
+        (as step 0) and after each step.
     random_state : int, RandomState instance or None, default=None
-        Seed of the noise. With an int, the noise of an image depends neither on
-        `batch_size` nor on the number of images.
+        Seed of the noise. If an int, the noise of an image does not depend on
+        `batch_size` or on the number of images.
 
     Returns
     -------
     y : Tensor of shape (n, channels, height, width)
         Samples in float32.
     trajectory : Trajectory
-        Steps that were kept.
+        Recorded steps.
 
     Examples
     --------
@@ -206,7 +209,7 @@ def run_sampler(
     if sigma_max <= sampler.sigma_min:
         raise ValueError(
             f"The sampler begins at noise {sigma_max}, the highest level of the "
-            f"denoiser, and sigma_min={sampler.sigma_min} must be below that level. "
+            f"denoiser, but sigma_min={sampler.sigma_min} is not below this level. "
             "Pass the sampler a smaller sigma_min or a larger sigma_max."
         )
     evaluate = _Evaluation(denoise, constrain, shape[0], batch_size)
@@ -240,7 +243,7 @@ class _Evaluation:
     Attributes
     ----------
     counts : ndarray of int of shape (n,)
-        Number of times that each image was denoised.
+        Number of times that the sampler denoised each image.
     """
 
     def __init__(self, denoise, constrain, n, batch_size):
@@ -281,7 +284,7 @@ class _Evaluation:
 
 
 def _check_state(state, sampler, shape):
-    """Return what a sampler yielded, (y, noise_std); or raise a ValueError."""
+    """Return the pair (y, noise_std) that a sampler yielded, or raise a ValueError."""
     y = state[0] if isinstance(state, tuple) and len(state) == 2 else None
     if not torch.is_tensor(y) or y.shape != shape or not y.isfinite().all():
         found = f" with y of shape {tuple(y.shape)}" if torch.is_tensor(y) else ""
@@ -293,7 +296,7 @@ def _check_state(state, sampler, shape):
 
 
 def _noise_source(seed):
-    """Return a function that draws noise; images do not affect each other's noise."""
+    """Return a function that draws noise independently for each image."""
     numbers = count()
 
     def draw_noise(y):
@@ -322,6 +325,6 @@ def _as_arrays(y, noise_std):
 
 
 def check_ends(sigma_max, sigma_min):
-    """Raise a ValueError unless the noise decreases."""
+    """Raise a ValueError if sigma_min is not below sigma_max."""
     if sigma_min >= sigma_max:
         raise ValueError(f"sigma_min={sigma_min} must be below sigma_max={sigma_max}.")

@@ -22,37 +22,42 @@ class CoarseToFine(Sampler):
     .. math:: \sigma^2 = \|r\|^2 / d, \qquad y \leftarrow y + h r + \gamma z, \qquad
               \gamma^2 = \left((1 - \beta h)^2 - (1 - h)^2\right) \sigma^2
 
-    Each image stops on its own when :math:`\sigma \le` `sigma_min`. The last step is
-    :math:`y \leftarrow y + r`, so no noise remains. The sampler passes to the denoiser
-    the level that the previous step aimed at, :math:`(1 - \beta h) \sigma`. The method
-    needs no schedule, because the residual of a blind denoiser measures the level.
+    where z is standard normal. Each image takes its last step when :math:`\sigma \le`
+    `sigma_min`, regardless of the other images. The last step is
+    :math:`y \leftarrow y + r`, so no noise remains. The noise level that the sampler
+    tells the denoiser is the target of the previous step, :math:`(1 - \beta h) \sigma`.
+    The method needs no schedule, because the residual of a blind denoiser measures the
+    noise level.
 
     Parameters
     ----------
     sigma_max : float, default=None
         First noise level; see :class:`Sampler`.
     sigma_min : float, default=0.01
-        Noise level at which an image takes its last step.
+        Noise level at or below which an image takes its last step.
     step_size : float, default=0.05
-        Step size h.
+        Step size h: the fraction of the residual r that each step adds to the image.
     beta : float, default=0.5
-        Controls the fresh noise: a step multiplies the noise level by
-        :math:`1 - \beta h`. If 1, no noise is added.
+        Controls how much noise each step adds. A step multiplies the noise level by
+        :math:`1 - \beta h`, so a smaller `beta` adds more noise and is slower. If 1, no
+        noise is added.
     step_schedule : {"constant", "published"}, default="constant"
-        "constant" uses the same h in every step. "published" uses
-        :math:`h_t = h_0 t / (1 + h_0 (t - 1))` [1]_, which grows from `step_size`,
-        :math:`h_0`, to 1. The published values are a `step_size` of 0.01, a `beta` of
-        0.01 and a `sigma_max` of 1. With these values, the covariance of samples from a
-        Gaussian is off by 25 to 40 percent. With a `step_size` of 0.0005 and the
-        default `beta`, the covariance is off by at most 8 percent, as with a constant
-        step of 0.05 (`benchmarks/bench_samplers.py`).
+        Schedule of the step sizes. "constant" uses the same h in every step.
+        "published" uses :math:`h_t = h_0 t / (1 + h_0 (t - 1))` [1]_, where
+        :math:`h_0` is `step_size`. The step size grows from :math:`h_0` towards 1. The
+        published values are a `step_size` of 0.01, a `beta` of 0.01 and a `sigma_max`
+        of 1. With these values, the covariance of samples from a Gaussian has an error
+        of 25 to 40 percent. With "published", a `step_size` of 0.0005 and the default
+        `beta`, the error is at most 8 percent. With "constant" and the default step of
+        0.05, the error has the same bound (`benchmarks/bench_samplers.py`).
     bounded : bool, default=False
-        If True, the noise level is at most the level that the previous step aimed at,
-        and at most `sigma_max` in the first step. Use this for inverse problems. In a
-        hole, no measurement holds the image, so the residual there is larger than the
-        noise. Without the bound, this residual adds more noise in every step.
+        If True, limit the measured noise level :math:`\sigma`: to `sigma_max` in the
+        first step, and then to the target of the previous step. Use True for inverse
+        problems. Where pixels are missing, no measurement constrains the image, so the
+        residual there is larger than the noise. Without the limit, this residual adds
+        more noise in every step.
     max_evaluations : int, default=1000
-        Maximum number of steps.
+        Maximum number of steps. Each step denoises every unfinished image once.
 
     Warns
     -----
@@ -98,12 +103,13 @@ class CoarseToFine(Sampler):
                 level = torch.minimum(level, sigma[active])
             h = self._step_size(step)
             left = 1 - self.beta * h
-            # Draw noise for all images, so that each draw is independent of the others.
+            # Draw noise for all images, so that the noise of an image does not depend
+            # on which other images are finished.
             noise = draw_noise(y)[active]
             amplitude = math.sqrt(left**2 - (1 - h) ** 2) * level
             change = h * r + amplitude.view(-1, 1, 1, 1) * noise
-            # The last step is a full step: it removes the remaining noise and makes
-            # the image agree with the measurements.
+            # The last step has h = 1. It removes the remaining noise and makes the
+            # image agree with the measurements.
             moving = level > self.sigma_min
             change = torch.where(moving.view(-1, 1, 1, 1), change, r)
             level = torch.where(moving, left * level, level)
@@ -117,12 +123,12 @@ class CoarseToFine(Sampler):
             f"{len(active)} of {len(y)} images still have a noise level above "
             f"sigma_min={self.sigma_min} after {self.max_evaluations} evaluations; the "
             f"largest level is {float(sigma[active].max()):.3g}. Increase "
-            "max_evaluations or step_size, or check that noise levels and measurements "
-            "are in the units of the denoiser."
+            "max_evaluations or step_size, or check that the noise levels and the "
+            "measurements are in the units of the denoiser."
         )
 
     def _step_size(self, t):
-        """Compute h_t: constant, or h0 t / (1 + h0 (t - 1)), which tends to 1."""
+        """Compute the step size h_t, which is constant or grows towards 1."""
         if self.step_schedule == "constant":
             return self.step_size
         return self.step_size * t / (1 + self.step_size * (t - 1))

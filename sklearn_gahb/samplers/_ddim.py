@@ -17,14 +17,14 @@ class DDIM(ScheduledSampler):
     Parameters
     ----------
     n_steps : int, default=50
-        Number of steps. Each step denoises once.
+        Number of steps. Each step denoises every image once.
     sigma_max : float, default=None
         First noise level; see :class:`Sampler`.
     sigma_min : float, default=0.01
-        Last noise level, positive. Noise of this level remains in the samples. To
-        remove all noise, pass a callable `schedule` whose last level is 0.
+        Last noise level. Positive. Noise of this level remains in the samples. To
+        remove all noise, pass a callable `schedule` that ends with the level 0.
     schedule : {"log_linear", "ddpm", "cosine"} or callable, default="log_linear"
-        Noise levels; see :class:`ScheduledSampler`.
+        Schedule of the noise levels; see :class:`ScheduledSampler`.
 
     References
     ----------

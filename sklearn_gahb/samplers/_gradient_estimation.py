@@ -1,4 +1,4 @@
-"""Sampling along the flow of the densities, with memory of the previous step."""
+"""Sampling along the flow of the densities, with a two-step method."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -10,33 +10,34 @@ from ._schedules import ScheduledSampler
 
 @dataclass(frozen=True, kw_only=True)
 class GradientEstimation(ScheduledSampler):
-    r"""Follow the flow of the densities, with memory of the previous step.
+    r"""Follow the flow of the densities with a two-step method.
 
     Let :math:`\epsilon_t = (y_t - \hat x(y_t)) / \sigma_t`. The step is [1]_
 
     .. math:: y_{t-1} = y_t + (\sigma_{t-1} - \sigma_t)
-              \left( \gamma \epsilon_t + (1 - \gamma) \epsilon_{t+1} \right),
+              \left( \gamma \epsilon_t + (1 - \gamma) \epsilon_{t+1} \right).
 
-    The first step uses :math:`\gamma = 1`. Samples are good after 5 to 10 evaluations
-    of the denoiser.
+    The first step uses :math:`\gamma = 1`, because no previous step exists. Samples are
+    good after 5 to 10 evaluations of the denoiser.
 
     Parameters
     ----------
     n_steps : int, default=50
-        Number of steps. Each step denoises once.
+        Number of steps. Each step denoises every image once.
     sigma_max : float, default=None
         First noise level; see :class:`Sampler`.
     sigma_min : float, default=0.01
-        Last noise level, positive. Noise of this level remains in the samples. To
-        remove all noise, pass a callable `schedule` whose last level is 0.
+        Last noise level. Positive. Noise of this level remains in the samples. To
+        remove all noise, pass a callable `schedule` that ends with the level 0.
     schedule : {"log_linear", "ddpm", "cosine"} or callable, default="log_linear"
-        Noise levels; see :class:`ScheduledSampler`.
+        Schedule of the noise levels; see :class:`ScheduledSampler`.
     gamma : float, default=2.0
-        Weight of the current step. With few steps, 2 cancels the errors best. With 50
-        steps or more, 1.5 is best; on a log-linear schedule 1.5 gives the second-order
-        Adams-Bashforth step. For a Gaussian and 100 steps from 10 to 0.01, 1.5 follows
-        the flow within 0.1 percent, whereas 2 and :class:`DDIM` follow the flow within
-        3 percent (`benchmarks/bench_samplers.py`).
+        Weight :math:`\gamma` of the current step. With few steps, 2 cancels the errors
+        best. With 50 steps or more, 1.5 is best. On a log-linear schedule, 1.5 gives
+        the second-order Adams-Bashforth step. For a Gaussian and 100 steps from noise
+        level 10 to 0.01, samples deviate from the exact flow by at most 0.1 percent
+        with 1.5. The deviation is at most 3 percent with 2 and with :class:`DDIM`
+        (`benchmarks/bench_samplers.py`).
 
     References
     ----------

@@ -9,7 +9,7 @@ import numpy as np
 from .._sklearn_compat import COUNT, POSITIVE, StrOptions, validate_params
 from ._base import Sampler, check_ends
 
-# Time runs from 0 (no noise) to 1. Levels are interpolated on this grid.
+# Grid of times from 0 (no noise) to 1, on which noise levels are interpolated.
 TIMES = np.linspace(0, 1, 10_001)
 
 
@@ -48,12 +48,12 @@ def noise_schedule(n_steps, sigma_max=1.0, sigma_min=0.01, kind="log_linear"):
     n_steps : int
         Number of steps.
     sigma_max, sigma_min : float
-        First and last level, in the units of the images.
+        First and last noise level, in the units of the images.
     kind : {"log_linear", "ddpm", "cosine"}, default="log_linear"
-        "log_linear" divides the level by the same factor in each step. "ddpm" and
-        "cosine" take equal steps in the time of a diffusion with
-        :math:`\sigma^2 = (1 - \bar\alpha) / \bar\alpha`. For "ddpm", the variances of
-        the diffusion grow linearly from 1e-4 to 0.02 [1]_. For "cosine",
+        Kind of schedule. "log_linear" divides the noise level by the same factor in
+        each step. "ddpm" and "cosine" take equal steps in the time t of a diffusion,
+        where :math:`\sigma^2 = (1 - \bar\alpha) / \bar\alpha`. For "ddpm", the
+        variances of the diffusion grow linearly from 1e-4 to 0.02 [1]_. For "cosine",
         :math:`\bar\alpha \propto \cos^2(\tfrac{\pi}{2} \tfrac{t + 0.008}{1.008})` [2]_.
 
     Returns
@@ -64,8 +64,8 @@ def noise_schedule(n_steps, sigma_max=1.0, sigma_min=0.01, kind="log_linear"):
     Raises
     ------
     ValueError
-        If `sigma_min` is not below `sigma_max`, or if `sigma_max` is above the largest
-        level of the diffusion.
+        If `sigma_min` is not below `sigma_max`. If `sigma_max` is above the largest
+        noise level of the diffusion.
 
     References
     ----------
@@ -96,7 +96,7 @@ def noise_schedule(n_steps, sigma_max=1.0, sigma_min=0.01, kind="log_linear"):
 
 
 def check_schedule(sigmas, sigma_max):
-    """Return levels as a strictly decreasing array, or raise a ValueError."""
+    """Return strictly decreasing noise levels as an array, or raise a ValueError."""
     sigmas = np.asarray(sigmas, dtype=np.float64)
     if sigmas.ndim != 1 or len(sigmas) < 2 or not np.isclose(sigmas[0], sigma_max):
         raise ValueError(
@@ -123,12 +123,13 @@ class ScheduledSampler(Sampler):
     sigma_max : float, default=None
         First noise level; see :class:`Sampler`.
     sigma_min : float, default=0.01
-        Last noise level, positive. Noise of this level remains in the samples. To
-        remove all noise, pass a callable `schedule` whose last level is 0.
+        Last noise level. Positive. Noise of this level remains in the samples. To
+        remove all noise, pass a callable `schedule` that ends with the level 0.
     schedule : {"log_linear", "ddpm", "cosine"} or callable, default="log_linear"
-        Kind of :func:`noise_schedule`, or a callable ``schedule(n_steps, sigma_max,
-        sigma_min)`` that returns the levels. The levels must start at `sigma_max` and
-        decrease strictly. The last level may be 0.
+        Schedule of the noise levels. A string is the `kind` of a
+        :func:`noise_schedule`. A callable ``schedule(n_steps, sigma_max, sigma_min)``
+        returns the noise levels. They must start at `sigma_max` and decrease strictly.
+        The last noise level can be 0.
 
     Examples
     --------
@@ -150,13 +151,14 @@ class ScheduledSampler(Sampler):
         Parameters
         ----------
         sigma_max : float
-            First level.
+            First noise level.
 
         Returns
         -------
         sigmas : list of float
-            Strictly decreasing levels. A named schedule has ``n_steps + 1`` levels from
-            `sigma_max` to `sigma_min`. A callable schedule returns its own levels.
+            Strictly decreasing noise levels. If `schedule` is a string, there are
+            ``n_steps + 1`` noise levels from `sigma_max` to `sigma_min`. If `schedule`
+            is a callable, it determines the noise levels.
         """
         ends = self.n_steps, sigma_max, self.sigma_min
         if callable(self.schedule):

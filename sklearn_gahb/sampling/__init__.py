@@ -1,4 +1,4 @@
-"""Samples and inverse problems with the prior that is implicit in a denoiser."""
+"""Sampling and linear inverse problems with the prior implicit in a denoiser."""
 
 from ._inverse import solve_inverse
 from ._measurements import (

@@ -1,4 +1,4 @@
-"""Linear inverse problems, solved with the density that is implicit in a denoiser."""
+"""Linear inverse problems, solved with the density implicit in a denoiser."""
 
 import math
 
@@ -35,62 +35,68 @@ def solve_inverse(
 ):
     r"""Reconstruct images from linear measurements.
 
-    A sampler draws from the posterior of the image. In each step, the measurements
-    m = M x replace the corresponding part of the denoised image [1]_,
+    A sampler draws images from the posterior given the measurements m = M x. In each
+    step, the measurements replace the corresponding part of the denoised image [1]_,
 
     .. math:: \hat x(y) \leftarrow \hat x(y) + M^T (m - M \hat x(y)).
 
-    One draw is as sharp as real images. The mean of several draws has a smaller error.
+    A single draw is as sharp as a real image. The mean of several draws has a smaller
+    error than a single draw.
 
     Parameters
     ----------
     denoiser : estimator, module or callable
         Anything that :func:`~sklearn_gahb.as_denoiser` accepts.
     measurements : array-like of shape (n_measurements,) or (n_images, n_measurements)
-        M times the flattened images, in the units of the denoiser. If the denoiser was
-        fitted on unsigned integers, measure images in [0, 1].
+        Measurements m: products of M with the flattened images, in the units of the
+        denoiser. If the denoiser was fitted on unsigned integers, scale the images to
+        [0, 1] before you measure them.
     operator : LinearOperator of shape (n_measurements, n_values)
-        M, with orthonormal rows: a :class:`MeasurementOperator`, any
-        :class:`scipy.sparse.linalg.LinearOperator` (for example from PyLops), or a
-        matrix. The operator multiplies images that are flattened in the order of
-        :meth:`numpy.ndarray.ravel`.
+        Measurement operator M. Its rows must be orthonormal. Pass a
+        :class:`MeasurementOperator`, any :class:`scipy.sparse.linalg.LinearOperator`
+        (for example from PyLops), or a matrix. The operator multiplies images that are
+        flattened in the order of :meth:`numpy.ndarray.ravel`.
     image_shape : tuple of int, default=None
-        (height, width) or (height, width, channels) of the images. If None, the shape
-        of the :class:`MeasurementOperator` is used. For other operators, the shape of
-        the images passed to `fit` is used.
+        (height, width) or (height, width, channels) of the images. If None, a
+        :class:`MeasurementOperator` provides the shape. For other operators, the shape
+        of the images passed to the `fit` method of the denoiser is used.
     n_draws : int, default=4
         Number of draws for each image.
     sampler : Sampler, default=None
         Sampling method from :mod:`sklearn_gahb.samplers`. If None, ``CoarseToFine(
-        step_size=1.0, beta=0.1, bounded=True, sigma_max=1.0)`` is used: the ascent of
-        [1]_ with bounded noise.
+        step_size=1.0, beta=0.1, bounded=True, sigma_max=1.0)`` is used. This sampler is
+        the method of [1]_ with bounded noise.
 
-        - A `step_size` of 1 denoises the image and adds fresh noise. This spreads the
-          measured information farthest in few steps. If 10 percent of the pixels of
-          photographs are known, the default gives 1 to 4 dB more than the published
-          ``step_size=0.05, beta=0.2``. In holes, both give about the same.
-        - For draws with nearly the variance of the posterior, use ``step_size=0.05,
-          beta=0.5``.
-        - A smaller `beta` is slower and spreads information farther. Use 0.02, for
-          example, between few scattered pixels. In holes, images drift over many
-          steps, so 0.2 is safer.
-        - The noise starts at 1 for all denoisers, because the measurements anchor the
-          image.
-        - Other samplers end farther from the image. They match the measurements only
-          up to the noise that they leave, which has the level `sigma_min`.
+        - With a `step_size` of 1, each step denoises the image and adds new noise. In
+          few steps, this spreads the measured information farther than a smaller
+          `step_size`. If 10 percent of the pixels of photographs are known, the default
+          sampler gains 1 to 4 dB of PSNR over the published ``step_size=0.05,
+          beta=0.2``. If a region of pixels is missing, both have about the same PSNR.
+        - To get draws with nearly the variance of the posterior, use
+          ``step_size=0.05, beta=0.5``.
+        - A smaller `beta` takes more steps and spreads information farther. If only a
+          few scattered pixels are known, use 0.02, for example. If a region of pixels
+          is missing, images drift over many steps, so 0.2 is safer.
+        - The first noise level is 1 for all denoisers. A higher level is not needed,
+          because the measurements anchor the image.
+        - With other samplers, the draws have larger errors. Noise of the level
+          `sigma_min` remains in the draws, so they match the measurements only up to
+          this noise.
     mean : float or Tensor that broadcasts to (n, channels, height, width), default=None
-        Intensity of the first images where nothing was measured. If None, the mean of
-        the images passed to `fit` if the denoiser stores it, and 0.5 otherwise.
+        Mean of the unmeasured part of the noisy images from which sampling starts. If
+        None, the mean of the images passed to `fit` is used, or 0.5 if the denoiser
+        does not store this mean.
     batch_size : int, default=None
-        Number of images to denoise at a time. If None, as many images as have 2**18
-        values in total.
+        Number of images to denoise at a time. If None, each batch holds about 2**18
+        values, that is, images times pixels times channels.
     keep_every : int, default=1
-        The trajectory keeps every `keep_every`-th step, and always the last step.
+        Interval, in steps, at which the trajectory records the draws. The last step is
+        always recorded.
     return_trajectory : bool, default=False
-        If True, the solution includes the trajectory.
+        If True, include the trajectory in the solution.
     callback : callable, default=None
-        ``callback(step, y, noise_std)`` with a tensor `y` of all draws, called before
-        the first step (step 0) and after each step.
+        Function ``callback(step, y, noise_std)`` that is called before the first step
+        (as step 0) and after each step. The tensor `y` holds all draws.
     random_state : int, RandomState instance or None, default=None
         Seed of the noise.
 
@@ -100,22 +106,26 @@ def solve_inverse(
         Object with the attributes:
 
         mean : ndarray of shape (n_images, height, width[, channels])
-            Mean of the draws. If `measurements` is 1-D, the first axis is missing.
+            Mean of the draws for each image. If `measurements` is 1-D, the array has no
+            `n_images` axis.
         draws : ndarray of shape (n_draws, n_images, height, width[, channels])
-            Draws. If `measurements` is 1-D, the second axis is missing.
+            Reconstructed images. If `measurements` is 1-D, the array has no `n_images`
+            axis.
         n_evaluations : ndarray of shape (n_draws, n_images)
-            Number of times that each draw was denoised.
+            Number of times that the sampler denoised each draw.
         relative_residual : ndarray of shape (n_draws, n_images)
             :math:`|M x - m| / |m|` of each draw.
         trajectory : Trajectory
-            Trajectory of all draws, with the images of the first draw first. Only
-            present if `return_trajectory` is True.
+            Trajectory of all draws. The first draw of every image comes first, then the
+            second draw of every image, and so on. Only present if `return_trajectory`
+            is True.
 
     Raises
     ------
     ValueError
-        If the rows of the operator are not orthonormal, if shapes do not match, if
-        `measurements` are integers, or if the denoiser returns another shape or NaN.
+        If the rows of the operator are not orthonormal, if shapes do not match, or if
+        `measurements` are integers. If the denoiser returns NaN or an image of a
+        different shape.
 
     See Also
     --------
@@ -209,8 +219,8 @@ def check_measurements(measurements, n_measurements):
         )
     if not np.isfinite(measurements).all():
         raise ValueError(
-            "measurements contains NaN or infinity; expected finite values. Leave out "
-            "these measurements and their rows of the operator."
+            "measurements contains NaN or infinity; expected finite values. Remove "
+            "these measurements and the matching rows of the operator."
         )
     return measurements
 

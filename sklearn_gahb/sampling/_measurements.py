@@ -1,4 +1,4 @@
-"""Linear measurements of images, as operators with orthonormal rows."""
+"""Linear measurement operators with orthonormal rows."""
 
 from functools import partial
 
@@ -15,10 +15,11 @@ LARGEST_DEVIATION = 1e-3
 
 
 class MeasurementOperator(LinearOperator):
-    """Linear measurements of images of a known shape, with orthonormal rows.
+    """Linear measurement operator with orthonormal rows, for images of a given shape.
 
-    A product with the operator measures flattened images. The transpose `H` is the
-    pseudo-inverse of the operator. The functions of this module return such operators.
+    Multiplying flattened images by the operator gives their measurements. The transpose
+    `H` is the pseudo-inverse of the operator. Functions such as
+    :func:`~sklearn_gahb.sampling.random_pixels` return a `MeasurementOperator`.
 
     Parameters
     ----------
@@ -84,12 +85,12 @@ def restriction(places, size):
 
 @validate_params(observed=["array-like"])
 def observed_pixels(observed):
-    """Measure some values of an image and omit the others (inpainting).
+    """Measure the known values of an image, for inpainting.
 
     Parameters
     ----------
     observed : array-like of bool, of shape (height, width) or (height, width, channels)
-        True where the image is known.
+        Mask of the known values. True where a value is known.
 
     Returns
     -------
@@ -125,7 +126,7 @@ def random_pixels(image_shape, fraction, *, random_state=None):
     image_shape : tuple of int
         (height, width) or (height, width, channels).
     fraction : float
-        Fraction of the pixels that are known. All channels of these pixels are known.
+        Fraction of the pixels that are known. All channels of a known pixel are known.
     random_state : int, RandomState instance or None, default=None
         Seed of the positions.
 
@@ -158,13 +159,13 @@ def block_averages(image_shape, factor):
         (height, width) or (height, width, channels). Height and width must be
         multiples of `factor`.
     factor : int
-        Side of the blocks in pixels.
+        Side length of the blocks, in pixels.
 
     Returns
     -------
     operator : MeasurementOperator
-        Operator that measures the mean of each block times `factor`. This scale makes
-        the rows orthonormal. The low-resolution image is
+        Operator that measures the mean of each block, multiplied by `factor`. The
+        factor makes the rows orthonormal. For a gray image, the low-resolution image is
         ``(operator @ image.ravel()).reshape(height // factor, width // factor) /
         factor``.
 
@@ -195,22 +196,22 @@ def low_frequencies(image_shape, fraction):
     r"""Measure the low frequencies of an image, for spectral super-resolution.
 
     The rows are functions of the Hartley transform,
-    :math:`(\cos + \sin)(2 \pi \langle \omega, x \rangle) / \sqrt{h w}`. They are real
-    and orthonormal, and they span the same space as the sines and cosines of these
-    frequencies.
+    :math:`(\cos + \sin)(2 \pi \langle \omega, x \rangle) / \sqrt{h w}`, where h and w
+    are the height and width of the image. These functions are real and orthonormal.
+    They span the same space as the sines and cosines of the low frequencies.
 
     Parameters
     ----------
     image_shape : tuple of int
         (height, width) or (height, width, channels).
     fraction : float
-        Largest frequency along each axis, relative to the largest frequency of the
-        grid. 0.25 keeps about a sixteenth of all frequencies.
+        Largest measured frequency along each axis, divided by the largest frequency of
+        the pixel grid. For example, 0.25 keeps about 1/16 of all frequencies.
 
     Returns
     -------
     operator : MeasurementOperator
-        Operator that measures coefficients of the Hartley transform.
+        Operator that measures the low-frequency coefficients of the Hartley transform.
 
     Examples
     --------
@@ -243,23 +244,24 @@ def random_projections(image_shape, fraction, *, random_state=None):
     """Measure random combinations of all pixels (compressive sensing).
 
     The operator multiplies each value by a random sign, applies a cosine transform, and
-    selects random coefficients. Its rows are dense, but the operator needs far less
-    memory and time than a matrix.
+    selects random coefficients. The rows are dense, but the operator does not store
+    them. The operator therefore needs far less memory and time than a matrix.
 
     Parameters
     ----------
     image_shape : tuple of int
         (height, width) or (height, width, channels).
     fraction : float
-        Number of measurements divided by the number of values in an image.
+        Number of measurements, divided by the number of values (pixels times channels)
+        in an image.
     random_state : int, RandomState instance or None, default=None
-        Seed of the signs and of the selection.
+        Seed of the random signs and of the selected coefficients.
 
     Returns
     -------
     operator : MeasurementOperator
-        Operator whose rows have entries of magnitude about 1 / sqrt(d), where d is the
-        number of values in an image.
+        Operator that measures the selected coefficients. The entries of its rows have a
+        magnitude of about 1 / sqrt(d), where d is the number of values in an image.
 
     Examples
     --------
@@ -281,9 +283,9 @@ def random_projections(image_shape, fraction, *, random_state=None):
 
 
 def check_operator(operator, size):
-    """Check that an operator has `size` columns and orthonormal rows.
+    """Return an operator as a LinearOperator, or raise a ValueError.
 
-    Returns a LinearOperator, or raises a ValueError.
+    The operator must have `size` columns and orthonormal rows.
     """
     if not hasattr(operator, "shape") or hasattr(operator, "detach"):
         operator = np.asarray(operator)
@@ -328,10 +330,10 @@ def check_operator(operator, size):
 
 
 def multiply(operator, rows):
-    """Multiply vectors (k, d) by an operator; return products (k, m)."""
+    """Multiply vectors (k, d) by an operator, and return products (k, m)."""
     return np.asarray(operator.matmat(np.asarray(rows).T)).T
 
 
 def multiply_transposed(operator, rows):
-    """Multiply vectors (k, m) by the transpose; return products (k, d)."""
+    """Multiply vectors (k, m) by the transpose, and return products (k, d)."""
     return np.asarray(operator.rmatmat(np.asarray(rows).T)).T

@@ -1,4 +1,4 @@
-"""Sampling from the density that is implicit in a denoiser."""
+"""Sampling from the density implicit in a denoiser."""
 
 from ..denoisers import as_denoiser
 
@@ -16,7 +16,7 @@ def sample(
     callback=None,
     random_state=None,
 ):
-    r"""Draw images from the density that is implicit in a denoiser.
+    r"""Draw images from the density implicit in a denoiser.
 
     A denoiser that minimizes the mean squared error determines the score of the density
     of noisy images: :math:`\hat x(y) = y + \sigma^2 \nabla \log p_\sigma(y)` (Miyasawa,
@@ -32,8 +32,8 @@ def sample(
         Number of images.
     image_shape : tuple of int, default=None
         (height, width) or (height, width, channels) of the images. If None, networks
-        use the size of their training crops, and other denoisers use the size of the
-        images passed to `fit`. Required for functions and modules.
+        use the height and width of their training crops. Other denoisers use the height
+        and width of the images passed to `fit`. Functions and modules require a shape.
     sampler : Sampler, default=None
         Sampling method: :class:`~sklearn_gahb.samplers.GradientEstimation`,
         :class:`~sklearn_gahb.samplers.DDIM`, :class:`~sklearn_gahb.samplers.Ancestral`,
@@ -41,40 +41,43 @@ def sample(
         sets the number of steps and the first and last noise levels. If None,
         ``GradientEstimation(n_steps=50)`` is used.
     mean : float or Tensor that broadcasts to (n, channels, height, width), default=None
-        Mean of the first images. If None, the mean of the images passed to `fit` if the
-        denoiser stores it, and otherwise 0.5, which suits images in [0, 1].
+        Mean of the noisy images from which sampling starts. If None, the mean of the
+        images passed to `fit` is used, or 0.5 if the denoiser does not store this mean.
+        The value 0.5 suits images in [0, 1].
     batch_size : int, default=None
-        Number of images to denoise at a time. If None, as many images as have 2**18
-        values in total. The batch size does not affect the noise.
+        Number of images to denoise at a time. If None, each batch holds about 2**18
+        values, that is, images times pixels times channels. The batch size does not
+        affect the noise.
     keep_every : int or None, default=1
-        The trajectory keeps every `keep_every`-th step, and always the last step. If
-        None, only the last step is kept.
+        Interval, in steps, at which the trajectory records the images. The last step is
+        always recorded. If None, only the last step is recorded.
     return_trajectory : bool, default=False
-        If True, the trajectory is returned too.
+        If True, also return the trajectory.
     callback : callable, default=None
-        ``callback(step, y, noise_std)`` with a tensor `y` of shape (n, channels,
-        height, width), called before the first step (step 0) and after each step.
+        Function ``callback(step, y, noise_std)`` that is called before the first step
+        (as step 0) and after each step. `y` is a tensor of shape (n, channels, height,
+        width).
     random_state : int, RandomState instance or None, default=None
-        Seed of the noise. With the same int, a smaller `n_samples` gives the first
-        images of a larger one.
+        Seed of the noise. If an int, a larger `n_samples` appends images and leaves the
+        other images unchanged.
 
     Returns
     -------
     X : ndarray of shape (n_samples, height, width[, channels]) or (n_samples, n_pixels)
-        Samples in float32, not clipped. Rows of pixels if the denoiser has an
-        `image_shape`, and images otherwise.
+        Samples in float32, not clipped to [0, 1]. If the denoiser has an `image_shape`,
+        each sample is a row of pixels. Otherwise, each sample is an image.
     trajectory : Trajectory
-        Steps that were kept. Only returned if `return_trajectory` is True.
+        Recorded steps. Only returned if `return_trajectory` is True.
 
     Raises
     ------
     ValueError
-        If `image_shape` is required but missing, if noise levels do not decrease, or
-        if the denoiser returns another shape or NaN.
+        If `image_shape` is required but missing, or if noise levels do not decrease. If
+        the denoiser returns NaN or an image of a different shape.
 
     See Also
     --------
-    solve_inverse : Draw images that agree with measurements.
+    solve_inverse : Draw images that match given measurements.
 
     Examples
     --------

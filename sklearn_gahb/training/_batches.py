@@ -28,9 +28,10 @@ def check_sizes(images, patch_size):
 def split_indices(n_samples, recipe, rng):
     """Split a random permutation into indices to train on and to validate on.
 
-    Early stopping validates on the last `validation_fraction` of the permutation.
-    Training uses its first `n_train_samples`, or all the rest if None. Training sets of
-    growing size are therefore nested, and validated on the same images.
+    Early stopping validates on the last indices of the permutation. Training uses the
+    first `n_train_samples` indices, or all other indices if `n_train_samples` is None.
+    A smaller training set is therefore a subset of a larger one, and all training sets
+    share the same validation images.
     """
     permutation, n_train = rng.permutation(n_samples), recipe.n_train_samples
     fraction = recipe.validation_fraction if recipe.early_stopping else 0
@@ -57,13 +58,14 @@ def image_batches(
     Parameters
     ----------
     images : list of Images
-        Images of the same shapes, such as clean and noisy images. A batch holds the
-        same crops of each. The stored images keep their dtype.
+        Images of the same shapes, such as the clean and the noisy images. A batch holds
+        the same crops of all elements of the list. The stored images keep their dtype.
     indices : ndarray of shape (n_samples,)
         Indices of the images to draw from. Each image is drawn once before any image is
         drawn again.
     recipe : Recipe
-        Sizes of batches and crops, and whether to flip and rotate at random.
+        Recipe that sets the batch size, the crop size, and whether to flip and rotate
+        the images at random.
     rng : RandomState
         Source of the random numbers.
     device : torch.device
@@ -130,8 +132,8 @@ def _take(images, indices, windows):
 def random_dihedral(batch, rng):
     """Flip and rotate each image at random, in the same way in all tensors of a batch.
 
-    Each image gets one of the 8 symmetries of the square, or one of the 4 symmetries of
-    the rectangle if it is not square.
+    Square images get one of the 8 symmetries of the square. Other images get one of the
+    4 symmetries of the rectangle.
     """
     n, _, height, width = batch[0].shape
     flips = torch.from_numpy(rng.randint(2, size=(3, n, 1, 1, 1)).astype(bool))
@@ -165,14 +167,14 @@ def with_fresh_noise(batches, recipe, generator):
     batches : iterator of list of one Tensor
         Clean images, as :func:`image_batches` yields them.
     recipe : Recipe
-        Range and distribution of the noise levels.
+        Recipe that sets the range and the distribution of the noise levels.
     generator : torch.Generator
         Source of the noise, on the device of the images.
 
     Yields
     ------
     noisy, noise : Tensor of shape (batch_size, channels, height, width)
-        Images with noise, at a separate level for each image, and the noise alone.
+        Noisy images and the noise in them. Each image has its own noise level.
 
     Examples
     --------

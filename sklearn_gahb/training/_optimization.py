@@ -24,16 +24,16 @@ from .processes import (
 
 @dataclass
 class TrainingLog:
-    """Log of a training run, complete up to the last step at any time.
+    """Losses and best weights of a training run, up to its last step.
 
     Parameters
     ----------
     losses : list of Tensor of shape (n_networks,)
-        Mean squared errors at each step, on the device of the network.
+        Mean squared error of each network at each step, on the device of the networks.
     validation_losses : list of float
-        Loss on the validation pairs at each evaluation.
+        Loss on the validation batches at each evaluation.
     best_state : dict, default=None
-        State of the network with the lowest validation loss.
+        State dict of the network at the lowest validation loss.
 
     Examples
     --------
@@ -47,14 +47,14 @@ class TrainingLog:
     best_state: dict | None = None
 
     def is_finite(self):
-        """Return whether there was a step and no loss is infinite or NaN."""
+        """Return whether the log holds at least one loss and all losses are finite."""
         return bool(self.losses) and bool(torch.stack(self.losses).isfinite().all())
 
 
 def train(
     network, pairs, log, recipe, *, validation_pairs=(), n_evaluations=100, n_networks=1
 ):
-    """Train a network, and yield at each of `n_evaluations` evaluations.
+    """Train a network, and yield a range of steps after each evaluation.
 
     The evaluations are evenly spaced over the steps. If torch.distributed is
     initialized, each process trains on its share of every batch, and the gradients are
@@ -63,26 +63,29 @@ def train(
     Parameters
     ----------
     network : torch.nn.Module
-        Maps noisy images to the noise in them. The network is trained in place.
+        Network that maps noisy images to the noise in them. It is trained in place.
     pairs : iterator of (noisy, noise)
-        Batches of shape (n, channels, height, width).
+        Pairs of noisy images and the noise in them, of shape (n, channels, height,
+        width).
     log : TrainingLog
         Log that receives the losses of each step.
     recipe : Recipe
-        Number of steps, learning rate and its schedule, precision, and patience.
+        Recipe that sets the number of steps, the learning rate and its schedule, the
+        precision and the patience of early stopping.
     validation_pairs : sequence of (noisy, noise), default=()
-        Batches to validate on at each evaluation. Training stops when the loss on them
-        has not fallen for `n_iter_no_change` evaluations, a parameter of the recipe.
+        Batches to validate on at each evaluation. Training stops if
+        ``recipe.n_iter_no_change`` evaluations in a row do not lower the best
+        validation loss.
     n_evaluations : int, default=100
         Number of evaluations, at most one per step.
     n_networks : int, default=1
-        Number of networks that `network` stacks. Each of them has its own share of the
-        channels and its own loss.
+        Number of networks that are stacked in `network`. Each stacked network has its
+        own channels and its own loss.
 
     Yields
     ------
     start, stop : int
-        Range of the steps since the last evaluation.
+        Range of the steps since the previous evaluation; `stop` is excluded.
 
     Raises
     ------
@@ -134,7 +137,7 @@ def _steps(network, pairs, recipe, n_networks):
             estimate = forward(noisy)
         loss = mean_squared_errors(estimate.float(), noise, n_networks)
         optimizer.zero_grad()
-        # Networks side by side do not depend on each other's losses.
+        # The loss of one network does not depend on the other networks.
         loss.sum().backward()
         optimizer.step()
         scheduler.step()
@@ -246,15 +249,15 @@ def resolve_precision(precision, device):
     Parameters
     ----------
     precision : {"auto", "float32", "bfloat16"}
-        Name of the precision. "auto" uses bfloat16 if the hardware multiplies it
-        faster.
+        Name of the precision. "auto" uses bfloat16 if the device multiplies bfloat16
+        faster than float32.
     device : torch.device
         Device to compute on.
 
     Returns
     -------
     dtype : torch.dtype
-        Precision of the products.
+        Data type of the multiplications.
 
     Examples
     --------
@@ -280,9 +283,9 @@ def has_fast_bfloat16(device):
 
 
 def pays_to_compile(network, y, n_images):
-    """Return whether training on `n_images` like `y` is long enough to compile for.
+    """Return whether training on `n_images` images like `y` justifies compilation.
 
-    Compilation takes up to a minute and saves a third of the time that follows.
+    Compilation takes up to a minute. It shortens the training after that by a third.
     Training is assumed to run at 1e11 operations per second on a CPU, and at 1e13 on a
     GPU.
     """

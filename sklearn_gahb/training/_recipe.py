@@ -15,27 +15,28 @@ from .._sklearn_compat import COUNT, POSITIVE, Interval, StrOptions, validate_pa
 class Recipe:
     """Hyperparameters of a training run.
 
-    They are also parameters of :class:`~sklearn_gahb.DNNDenoiser`, which describes them
-    in more detail.
+    The hyperparameters are also parameters of :class:`~sklearn_gahb.DNNDenoiser`, which
+    describes them in more detail.
 
     Parameters
     ----------
     architecture : str or callable, default="unet"
         Architecture of the network.
     width, depth : int or None
-        Size of the network; 64 and None by default.
+        Number of feature channels (64 by default), and number of layers (None by
+        default).
     bias : bool, default=False
-        Whether the network has additive constants.
+        If True, the network has additive constants.
     train_noise_std : float or tuple of (float, float), default=(0.0, 1.0)
         Noise level, or range of noise levels, to train on.
     noise_distribution : {"squared", "uniform"}, default="squared"
         Distribution of the noise levels in the range.
     patch_size : int, default=None
-        Side of the random crops.
+        Side length of the random crops, in pixels. If None, training uses whole images.
     augment : bool, default=False
-        Whether to flip and rotate images at random.
+        If True, flip and rotate the images at random.
     n_train_samples : int, default=None
-        Number of images to train on.
+        Number of images to train on. If None, all images are used.
     max_steps : int, default=2000
         Number of gradient steps.
     batch_size : int, default=64
@@ -45,18 +46,19 @@ class Recipe:
     schedule : {"one_cycle", "halving", "constant"}, default="one_cycle"
         Learning-rate schedule.
     early_stopping : bool, default=False
-        If True, set images aside, and stop when the loss on them no longer falls.
+        If True, set images aside for validation. Training stops when the validation
+        loss no longer falls.
     validation_fraction : float, default=0.1
         Fraction of the images that early stopping sets aside.
     n_iter_no_change : int, default=10
-        Number of consecutive evaluations without a lower loss after which training
+        Number of evaluations without a new lowest validation loss before training
         stops.
     device : str or torch.device, default="auto"
         Device to compute on.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Precision of the products.
+        Precision of the multiplications during training.
     compile : bool or "auto", default="auto"
-        Whether to train through :func:`torch.compile`.
+        If True, compile the network with :func:`torch.compile`.
 
     Examples
     --------

@@ -1,7 +1,7 @@
 """Training of one network by several processes, with torch.distributed.
 
-Every process holds the same network, draws the same batches, and trains on its share of
-each batch. In a single process, these functions do nothing.
+Each process has a copy of the same network, draws the same batches, and trains on its
+share of each batch. In a single process, these functions do nothing.
 """
 
 import joblib

@@ -25,9 +25,10 @@ from .processes import broadcast_object, broadcast_state, check_agreement, is_sh
 class TrainingRun:
     """Training run of one network.
 
-    Creating the run draws images, noise and initial weights. Iterating over the run
-    trains the network; each item is the range of steps since the last evaluation.
-    `finish` ends the run, even if the run was interrupted.
+    When you create the run, it chooses the training images and draws the initial
+    weights. When you iterate over the run, it trains the network. Each item is the
+    range of steps since the previous evaluation. `finish` ends the run, even if the run
+    was interrupted.
 
     Parameters
     ----------
@@ -38,7 +39,8 @@ class TrainingRun:
     noisy : Images, default=None
         Noisy images of the same shapes. If None, fresh noise is drawn at every step.
     previous : torch.nn.Module, default=None
-        Network whose weights the run starts from.
+        Network that provides the initial weights. If None, the initial weights are
+        random.
     random_state : int, RandomState instance or None, default=None
         Seeds the choice of images and crops, the noise and the initial weights.
 
@@ -51,7 +53,7 @@ class TrainingRun:
     pairs : iterator of (noisy, noise)
         Batches of tensors (n, channels, height, width). The iterator has no end.
     validation_pairs : list of (noisy, noise)
-        Batches that early stopping validates on; empty without early stopping.
+        Validation batches for early stopping. The list is empty without early stopping.
     train_indices : ndarray of int
         Indices of the images to train on.
     log : TrainingLog
@@ -115,7 +117,7 @@ class TrainingRun:
         Returns
         -------
         network : torch.nn.Module
-            Network in evaluation mode, with its best weights if the recipe stops early.
+            Network in evaluation mode. With early stopping, it has its best weights.
         """
         if self.log.best_state is not None:
             self.network.load_state_dict(self.log.best_state)
@@ -134,13 +136,14 @@ class TrainingRun:
         return torch.cat(self.log.losses).double().cpu().numpy()
 
     def can_be_finished(self):
-        """Return whether an interrupted run has learned anything useful.
+        """Return whether an interrupted run can still return a trained network.
 
         Returns
         -------
         answer : bool
-            False before the first step. Also False if several processes train together,
-            because the other processes would wait forever for this one.
+            False before the first step, or if a loss is not finite. Also False if
+            several processes train together, because the other processes would wait
+            forever for this process.
         """
         return self.log.is_finite() and not is_shared()
 
@@ -164,18 +167,19 @@ def begin_network(recipe, n_channels, previous, rng):
 def train_side_by_side(runs):
     """Train the networks of several runs in one pass.
 
-    The result is the same as that of each run alone, up to rounding.
+    Each network is the same as if it were trained alone, except for rounding errors.
 
     Parameters
     ----------
     runs : list of TrainingRun
-        Runs with the same recipe, on images of the same shape. The recipe must name an
-        architecture and must not stop early.
+        Runs with the same recipe, on images of the same shape. In the recipe,
+        `architecture` must be a name and `early_stopping` must be False.
 
     Raises
     ------
     ValueError
-        If the recipe does not name an architecture, or stops early.
+        If `architecture` is not a name, if `early_stopping` is True, or if the recipes
+        differ.
 
     Examples
     --------

@@ -47,8 +47,9 @@ def alpert_matrix(size, angle, moments):
     The points of the square are sorted across the direction and split into halves
     recursively [1]_. Let u be the coordinate along the direction and v the coordinate
     across it. The scaling vectors of each part span the polynomials u^a v^b on this
-    part. The details of a part span what the scaling vectors of its two halves span
-    beyond the polynomials of the part.
+    part. The scaling vectors of the two halves of a part span a space that contains the
+    polynomials of the part. In this space, the details of the part span the orthogonal
+    complement of these polynomials.
 
     Parameters
     ----------

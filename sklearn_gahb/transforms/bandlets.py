@@ -2,9 +2,10 @@
 
 A plane is a tensor (n, h, w) of the coefficients of a band, where n counts images and
 channels. A geometry is a dict ``{size: [choices of band, ...]}`` with a choice for each
-square of each band. Choices have shape (n, h // size, w // size). A choice is the index
-of a direction, `AS_IT_IS` if the coefficients are not transformed, or `NOT_A_LEAF` if a
-smaller or larger square decides. Coefficients outside all squares are not transformed.
+square of each band. Choices have shape (n, h // size, w // size). A choice is either
+the index of a direction or a negative number. `AS_IT_IS` means that the coefficients
+are not transformed. `NOT_A_LEAF` means that a smaller or larger square is the leaf.
+Coefficients outside all squares are not transformed.
 """
 
 import math
@@ -29,8 +30,8 @@ class BandletBasis(WaveletBasis):
         Transforms, keyed by the size of the squares. Each size is twice the previous
         one.
     geometry : dict of int to list of Tensor
-        Geometry of the images to transform, or of the single image if all of them are
-        copies of it.
+        Geometry of the images to transform. If the images are copies of one image, the
+        geometry of this image suffices.
     """
 
     dictionary: dict
@@ -54,7 +55,7 @@ class BandletBasis(WaveletBasis):
         return super().synthesize(coarse, self.to_bandlets(bands, inverse=True))
 
     def to_bandlets(self, bands, inverse=False):
-        """Replace wavelet coefficients by bandlet coefficients, or invert this."""
+        """Transform wavelet coefficients to bandlet coefficients, or back."""
         planes = as_planes(bands, self.dictionary)
         n_known = next((len(one[0]) for one in self.geometry.values() if one), 1)
         geometry = {
@@ -77,9 +78,10 @@ def choose_geometry(bands, dictionary, penalty):
     r"""Find the best basis of squares for a threshold of 1.
 
     The cost of a leaf of the quadtree is :math:`\sum \min(c^2, 1)` plus `penalty` times
-    its number of bits. A directed leaf has as many bits as the base-2 logarithm of the
-    number of directions. A leaf that is not transformed has 1 bit. A split costs 1 bit.
-    Four squares are merged if the square that contains them does not cost more.
+    its number of bits. The number of bits of a directed leaf is the base-2 logarithm of
+    the number of directions. A leaf that is not transformed has 1 bit. A split costs 1
+    bit. Four squares are merged if the square that contains them does not cost more
+    than the split.
 
     Parameters
     ----------
@@ -156,7 +158,7 @@ def _mark_covered(geometry):
 
 
 def transform_leaves(bands, geometry, dictionary, *, inverse):
-    """Replace wavelet coefficients by bandlet coefficients, or invert this."""
+    """Transform wavelet coefficients to bandlet coefficients, or back."""
     bands = [band.clone() for band in bands]
     for size, matrices in dictionary.items():
         # Image, row and column of the directed leaves of each band.

@@ -34,11 +34,11 @@ class CycleSpinning:
 
     @classmethod
     def of(cls, size, n_scales, n_shifts):
-        """Make the translations for a size of images.
+        """Make the translations for images of one size.
 
-        If `n_scales` is None, it is the largest number that leaves at least 8
-        coefficients per side, but at least 1. `n_shifts` is the square of a number s.
-        The shifts are 0 to s - 1 along each axis.
+        If `n_scales` is None, the number of scales is the largest one that leaves at
+        least 8 coefficients per side. The minimum is one scale. `n_shifts` is the
+        square of a number s. The shifts are 0 to s - 1 pixels along each axis.
         """
         size = tuple(size)
         axes = [axis for axis in (2, 3) if size[axis - 2] > 1]
@@ -74,7 +74,7 @@ class CycleSpinning:
         return self._crop(self._mean(f(*translated) for f, translated in functions))
 
     def products(self, maps):
-        """Return the products with the mean of symmetric maps over the translations.
+        """Return functions that apply the mean of symmetric maps over the translations.
 
         Parameters
         ----------
@@ -84,7 +84,8 @@ class CycleSpinning:
         Returns
         -------
         multiply, multiply_transposed : callable
-            Functions that map images (k, channels, height, width).
+            Functions that apply the mean and its transpose to images of shape
+            (k, channels, height, width).
         """
 
         def average(extended):

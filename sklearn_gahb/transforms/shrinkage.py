@@ -17,7 +17,7 @@ def band_threshold(c, sigma, threshold, n_pixels):
     sigma : ndarray of shape (n, 1, 1, 1)
         Noise levels.
     threshold : float or {"universal", "bayes", "sure"}
-        As in :class:`~sklearn_gahb.WaveletThresholdDenoiser`.
+        Factor on `sigma`, or rule; see :class:`~sklearn_gahb.WaveletThresholdDenoiser`.
     n_pixels : int
         Number of pixels of the images.
     """

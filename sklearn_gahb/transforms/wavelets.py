@@ -59,7 +59,8 @@ class WaveletBasis:
         Parameters
         ----------
         image : ndarray of shape (1, channels, height, width)
-            If factors are equal, the larger coefficients of this image come first.
+            Image that breaks ties: if factors are equal, its larger coefficients come
+            first.
         factors : list of ndarray of the shapes of the detail bands
             Factors of the detail coefficients. The factors of the coarse band are 1.
         n : int
