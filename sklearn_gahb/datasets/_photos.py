@@ -75,7 +75,8 @@ def random_positions(photos, patch_size, n_patches, rng):
     Returns
     -------
     positions : ndarray of shape (n_patches, 3)
-        Index of the photograph, first row and first column of each patch.
+        One row per patch: the index of its photograph, its first row, and its first
+        column.
     """
     shapes = np.array([photo.shape[:2] for photo in photos]) - patch_size + 1
     counts = shapes.prod(axis=1)

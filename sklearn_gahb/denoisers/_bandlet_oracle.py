@@ -26,9 +26,10 @@ class BandletOracle(BandletDenoiser):
     - ``"attenuation"``:
       :math:`\langle x, g_k \rangle^2 / (\langle x, g_k \rangle^2 + \sigma^2)`.
 
-    The last two rules use the clean coefficients. In a given basis, no rule with fixed
-    factors of 0 or 1 has a smaller expected error than ``"projection"``. No rule with
-    fixed factors of any value has a smaller expected error than ``"attenuation"``.
+    The last two rules use the clean coefficients. In a given basis, ``"projection"``
+    has the smallest expected error of all rules whose factors are 0 or 1 and do not
+    depend on the noise. No rule with fixed factors of any value has a smaller expected
+    error than ``"attenuation"``.
 
     Parameters
     ----------
@@ -40,8 +41,8 @@ class BandletOracle(BandletDenoiser):
         Side lengths of the squares, in coefficients. Each side length must be twice the
         previous one.
     moments : tuple of (int, int), default=(1, 2)
-        Two numbers of vanishing moments of the multiwavelets: the first across the
-        direction, the second along the direction.
+        Numbers of vanishing moments of the multiwavelets across and along the direction
+        of each square, in this order.
     angles_per_size : int, default=4
         Number of directions per unit of side length. A square of side s has
         ``angles_per_size * s`` directions.

@@ -373,8 +373,8 @@ class BaseDenoiser(
             Function that is called as ``callback(step, y, noise_std)`` before the first
             step (with ``step=0``) and after each step.
         random_state : int, RandomState instance or None, default=None
-            Seeds the noise. If you pass the same int, the first samples do not depend
-            on `n_samples`.
+            Seeds the noise. With the same int, a larger `n_samples` adds samples and
+            leaves the earlier ones unchanged.
 
         Returns
         -------

@@ -53,8 +53,8 @@ def compare_generated(generated, train, test_rows):
     -------
     comparison : Bunch
         closest : ndarray of shape (n_subsets, n_generated, ...)
-            Closest training image of the same subset to each generated image, as
-            floats.
+            For each generated image, the closest image in the training subset of the
+            same denoiser, as floats.
         between : ndarray of shape (n_generated,)
             Similarity between the generated images of the first two subsets.
         to_train, to_test : ndarray of shape (n_subsets, n_generated)
