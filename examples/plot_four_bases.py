@@ -60,17 +60,12 @@ bases = {
 }
 
 
-def largest_contributions(basis, n):
-    coefficients = basis.components_ @ noisy.ravel()
-    return np.argsort(-np.abs(basis.eigenvalues_ * coefficients))[:n]
-
-
 contours = gaussian_filter(clean[0], 1.25)
 fig, axes = plt.subplots(4, 9, figsize=(13, 6.6), layout="constrained")
 for row, (name, basis) in zip(axes, bases.items(), strict=True):
     row[0].imshow(basis.denoised_, cmap="gray", vmin=0, vmax=1)
     row[0].set(ylabel=name, title=f"{psnr(clean, basis.denoised_[None]):.1f} dB")
-    for ax, k in zip(row[1:], largest_contributions(basis, 8), strict=True):
+    for ax, k in zip(row[1:], np.argsort(-basis.contributions_)[:8], strict=True):
         component = basis.components_[k].reshape(size, size)
         limit = np.quantile(np.abs(component), 0.99)
         ax.imshow(component, cmap="RdBu_r", vmin=-limit, vmax=limit)

@@ -178,3 +178,9 @@ def test_integers_reach_the_first_step_as_they_are():
 def test_a_chain_may_be_fitted_again():
     chain = as_denoiser(make_pipeline(Blur(), Blur()).fit(X))
     np.testing.assert_array_equal(chain.fit(X).transform(X), chain.transform(X))
+
+
+def test_transformers_return_tensors_for_tensors():
+    denoiser = TransformerDenoiser(FunctionTransformer(lambda images: images / 2))
+    y = torch.from_numpy(X)
+    torch.testing.assert_close(denoiser.transform(y), y / 2)

@@ -272,6 +272,10 @@ def test_it_is_called_with_what_denoise_promises():
     for wrong in (np.nan, -0.1, levels[:2], np.array([0.1, np.nan, 0.1])):
         with pytest.raises(ValueError, match="level that is not negative, or one such"):
             denoiser(y, wrong)
+    # Arrays go through in batches, so they have one level.
+    for function in (denoiser.denoise_images, denoiser.psnr_per_image):
+        with pytest.raises(ValueError, match="'noise_std' parameter of"):
+            function(X, noise_std=np.full(len(X), 0.1))
 
 
 def test_units_of_clean_and_noisy_images_agree():

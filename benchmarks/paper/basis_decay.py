@@ -16,8 +16,6 @@ minutes on two cores.
 """
 
 import argparse
-import os
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -34,7 +32,7 @@ from sklearn_gahb import (
     psnr,
 )
 from sklearn_gahb.checkpoints import fetch_published, load_pretrained
-from sklearn_gahb.datasets import fetch_bsd400
+from sklearn_gahb.datasets import fetch_bsd400, get_data_home
 from sklearn_gahb.denoisers import FunctionDenoiser
 from sklearn_gahb.jacobian import harmonicity
 
@@ -127,7 +125,7 @@ def main():
     parser.add_argument("--size", type=int, default=40)
     parser.add_argument("--n-photos", type=int, default=12)
     args = parser.parse_args()
-    folder = Path(os.environ["SKLEARN_GAHB_DATA"]) / "bsds500"
+    folder = get_data_home() / "bsds500"
     names = sorted(path.stem for path in (folder / "images" / "val").glob("*.jpg"))
     names = names[:: len(names) // args.n_photos][: args.n_photos]
     crops = draw_crops(args.size)

@@ -2,7 +2,6 @@
 
 import numpy as np
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn_compat import at_least
 from .._warnings import warn
@@ -26,9 +25,9 @@ class DiskPosteriorDenoiser(BaseDenoiser):
               = \frac{\int x(g, a)\, e^{-\|y - x(g, a)\|^2 / 2 \sigma^2}\, dg\, da}
                      {\int e^{-\|y - x(g, a)\|^2 / 2 \sigma^2}\, dg\, da}
 
-    The integrals run over the prior of the geometry g (center and radius) and of the
-    intensities a of foreground and background. No denoiser has a lower mean squared
-    error on such images. As the noise vanishes, this error approaches the value
+    The integrals run over the prior of the geometry :math:`g` (center and radius) and
+    of the foreground and background intensities :math:`a`. No denoiser has a lower mean
+    squared error on such images. As the noise vanishes, this error approaches the value
     :math:`5 \sigma^2 / d`, where d is the number of pixels. The integral over the
     intensities is computed by quadrature, and the integral over the geometry by
     adaptive importance sampling. This takes about 0.02 s per image of 32x32 pixels.
@@ -149,8 +148,6 @@ class DiskPosteriorDenoiser(BaseDenoiser):
             to `n_draws`. The error of the computed mean is about the standard deviation
             of the posterior, divided by the square root of this number.
         """
-        check_is_fitted(self)
-        self._validate_params()
         images = self._check_images(X, reset=False)
         posteriors = (p for y in images.tensors() for p in self._posteriors(y, None))
         return np.array([posterior.effective_sample_size for posterior in posteriors])

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .._tensors import is_tensor
 from .base import BaseDenoiser
 from .checks import to_numpy
 
@@ -48,6 +49,8 @@ class TransformerDenoiser(BaseDenoiser):
         return y.new_tensor(np.moveaxis(X_hat, -1, 1))
 
     def _restore(self, noisy, noise_std, clean):
+        if is_tensor(noisy.stacks[0]):
+            return super()._restore(noisy, noise_std, clean)
         # The user's images, in the layout and dtype that the transformer was fitted on.
         return self._transform(noisy.data)
 

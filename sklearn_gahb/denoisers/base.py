@@ -199,8 +199,8 @@ class BaseDenoiser(
         name = f"{type(self).__name__}.denoise"
         check_tensors(y, name)
         check_n_channels(self, y.shape[1], "y")
-        levels = check_levels(noise_std, y)
-        x_hat = self.denoise(y.to(self.device_ or y.device), levels)
+        y_moved = y.to(self.device_ or y.device)
+        x_hat = self.denoise(y_moved, check_levels(noise_std, y_moved))
         return check_tensors(x_hat, name, y.shape).to(y.device)
 
     @fit_context()
@@ -254,6 +254,7 @@ class BaseDenoiser(
         """
         return self.denoise_images(X)
 
+    @validate_params(noise_std=[NOT_NEGATIVE, None])
     def denoise_images(self, X, noise_std=None, *, clean=None):
         """Denoise images as `transform` does, at a given noise level.
 
@@ -272,8 +273,6 @@ class BaseDenoiser(
         X_denoised : ndarray, Tensor or list of those
             Denoised images in the layout of `X`.
         """
-        check_is_fitted(self)
-        self._validate_params()
         noisy = self._check_images(X, noise_std, reset=False)
         clean = check_clean(clean, noisy, self.image_shape)
         return self._restore(noisy, noise_std, clean)
@@ -305,6 +304,7 @@ class BaseDenoiser(
         """
         return float(self.psnr_per_image(X, y).mean())
 
+    @validate_params(noise_std=[NOT_NEGATIVE, None])
     def psnr_per_image(self, X, y=None, *, noise_std=None):
         """Compute the PSNR of each image in dB.
 
@@ -321,8 +321,6 @@ class BaseDenoiser(
         psnr : ndarray of shape (n_images,)
             PSNR of each image, for a data range of 1.
         """
-        check_is_fitted(self)
-        self._validate_params()
         images = self._check_images(X, noise_std, reset=False)
         noisy, clean = noisy_and_clean(self, images, y, self._level(noise_std))
         denoised = self._restore(noisy, noise_std, clean)
@@ -431,6 +429,9 @@ class BaseDenoiser(
         return self.noise_std if noise_std is None else noise_std
 
     def _check_images(self, X, noise_std=None, *, reset):
+        if not reset:
+            check_is_fitted(self)
+            self._validate_params()
         images = check_images(X, self.image_shape, estimator=self, reset=reset)
         warn_of_noise_std(self._level(noise_std), images)
         if reset:

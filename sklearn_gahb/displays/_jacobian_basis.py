@@ -38,6 +38,8 @@ class JacobianBasisDisplay:
     coefficients : ndarray of shape (n_components,)
         Coefficients of the clean image in the basis. If the clean image is unknown,
         these are the coefficients of the noisy image.
+    contributions : ndarray of shape (n_components,)
+        Size of the contribution of each vector to the denoised image.
     components : ndarray of shape (n_components, height, width[, channels])
         Basis vectors.
     clean : ndarray of the shape of `noisy`, default=None
@@ -76,6 +78,7 @@ class JacobianBasisDisplay:
     denoised: np.ndarray
     eigenvalues: np.ndarray
     coefficients: np.ndarray
+    contributions: np.ndarray
     components: np.ndarray
     clean: np.ndarray | None = None
 
@@ -130,6 +133,7 @@ class JacobianBasisDisplay:
             denoised=basis.denoised_.reshape(noisy.shape),
             eigenvalues=basis.eigenvalues_,
             coefficients=basis.components_ @ shown.ravel(),
+            contributions=basis.contributions_,
             components=basis.components_.reshape(-1, *noisy.shape),
             clean=clean,
         )
@@ -160,9 +164,7 @@ class JacobianBasisDisplay:
         """
         n_components = len(self.eigenvalues)
         if ks is None:
-            coefficients = np.tensordot(self.components, self.noisy, self.noisy.ndim)
-            order = np.argsort(-np.abs(self.eigenvalues * coefficients), kind="stable")
-            ks = order[:N_SHOWN] + 1
+            ks = np.argsort(-self.contributions, kind="stable")[:N_SHOWN] + 1
         ks = np.ravel(ks).astype(int)
         if ks.size == 0 or ks.min() < 1 or ks.max() > n_components:
             raise ValueError(

@@ -30,14 +30,15 @@ class Design:
         Indices of the training images in `X`. The first ``size`` entries of a row are
         the training set of this size.
     n_duplicates : ndarray of int of shape (n_subsets,)
-        Number of near-duplicates of images in earlier subsets, left out or kept.
+        For each subset, the number of images that have a near-duplicate in an earlier
+        subset, whether these images were removed or kept.
     X_test : ndarray of shape (n_test_images, ...)
         Clean images to test on.
     tested : ndarray of int
         Indices of the test images in `X`. Empty if the user passed the test images.
     n_test_duplicates : int
-        Number of near-duplicates of training images among the candidates for test
-        images, left out or kept.
+        Number of candidate test images that have a near-duplicate in a training set,
+        whether these candidates were removed or kept.
     noise_std : ndarray of shape (n_levels,)
         Noise levels.
     fit_seed, noise_seed, sample_seed : int

@@ -20,17 +20,19 @@ def disjoint_subsets(X, pools, size, duplicates, threshold):
     size : int
         Number of images in each subset.
     duplicates : {"warn", "remove", "ignore"}
-        Whether to count near-duplicates of images in earlier subsets, to leave them
-        out, or not to look for them.
+        Treatment of images that have a near-duplicate in an earlier subset. "warn"
+        counts them, "remove" leaves them out, and "ignore" does not look for them.
     threshold : float
         Cosine above which two mean-free images are near-duplicates.
 
     Returns
     -------
     subsets : ndarray of int of shape (n_subsets, size)
-        The first entries of a row are the smaller subsets.
+        Indices of the images of each subset. The first n entries of a row are the
+        training set of size n.
     n_duplicates : ndarray of int of shape (n_subsets,)
-        Number of near-duplicates of images in earlier subsets, left out or kept.
+        For each subset, the number of images that have a near-duplicate in an earlier
+        subset, whether these images were removed or kept.
     """
     subsets, n_duplicates = [], []
     for number, pool in enumerate(pools):
@@ -203,7 +205,7 @@ def choose_test_images(X, subsets, n_images, duplicates, threshold):
     chosen : ndarray of int of shape (n_test_images,)
         Indices of the chosen candidates.
     n_duplicates : int
-        Number of near-duplicates, left out or kept.
+        Number of near-duplicates, whether they were removed or kept.
     """
     rule = n_images, duplicates, threshold
     chosen, n_duplicates = sift(X, np.arange(len(X)), subsets, *rule)

@@ -1,5 +1,6 @@
 """The basis in which a denoiser shrinks an image."""
 
+import numpy as np
 import torch
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.exceptions import NotFittedError
@@ -97,6 +98,9 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     eigenvalues_ : ndarray of shape (n_components,)
         Shrinkage factors: eigenvalues of the symmetric part of J, or singular values
         for "svd". Eigenvalues of networks can be negative or above 1.
+    contributions_ : ndarray of shape (n_components,)
+        Size of the contribution of each vector to the denoised image,
+        :math:`|\lambda_k \langle y, e_k \rangle|`.
     left_components_ : ndarray of shape (n_components, n_features)
         Left singular vectors. Only present if ``method="svd"``.
     residuals_ : ndarray of shape (n_components,)
@@ -364,6 +368,8 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         self.asymmetry_ = decomposition.asymmetry
         self.homogeneity_error_ = norm_ratio(Jy - x_hat, x_hat)
         self.noisy_ = y.cpu().numpy().reshape(shape)
+        coefficients = self.components_ @ self.noisy_.ravel()
+        self.contributions_ = np.abs(self.eigenvalues_ * coefficients)
         self.denoised_ = x_hat.cpu().numpy().reshape(shape)
         self.solver_ = decomposition.solver
         self.image_shape_ = operator.image_shape

@@ -108,18 +108,15 @@ def harmonicity(basis, clean, *, contours=None, scale=1.0, contour_fraction=0.1)
     near = check_contours(contours, gray.shape)
     near = binary_dilation(near, iterations=CONTOUR_REACH)
     vectors = basis.components_.reshape(-1, height, width, channels)
-    energies = np.square(vectors).sum(axis=(1, 2, 3))
-    squares = np.square(vectors).sum(axis=3) * near
-    shares = squares.sum(axis=(1, 2)) / energies
-    coefficients = basis.components_ @ basis.noisy_.ravel()
-    contributions = np.abs(basis.eigenvalues_ * coefficients)
-    along, across = oscillations(vectors, tangents, near, shares * energies)
+    # The vectors have norm 1, so their energies near contours are shares.
+    shares = np.square(vectors * near[..., None]).sum(axis=(1, 2, 3))
+    along, across = oscillations(vectors, tangents, near, shares)
     return Bunch(
         contour_share=shares,
         area_share=float(near.mean()),
         along=along,
         across=across,
-        weights=contributions / contributions.sum(),
+        weights=basis.contributions_ / basis.contributions_.sum(),
     )
 
 
@@ -136,7 +133,7 @@ def contour_directions(gray, scale):
     return np.stack([-np.sin(angle), np.cos(angle)]), np.hypot(rows, columns)
 
 
-def oscillations(vectors, tangents, near, energies):
+def oscillations(vectors, tangents, near, shares):
     """Compute frequencies (n,) along and across contours of vectors (n, h, w, c)."""
     rows, columns = np.gradient(vectors, axis=(1, 2))
     by_row, by_column = tangents[..., None]
@@ -146,8 +143,8 @@ def oscillations(vectors, tangents, near, energies):
         np.square(one * near[..., None]).sum(axis=(1, 2, 3)) for one in (along, across)
     )
     # A vector without energy near contours has the frequency 0 there.
-    has_energy = energies > 1e-6
-    safe = np.where(has_energy, energies, 1)
+    has_energy = shares > 1e-6
+    safe = np.where(has_energy, shares, 1)
     return [np.sqrt(np.where(has_energy, one / safe, 0)) / (2 * np.pi) for one in found]
 
 

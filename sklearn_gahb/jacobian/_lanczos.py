@@ -44,11 +44,11 @@ def block_lanczos(
     eigenpairs are below `tol`, relative to the largest absolute Ritz value. The
     residuals of the next `n_oversamples` eigenpairs must be below ``10 * tol``.
 
-    Even if all these residuals are small, an eigenvalue between them may have been
-    missed. The iteration then runs `N_CONFIRMING` more steps with random vectors added
-    to the block, and repeats this check as long as the k eigenvalues change. In this
-    way it also finds eigenvalues whose multiplicity exceeds the block size, where
-    eigenvalues closer than `tol` count as equal.
+    Even if all these residuals are small, the iteration may have missed an eigenvalue
+    between the computed ones. To check for this, it runs `N_CONFIRMING` more steps with
+    random vectors added to the block. It repeats these steps until the k eigenvalues no
+    longer change. This check also finds eigenvalues whose multiplicity exceeds the
+    block size. Eigenvalues closer than `tol` count as one multiple eigenvalue.
 
     Parameters
     ----------

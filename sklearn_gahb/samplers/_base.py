@@ -31,8 +31,9 @@ class Sampler(ABC):
         First noise level, in the units of the images. Sampling starts from the mean
         plus noise of this level. If the noise level is too low, samples concentrate on
         the images closest to the mean, because the starting images lack the variance of
-        the clean images. If the denoiser works at such levels, choose several times the
-        distance between images (not pixels). If None, the denoiser sets the first noise
+        the clean images. If the denoiser works at such high levels, choose several
+        times the typical distance between two images, which is the norm of their
+        difference. If None, the denoiser sets the first noise
         level. Networks use the highest noise level that they were trained for.
         Denoisers that know the spread of the images use ten times that spread. Other
         denoisers use 1.
@@ -166,7 +167,8 @@ def run_sampler(
         Device of the images that `denoise` receives. If None, the CPU is used.
     constrain : callable, default=None
         Function ``constrain(x_hat, indices) -> x_hat`` that imposes known values on the
-        denoised images `x_hat`. `indices` are their indices among the n samples.
+        denoised images `x_hat`. `indices` holds the position of each image of
+        `x_hat` among the n samples.
     batch_size : int, default=None
         Number of images to denoise at a time. If None, each batch holds about 2**18
         values, that is, images times pixels times channels.

@@ -24,8 +24,8 @@ class CoarseToFine(Sampler):
 
     where z is standard normal. Each image takes its last step when :math:`\sigma \le`
     `sigma_min`, regardless of the other images. The last step is
-    :math:`y \leftarrow y + r`, so no noise remains. The noise level that the sampler
-    tells the denoiser is the target of the previous step, :math:`(1 - \beta h) \sigma`.
+    :math:`y \leftarrow y + r`, so no noise remains. The sampler passes the target of
+    the previous step, :math:`(1 - \beta h) \sigma`, to the denoiser as the noise level.
     The method needs no schedule, because the residual of a blind denoiser measures the
     noise level.
 
@@ -48,14 +48,15 @@ class CoarseToFine(Sampler):
         published values are a `step_size` of 0.01, a `beta` of 0.01 and a `sigma_max`
         of 1. With these values, the covariance of samples from a Gaussian has an error
         of 25 to 40 percent. With "published", a `step_size` of 0.0005 and the default
-        `beta`, the error is at most 8 percent. With "constant" and the default step of
-        0.05, the error has the same bound (`benchmarks/bench_samplers.py`).
+        `beta`, the error is at most 8 percent. With "constant" and the defaults of
+        `step_size` and `beta`, the error is also at most 8 percent
+        (`benchmarks/bench_samplers.py`).
     bounded : bool, default=False
         If True, limit the measured noise level :math:`\sigma`: to `sigma_max` in the
         first step, and then to the target of the previous step. Use True for inverse
         problems. Where pixels are missing, no measurement constrains the image, so the
-        residual there is larger than the noise. Without the limit, this residual adds
-        more noise in every step.
+        residual there is larger than the noise. Without the limit, the
+        sampler takes this residual for noise, and adds too much noise in every step.
     max_evaluations : int, default=1000
         Maximum number of steps. Each step denoises every unfinished image once.
 

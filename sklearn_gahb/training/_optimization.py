@@ -24,7 +24,7 @@ from .processes import (
 
 @dataclass
 class TrainingLog:
-    """Losses and best weights of a training run, up to its last step.
+    """Losses and best weights of a training run, updated at each step.
 
     Parameters
     ----------
