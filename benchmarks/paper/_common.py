@@ -26,6 +26,7 @@ class Preset:
     schedule: str
     n_train: int
     train_sizes: tuple
+    random_state: int = 0
 
     def network(self):
         """Return an unfitted denoiser of this size, with the same steps for every N."""
@@ -36,7 +37,7 @@ class Preset:
             batch_size=self.batch_size,
             learning_rate=self.learning_rate,
             schedule=self.schedule,
-            random_state=0,
+            random_state=self.random_state,
         )
 
 
@@ -68,7 +69,7 @@ def make_parser(description):
     """Return a parser with the options of all scripts."""
     parser = argparse.ArgumentParser(description=description.partition("\n")[0])
     parser.add_argument("--preset", choices=PRESETS, default="laptop")
-    for name in ("--max-steps", "--width"):
+    for name in ("--max-steps", "--width", "--random-state"):
         parser.add_argument(name, type=int, help="overrides the preset")
     parser.add_argument(
         "--checkpoint-dir",
@@ -79,9 +80,11 @@ def make_parser(description):
 
 
 def preset_of(options):
-    """Return the chosen preset, with `--max-steps` and `--width` applied."""
-    asked = {"max_steps": options.max_steps, "width": options.width}
-    given = {name: value for name, value in asked.items() if value is not None}
+    """Return the chosen preset, with the options that override it applied."""
+    names = ("max_steps", "width", "random_state")
+    given = {
+        name: value for name in names if (value := getattr(options, name)) is not None
+    }
     return replace(PRESETS[options.preset], **given)
 
 

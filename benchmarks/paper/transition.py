@@ -34,7 +34,7 @@ analyzer = GeneralizationAnalyzer(
     duplicates="remove",
     n_jobs=options.n_jobs,
     checkpoint_dir=options.checkpoint_dir,
-    random_state=0,
+    random_state=preset.random_state,
 ).fit(X, groups=groups, X_test=X_test)
 
 at = analyzer.noise_std_.tolist().index(0.1)
@@ -63,13 +63,22 @@ verdict(
     f"at the largest N, where it is at most {largest:.2f} dB at any level",
     gaps[0, at] > 10 and largest < 1,
 )
-slope = np.polyfit(
-    -20 * np.log10(analyzer.noise_std_), analyzer.test_psnr_.mean(axis=1)[0], 1
-)[0]
+input_psnr = -20 * np.log10(analyzer.noise_std_)
+train_slopes, test_slopes = (
+    np.polyfit(input_psnr, values.mean(axis=1)[:2].T, 1)[0]
+    for values in (analyzer.train_psnr_, analyzer.test_psnr_)
+)
+of_two = " and ".join(str(size) for size in analyzer.train_sizes_[:2])
 verdict(
-    "at N = 1, the test PSNR does not depend on the noise",
-    f"slope {slope:.2f} dB per dB of input PSNR",
-    abs(slope) < 0.2,
+    "at N = 1 and 10, the test PSNR does not depend on the noise",
+    f"slopes {test_slopes[0]:.2f} and {test_slopes[1]:.2f} for N = {of_two}, in dB of "
+    "test PSNR per dB of input PSNR",
+    np.abs(test_slopes).max() < 0.2,
+)
+verdict(
+    "at N = 1 and 10, the training PSNR grows with slope 1",
+    f"slopes {train_slopes[0]:.2f} and {train_slopes[1]:.2f} for N = {of_two}",
+    np.abs(train_slopes - 1).max() < 0.2,
 )
 between, to_train = columns["S1-S2"], columns["to train"]
 verdict(
