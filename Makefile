@@ -13,7 +13,7 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $(STAMP)
 
 demo: $(STAMP)
-	MPLBACKEND=Agg $(BIN)/python examples/plot_classical_vs_deep.py
+	MPLBACKEND=Agg $(BIN)/python examples/denoise/plot_classical_vs_deep.py
 
 test: $(STAMP)
 	$(BIN)/python -m pytest

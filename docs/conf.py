@@ -109,16 +109,19 @@ def reset_random_state(gallery_conf, fname):
     torch.manual_seed(0)
 
 
+GROUPS = ["denoise", "inside", "generalize", "sample", "optimal", "scale"]
+
+
 class StoryOrder:
-    """Order of the examples: that of the user guide."""
+    """Order of the examples within a group: that of the user guide."""
 
     names = (
         "classical_vs_deep",
-        "training_size",
         "bias_free",
         "inside_a_network",
         "four_bases",
         "uncertainty",
+        "training_size",
         "memorization_photos",
         "memorization_disks",
         "samples",
@@ -143,13 +146,13 @@ sphinx_gallery_conf = {
     "filename_pattern": "/plot_" if has_networks else rf"/plot_(?!{not_run})",
     "doc_module": "sklearn_gahb",
     "backreferences_dir": "generated/backreferences",
-    "reference_url": {"sklearn_gahb": None},
     "default_thumb_file": str(Path(__file__).parent / "_static" / "overview.png"),
     # Estimators as HTML; not the axes and legends that last lines return.
     "capture_repr": ("_repr_html_",),
     "min_reported_time": 1,
     "show_memory": True,
     "reset_modules": ("matplotlib", reset_random_state),
+    "subsection_order": [f"../examples/{group}" for group in GROUPS],
     "within_subsection_order": StoryOrder,
     "abort_on_example_error": False,
     "only_warn_on_example_error": False,

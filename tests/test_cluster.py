@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-EXAMPLE = Path(__file__).parents[1] / "examples" / "analyzer_on_a_cluster.py"
+EXAMPLE = Path(__file__).parents[1] / "examples/scale/analyzer_on_a_cluster.py"
 
 
 def lines_of(backend):

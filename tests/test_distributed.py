@@ -15,7 +15,7 @@ from sklearn_gahb import DNNDenoiser
 from sklearn_gahb.checkpoints import load
 from sklearn_gahb.datasets import make_disk_images
 
-EXAMPLE = Path(__file__).parents[1] / "examples" / "train_on_several_devices.py"
+EXAMPLE = Path(__file__).parents[1] / "examples/scale/train_on_several_devices.py"
 X = make_disk_images(60, 16, random_state=0)
 # Two processes run this script. Each writes its result, and both must be equal.
 SCRIPT = """

@@ -59,7 +59,7 @@ for size, score in zip(sizes, test_psnr, strict=True):
 # images worse than the noisy ones, because it inserts that patch into them. The network
 # that saw a thousand patches has learned photographs. The search does not tell whether
 # two networks would agree. For that question, see
-# :ref:`sphx_glr_auto_examples_plot_memorization_photos.py`.
+# :ref:`sphx_glr_auto_examples_generalize_plot_memorization_photos.py`.
 
 figure, ax = plt.subplots(figsize=(5, 3.5), layout="constrained")
 ax.semilogx(sizes, test_psnr, "o-", label="denoised")
