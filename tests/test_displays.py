@@ -9,6 +9,7 @@ from sklearn_gahb import (
     JacobianBasis,
     WaveletThresholdDenoiser,
     WienerDenoiser,
+    psnr,
 )
 from sklearn_gahb.displays import (
     InverseProblemDisplay,
@@ -40,6 +41,7 @@ def test_what_is_drawn():
     assert [ax.get_title() for ax in images] == ["clean", "noisy", "denoised"]
     for ax, expected in zip(images, (X[1], X[0], basis.denoised_), strict=True):
         np.testing.assert_array_equal(ax.get_images()[0].get_array(), expected)
+    assert images[1].get_xlabel() == f"{psnr(X[1:2], X[:1]):.1f} dB"
     line = display.axes_["eigenvalues"].get_lines()[0]
     np.testing.assert_array_equal(line.get_xdata(), np.arange(1, 257))
     np.testing.assert_array_equal(line.get_ydata(), basis.eigenvalues_)
@@ -52,7 +54,7 @@ def test_what_is_drawn():
         component = basis.components_[k - 1].reshape(16, 16)
         np.testing.assert_array_equal(image.get_array(), component)
         assert image.norm.vmin == -image.norm.vmax == -np.abs(component).max()
-        assert ax.get_title() == f"k = {k}\n{basis.eigenvalues_[k - 1]:.2f}"
+        assert ax.get_title() == f"k = {k}\nfactor {basis.eigenvalues_[k - 1]:.2f}"
 
 
 def test_color_rows_and_figures_of_others():
@@ -117,6 +119,8 @@ def test_samples_and_solutions():
         solution, measurements, M, clean=X[0], limits=(0, 1)
     )
     assert display.axes_.shape == (1, 4)
+    value = psnr(X[:1], solution.mean[None])
+    assert display.axes_[0, 3].get_xlabel() == f"{value:.1f} dB"
     np.testing.assert_array_equal(
         display.axes_[0, 1].images[0].get_array().ravel()[::2], measurements
     )
@@ -136,6 +140,8 @@ def test_psnr_curves():
     display = PSNRCurveDisplay.from_curves(curves, slopes={"theory": 0.5}, ax=ax)
     assert display.ax_ is ax
     order = [1, 2, 0]
+    markers = [line.get_marker() for line in display.lines_.values()]
+    assert len(set(markers)) == 2
     x, y = display.lines_["wavelets"].get_data()
     np.testing.assert_allclose(x, curves["wavelets"].input_psnr[order])
     np.testing.assert_allclose(y, curves["wavelets"].output_psnr[order])

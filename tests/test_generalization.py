@@ -165,7 +165,8 @@ def test_display(empirical, kind):
     display = GeneralizationDisplay.from_estimator(empirical, kind=kind, sample=2)
     display.figure_.canvas.draw()
     if kind == "psnr":
-        assert len(display.axes_[0].lines) == 6
+        # One pair of lines per size, and two empty lines for the legend.
+        assert len(display.axes_[0].lines) == 8
         x, y = display.axes_[0].lines[3].get_data()
         np.testing.assert_allclose(y[::-1], empirical.test_psnr_[1].mean(axis=0))
         np.testing.assert_allclose(x[::-1], -20 * np.log10(empirical.noise_std_))
@@ -204,6 +205,17 @@ def test_one_noise_level_is_drawn_against_the_size():
     x, y = display.axes_[0].lines[1].get_data()
     np.testing.assert_array_equal(x, [1, 10])
     np.testing.assert_allclose(y, analyzer.test_psnr_.mean(axis=(1, 2)))
+    plt.close("all")
+
+
+def test_infinite_agreement_is_written_in_the_panel():
+    plt.switch_backend("Agg")
+    wavelets = WaveletThresholdDenoiser("haar")
+    analyzer = analyze(wavelets, (1, 10), noise_std=0.1).fit(DISKS, X_test=TEST)
+    assert np.isinf(analyzer.agreement_).all()
+    display = GeneralizationDisplay.from_estimator(analyzer)
+    (text,) = display.axes_[0].texts
+    assert "agreement is infinite" in text.get_text()
     plt.close("all")
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ._grids import draw_grid, new_figure
+from ._lines import legend_above, line_style
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -16,9 +17,11 @@ class GeneralizationDisplay:
 
     - "agreement" shows three curves over the number of training images: the PSNR on
       training images, the PSNR on test images, and the PSNR between the outputs of
-      different subsets. There is one panel per noise level.
+      different subsets. There is one panel per noise level. If the outputs are
+      identical, their PSNR is infinite, and the panel says so.
     - "psnr" shows the output PSNR against the input PSNR, on training and test images.
-      There is one color per training size. The analyzer must have several noise levels.
+      There is one color and marker per training size. The analyzer must have several
+      noise levels.
     - "similarity" shows two filled histograms: the similarities between samples and
       their closest training images, and the similarities between samples of two
       subsets. An outline shows a third histogram, for comparison: the similarities
@@ -26,7 +29,8 @@ class GeneralizationDisplay:
       subset. There is one panel per training size.
     - "samples" shows two samples that were generated from the same noise, one for each
       of the first two subsets. Each sample is next to its closest training image from
-      the same subset. There is one column per training size.
+      the same subset. There is one column per training size, with its own range of
+      intensities.
 
     The similarity of two images is the cosine between them, after the mean of each
     image is subtracted. It is recommended to use `from_estimator` to create a
@@ -176,24 +180,26 @@ class GeneralizationDisplay:
         return self
 
     def _plot_agreement(self, figure):
-        figure = figure or new_figure(1.2 + 2.6 * len(self.noise_std), 3.2)
+        figure = figure or new_figure(1.2 + 2.6 * len(self.noise_std), 3.5)
         axes = figure.subplots(1, len(self.noise_std), sharey=True, squeeze=False)[0]
+        series = {
+            "training images": self.train_psnr.mean(axis=1),
+            "test images": self.test_psnr.mean(axis=1),
+            "agreement of the outputs": self.agreement,
+        }
         for level, (ax, noise_std) in enumerate(zip(axes, self.noise_std, strict=True)):
-            for label, values in [
-                ("training images", self.train_psnr.mean(axis=1)),
-                ("test images", self.test_psnr.mean(axis=1)),
-                ("agreement", self.agreement),
-            ]:
-                # The agreement is infinite if all outputs are equal.
-                drawn = np.where(np.isfinite(values), values, np.nan)
-                ax.semilogx(self.train_sizes, drawn[:, level], "o-", label=label)
+            for i, (label, values) in enumerate(series.items()):
+                drawn = np.where(np.isfinite(values), values, np.nan)[:, level]
+                ax.semilogx(self.train_sizes, drawn, line_style(i), label=label)
             ax.set(title=f"noise_std = {noise_std:g}", xlabel="training images")
+            if np.isposinf(self.agreement[:, level]).any():
+                write_infinite_agreement(ax)
         axes[0].set_ylabel("PSNR (dB)")
-        axes[0].legend(fontsize="small")
+        legend_above(figure, axes[0], n_columns=3)
         return figure, axes
 
     def _plot_psnr(self, figure):
-        figure = figure or new_figure(5, 4)
+        figure = figure or new_figure(6, 4)
         ax = figure.subplots()
         order = np.argsort(-self.noise_std)
         x = -20 * np.log10(self.noise_std[order])
@@ -202,43 +208,58 @@ class GeneralizationDisplay:
                 np.where(np.isfinite(one[i]), one[i], np.nan).mean(axis=0)[order]
                 for one in (self.train_psnr, self.test_psnr)
             )
-            color = f"C{i % 10}"
-            ax.plot(x, train, "x--", color=color, markersize=5)
-            ax.plot(x, test, "o-", color=color, markersize=3, label=f"N = {size}")
-        ax.set(
-            xlabel="input PSNR (dB)",
-            ylabel="output PSNR (dB)",
-            title="training images: crosses, dashed\ntest images: dots",
-        )
-        ax.legend()
+            style = {"color": f"C{i % 10}", "marker": line_style(i)[0]}
+            ax.plot(x, train, linestyle="--", markerfacecolor="white", **style)
+            ax.plot(x, test, label=f"N = {size}", **style)
+        ax.plot([], [], color="0.3", label="test images")
+        ax.plot([], [], "--", color="0.3", label="training images")
+        ax.set(xlabel="input PSNR (dB)", ylabel="output PSNR (dB)")
+        ax.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize="small")
         return figure, np.array([ax])
 
     def _plot_similarity(self, figure):
         n_sizes = len(self.train_sizes)
-        figure = figure or new_figure(2.2 * n_sizes, 2.4)
+        figure = figure or new_figure(2.2 * n_sizes, 3)
         (axes,) = figure.subplots(1, n_sizes, sharex=True, sharey=True, squeeze=False)
         edges = np.linspace(-0.25, 1, 26)
         for i, (ax, size) in enumerate(zip(axes, self.train_sizes, strict=True)):
-            for label, values, histtype in [
-                ("to training set", self.train_similarity[i].ravel(), "bar"),
-                ("between subsets", self.generated_similarity[i], "bar"),
-                ("images of S1 to set S2", self.subset_similarity[i], "step"),
+            for label, values, style in [
+                (
+                    "sample, closest training image",
+                    self.train_similarity[i].ravel(),
+                    {"color": "C0", "alpha": 0.5},
+                ),
+                (
+                    "sample 1, sample 2",
+                    self.generated_similarity[i],
+                    {"facecolor": "none", "edgecolor": "C1", "hatch": "////"},
+                ),
+                (
+                    "image of set 1, closest image of set 2",
+                    self.subset_similarity[i],
+                    {"histtype": "step", "color": "0.2", "linestyle": "--"},
+                ),
             ]:
-                style = {"histtype": histtype, "alpha": 0.6, "label": label}
-                weights = np.full(len(values), 1 / len(values))
-                ax.hist(values.clip(edges[0], 1), edges, weights=weights, **style)
+                style |= {"weights": np.full(len(values), 1 / len(values))}
+                ax.hist(values.clip(edges[0], 1), edges, label=label, **style)
             ax.set(title=f"N = {size}", xlabel="similarity")
-        axes[0].set_ylabel("share")
-        axes[0].legend(fontsize="x-small", loc="center")
+        axes[0].set_ylabel("share of pairs")
+        legend_above(figure, axes[0], n_columns=3 if n_sizes > 3 else 1)
         return figure, axes
 
     def _plot_samples(self, figure):
         titles = [f"N = {size}" for size in self.train_sizes]
-        figure, axes = draw_grid(self.grid, titles, (0, 1), figure)
-        names = ["closest\nin S1", "sample 1", "sample 2", "closest\nin S2"]
+        figure, axes = draw_grid(self.grid, titles, None, figure)
+        names = ["closest\nin set 1", "sample 1", "sample 2", "closest\nin set 2"]
         for ax, name in zip(axes[:, 0], names, strict=True):
             ax.set_ylabel(name, fontsize="small")
         return figure, axes
+
+
+def write_infinite_agreement(ax):
+    """Say in a panel why no line of the agreement is drawn."""
+    text = "agreement is infinite:\nthe outputs are identical"
+    ax.text(0.5, 0.97, text, transform=ax.transAxes, ha="center", va="top")
 
 
 def _samples_and_neighbors(analyzer, sample):

@@ -1,5 +1,7 @@
 """Grids of images."""
 
+import numpy as np
+
 from .._optional import import_optional
 
 
@@ -27,8 +29,9 @@ def draw_grid(images, titles, limits, figure=None):
     images : ndarray of shape (n_rows, n_columns, height, width[, channels])
     titles : list of str
         Title of each column.
-    limits : tuple of (float, float)
-        Intensities drawn as black and as white.
+    limits : tuple of (float, float) or None
+        Intensities drawn as black and as white. If None, each column has its own: the
+        least and the largest intensity of its images.
     figure : matplotlib Figure or SubFigure, default=None
         Figure to draw in. If None, a new figure is created.
 
@@ -40,9 +43,10 @@ def draw_grid(images, titles, limits, figure=None):
     n_rows, n_columns = images.shape[:2]
     figure = figure or new_figure(1.5 * n_columns, 1.5 * n_rows + 0.3)
     axes = figure.subplots(n_rows, n_columns, squeeze=False)
-    low, high = limits
     for row, row_images in zip(axes, images, strict=True):
-        for ax, image in zip(row, row_images, strict=True):
+        for column, (ax, image) in enumerate(zip(row, row_images, strict=True)):
+            of_column = images[:, column]
+            low, high = limits or (of_column.min(), of_column.max())
             shown = gray_or_rgb(image)
             if shown.ndim == 3:
                 shown = ((shown - low) / (high - low)).clip(0, 1)
@@ -51,3 +55,10 @@ def draw_grid(images, titles, limits, figure=None):
     for ax, title in zip(axes[0], titles, strict=True):
         ax.set_title(title, fontsize="small")
     return figure, axes
+
+
+def write_psnr(ax, clean, image):
+    """Write the PSNR of an image below it, for intensities in [0, 1]."""
+    with np.errstate(divide="ignore"):
+        decibels = -10 * np.log10(np.mean(np.square(clean - image)))
+    ax.set_xlabel(f"{decibels:.1f} dB", fontsize="small")

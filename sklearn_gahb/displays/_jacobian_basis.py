@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter
 from sklearn.utils.validation import check_is_fitted
 
 from .._tensors import to_array
-from ._grids import draw_grid, gray_or_rgb, new_figure
+from ._grids import draw_grid, gray_or_rgb, new_figure, write_psnr
 
 # Vectors per row of the figure, and vectors drawn by default.
 N_COLUMNS, N_SHOWN = 6, 18
@@ -18,7 +18,8 @@ N_COLUMNS, N_SHOWN = 6, 18
 class JacobianBasisDisplay:
     r"""Draw the basis in which a denoiser shrinks an image.
 
-    The figure has three parts, like figure 3 of [1]_. The first part shows the images.
+    The figure has three parts, like figure 3 of [1]_. The first part shows the images,
+    with their PSNR if the clean image is known.
     The second part shows the shrinkage factors and the coefficients of the image, as
     functions of the index k of the basis vectors. The third part shows the basis
     vectors that contribute most to the denoised image, in descending order of
@@ -190,6 +191,9 @@ class JacobianBasisDisplay:
         limits = reference.min(), reference.max()
         stack = np.stack(list(images.values()))[None]
         _, axes = draw_grid(stack, list(images), limits, figure)
+        if self.clean is not None:
+            write_psnr(axes[0, 1], self.clean, self.noisy)
+            write_psnr(axes[0, 2], self.clean, self.denoised)
         return list(axes[0])
 
     def _plot_factors(self, ax):
@@ -197,10 +201,12 @@ class JacobianBasisDisplay:
         of_what = "noisy" if self.clean is None else "clean"
         other = ax.twinx()
         other.scatter(k, np.abs(self.coefficients), s=6, color="0.6")
-        other.set(yscale="log", ylabel=f"|coefficient| of the {of_what} image")
+        other.set(yscale="log", ylabel=f"dots: |coefficient|, {of_what} image")
         ax.plot(k, self.eigenvalues, color="C3")
         ax.axhline(0, color="0.8", linewidth=0.8, zorder=0)
-        ax.set(xlabel="k", ylabel="shrinkage factor", zorder=other.get_zorder() + 1)
+        ax.set(
+            xlabel="k", ylabel="line: shrinkage factor", zorder=other.get_zorder() + 1
+        )
         ax.yaxis.label.set_color("C3")
         ax.patch.set_visible(False)
         if len(k) > 20:
@@ -224,7 +230,8 @@ class JacobianBasisDisplay:
                 ax.imshow(component, cmap="RdBu_r", vmin=-limit, vmax=limit)
             draw_contours(ax, self.denoised if self.clean is None else self.clean)
             ax.set(xticks=[], yticks=[])
-            ax.set_title(f"k = {k}\n{self.eigenvalues[k - 1]:.2f}", fontsize="small")
+            title = f"k = {k}\nfactor {self.eigenvalues[k - 1]:.2f}"
+            ax.set_title(title, fontsize="small")
         return axes
 
 

@@ -5,16 +5,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from ._grids import new_figure
+from ._lines import line_style
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class PSNRCurveDisplay:
     r"""Draw the PSNR of denoised images against the PSNR of noisy images.
 
-    The figure has one line with error bars per denoiser. The figure also has lines with
-    given slopes, for comparison. For images of regularity :math:`\alpha`, the optimal
-    slope is :math:`\alpha / (\alpha + 1)` [1]_. It is recommended to use `from_curves`
-    to create a `PSNRCurveDisplay`.
+    The figure has one line with error bars per denoiser. For comparison, a thin gray
+    line shows the PSNR of the noisy images, and other lines have given slopes. For
+    images of regularity :math:`\alpha`, the optimal slope is
+    :math:`\alpha / (\alpha + 1)` [1]_. It is recommended to use `from_curves` to create
+    a `PSNRCurveDisplay`.
 
     Parameters
     ----------
@@ -113,18 +115,22 @@ class PSNRCurveDisplay:
             )
         ax = ax or new_figure(6.4, 4.8).subplots()
         self.ax_, self.figure_ = ax, ax.figure
-        self.lines_ = {name: self._plot_curve(name) for name in self.curves}
+        self.lines_ = {
+            name: self._plot_curve(name, line_style(i))
+            for i, name in enumerate(self.curves)
+        }
         slopes = slopes or {}
         self.slope_lines_ = {
             name: self._plot_slope(name, slopes[name]) for name in slopes
         }
         low, high = self._input_range()
-        ax.plot([low, high], [low, high], color="0.8", linewidth=0.8, zorder=0)
+        noisy = {"color": "0.8", "linewidth": 0.8, "zorder": 0, "label": "noisy images"}
+        ax.plot([low, high], [low, high], **noisy)
         ax.set(xlabel="input PSNR (dB)", ylabel="output PSNR (dB)")
         ax.legend()
         return self
 
-    def _plot_curve(self, name):
+    def _plot_curve(self, name, style):
         curve = self.curves[name]
         order = np.argsort(curve.input_psnr)
         x, y, std_err = (
@@ -133,8 +139,10 @@ class PSNRCurveDisplay:
         )
         has_slope = np.isfinite(curve.slope)
         label = f"{name}, slope {curve.slope:.2f}" if has_slope else name
-        bars = self.ax_.errorbar(x, y, np.nan_to_num(std_err), marker=".", label=label)
-        return bars.lines[0]
+        (line,) = self.ax_.plot(x, y, style, markersize=5, label=label)
+        errors = np.nan_to_num(std_err)
+        self.ax_.errorbar(x, y, errors, fmt="none", ecolor=line.get_color())
+        return line
 
     def _plot_slope(self, name, slope):
         best = max(self.curves.values(), key=lambda curve: curve.output_psnr.max())

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse.linalg import aslinearoperator
 
-from ._grids import draw_grid
+from ._grids import draw_grid, write_psnr
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -109,7 +109,8 @@ class InverseProblemDisplay:
 
     The figure has one row per image. The columns show four images: the clean image
     (if it is known), the image of least norm with the same measurements, one draw, and
-    the mean of the draws. It is recommended to use `from_solution` to create an
+    the mean of the draws. If the clean image is known, the PSNR of the other three is
+    written below them. It is recommended to use `from_solution` to create an
     `InverseProblemDisplay`.
 
     Parameters
@@ -222,4 +223,8 @@ class InverseProblemDisplay:
         columns = {name: x for name, x in columns.items() if x is not None}
         images = np.stack(list(columns.values()), axis=1)
         self.figure_, self.axes_ = draw_grid(images, list(columns), limits, figure)
+        if self.clean is not None:
+            for row, (clean, *others) in zip(self.axes_, images, strict=True):
+                for ax, image in zip(row[1:], others, strict=True):
+                    write_psnr(ax, clean, image)
         return self
