@@ -17,6 +17,7 @@ Ray start a cluster on this machine. This package must be installed on every mac
 the cluster. If you set `checkpoint_dir`, every machine must have access to that folder.
 """
 
+# sphinx_gallery_thumbnail_path = '_static/cluster.png'
 import sys
 from contextlib import contextmanager
 

@@ -16,6 +16,7 @@ networks are computed over all processes. (Other norms only see the part of the 
 their own process.)
 """
 
+# sphinx_gallery_thumbnail_path = '_static/several_devices.png'
 import os
 import sys
 
