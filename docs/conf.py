@@ -35,10 +35,12 @@ html_title = "sklearn-gahb"
 html_context = {"default_mode": "auto"}
 html_static_path = ["_static"]
 html_css_files = ["style.css"]
+html_js_files = ["tables.js"]
 html_show_sourcelink = False
 html_theme_options = {
     "navbar_align": "left",
     "navbar_end": ["theme-switcher"],
+    "article_header_end": ["contents.html"],
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],
     "footer_end": ["sphinx-version"],
@@ -150,7 +152,7 @@ sphinx_gallery_conf = {
     # Estimators as HTML; not the axes and legends that last lines return.
     "capture_repr": ("_repr_html_",),
     "min_reported_time": 1,
-    "show_memory": True,
+    "show_signature": False,
     "reset_modules": ("matplotlib", reset_random_state),
     "subsection_order": [f"../examples/{group}" for group in GROUPS],
     "within_subsection_order": StoryOrder,
