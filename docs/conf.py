@@ -36,6 +36,7 @@ html_context = {"default_mode": "auto"}
 html_static_path = ["_static"]
 html_css_files = ["style.css"]
 html_js_files = ["tables.js"]
+toc_object_entries_show_parents = "hide"
 html_show_sourcelink = False
 html_theme_options = {
     "navbar_align": "left",

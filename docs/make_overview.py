@@ -1,4 +1,4 @@
-"""Draw the picture of the landing page, docs/_static/overview.png. About a minute.
+"""Draw the pictures of the landing page, docs/_static/overview*.png. About a minute.
 
 python docs/make_overview.py
 """
@@ -75,12 +75,16 @@ analyzer = GeneralizationAnalyzer(
 )
 right.suptitle("Memorize or generalize")
 ax = right.subplots()
-for label, values in [
-    ("training images", analyzer.train_psnr_.mean(axis=1)),
-    ("other images", analyzer.test_psnr_.mean(axis=1)),
-    ("agreement of two networks", analyzer.agreement_),
+for label, style, values in [
+    ("training images", "o-", analyzer.train_psnr_.mean(axis=1)),
+    ("other images", "s--", analyzer.test_psnr_.mean(axis=1)),
+    ("agreement of two networks", "^:", analyzer.agreement_),
 ]:
-    ax.semilogx(analyzer.train_sizes_, values[:, 0], "o-", label=label)
+    ax.semilogx(analyzer.train_sizes_, values[:, 0], style, label=label)
 ax.set(xlabel="number of training images", ylabel="PSNR in dB")
 ax.legend(fontsize="small")
-figure.savefig(Path(__file__).parent / "_static" / "overview.png", dpi=110)
+folder = Path(__file__).parent / "_static"
+figure.savefig(folder / "overview.png", dpi=110)
+for name, part in [("denoise", left), ("inside", middle), ("generalize", right)]:
+    inches = part.bbox.transformed(figure.dpi_scale_trans.inverted())
+    figure.savefig(folder / f"overview_{name}.png", dpi=110, bbox_inches=inches)

@@ -17,6 +17,7 @@ of the networks can therefore be split into bias and variance.
 # For each of four training-set sizes, the analyzer trains two networks on disjoint sets
 # of disks. All networks are trained for the same number of steps.
 
+# sphinx_gallery_thumbnail_number = 3
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -62,12 +63,12 @@ GeneralizationDisplay.from_estimator(analyzer, kind="psnr")
 level = 1
 excess = analyzer.test_mse_.mean(axis=1) - analyzer.optimal_mse_
 figure, ax = plt.subplots(figsize=(5, 3.5), layout="constrained")
-for values, name in [
-    (excess, "excess error"),
-    (analyzer.variance_, "variance"),
-    (analyzer.squared_bias_, "squared bias"),
+for values, style, name in [
+    (excess, "o-", "excess error"),
+    (analyzer.variance_, "s--", "variance"),
+    (analyzer.squared_bias_, "^:", "squared bias"),
 ]:
-    ax.loglog(analyzer.train_sizes_, values[:, level], "o-", label=name)
+    ax.loglog(analyzer.train_sizes_, values[:, level], style, label=name)
 ax.set(
     xlabel="number of training images",
     ylabel="mean squared error",
@@ -83,13 +84,15 @@ ax.legend()
 # training image that is closest to each sample. A network trained on few images draws
 # copies of them, and the two networks draw different copies. With a thousand training
 # images, both networks draw the same image, which is in neither training set. (These
-# small networks were trained for half a minute and do not draw perfect disks yet.)
+# small networks were trained for half a minute and do not draw perfect disks yet. The
+# figure shows a sample with strong contrast, and stretches the contrast of each image.)
 
-GeneralizationDisplay.from_estimator(analyzer, kind="samples", sample=2)
+GeneralizationDisplay.from_estimator(analyzer, kind="samples", sample=36)
 
 # %%
 # The next figure summarizes all samples. Similarity is the cosine between two images
-# after subtraction of their means.
+# after subtraction of their means. The dashed outline shows how similar the images of
+# the two training sets are.
 
 GeneralizationDisplay.from_estimator(analyzer, kind="similarity")
 plt.show()

@@ -75,20 +75,22 @@ analyzers = {
 # denoisers. The outputs of the two networks become closer to each other than to the
 # clean images. The Wiener filter learns only a spectrum, for which a few patches
 # suffice. Wavelet thresholding learns nothing: its curves are flat, and two denoisers
-# agree exactly, so their agreement in dB is infinite.
+# return identical outputs, so their agreement in dB is infinite and has no curve.
 
+# sphinx_gallery_thumbnail_number = 1
 level = 1
 figure, axes = plt.subplots(1, 3, figsize=(10, 3.4), sharey=True, layout="constrained")
 for ax, (name, analyzer) in zip(axes, analyzers.items(), strict=True):
-    for values, label in [
-        (analyzer.train_psnr_.mean(axis=1), "training patches"),
-        (analyzer.test_psnr_.mean(axis=1), "test patches"),
-        (analyzer.agreement_, "agreement"),
+    for values, style, label in [
+        (analyzer.train_psnr_.mean(axis=1), "o-", "training patches"),
+        (analyzer.test_psnr_.mean(axis=1), "s--", "test patches"),
+        (analyzer.agreement_, "^:", "agreement of the two outputs"),
     ]:
-        ax.semilogx(analyzer.train_sizes_, values[:, level], "o-", label=label)
+        ax.semilogx(analyzer.train_sizes_, values[:, level], style, label=label)
     ax.set(title=name, xlabel="number of training patches", ylim=(10, 45))
 axes[0].set(ylabel="PSNR in dB at noise_std 0.1")
-axes[0].legend()
+axes[2].text(10, 40, "outputs are identical:\ninfinite agreement")
+figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
 
 # %%
 # Samples of the network
@@ -100,12 +102,12 @@ axes[0].legend()
 GeneralizationDisplay.from_estimator(analyzers["network"], kind="samples")
 plt.show()
 
-network = analyzers["network"]
 # sphinx_gallery_start_ignore
+network = analyzers["network"]
 assert network.regime_[0] == "memorizing"
 assert network.psnr_gap_[-1] < 1
 assert network.agreement_[-1, level] > network.test_psnr_[-1, :, level].mean()
-# sphinx_gallery_end_ignore
 for analyzer in analyzers.values():
     others = analyzer.test_psnr_[-1, :, level].mean()
     assert network.test_psnr_[-1, :, level].mean() >= others
+# sphinx_gallery_end_ignore

@@ -48,9 +48,10 @@ denoisers = {
 # Four bases
 # ----------
 #
-# Each row shows the noisy image as one denoiser restores it, and the eight vectors of
-# its basis that contribute most to this restored image. Red is positive, blue is
-# negative, and the thin lines are contours of the clean image. Sine waves and wavelets
+# Each row shows the noisy image as one denoiser restores it, and the six vectors of
+# its basis that contribute most to the details of this image. The details are what
+# remains after a blurred copy is subtracted. Red is positive, blue is negative, white
+# is zero, and the thin lines are contours of the clean image. Sine waves and wavelets
 # ignore the contour of the head. Bandlets are cut off at the borders of squares. The
 # vectors of the network lie on the contour, end at it, and oscillate along it.
 
@@ -58,14 +59,16 @@ bases = {
     name: JacobianBasis(denoiser, noise_std=noise_std).fit(noisy)
     for name, denoiser in denoisers.items()
 }
-
-
 contours = gaussian_filter(clean[0], 1.25)
-fig, axes = plt.subplots(4, 9, figsize=(13, 6.6), layout="constrained")
+fig, axes = plt.subplots(4, 7, figsize=(9, 6), layout="constrained")
 for row, (name, basis) in zip(axes, bases.items(), strict=True):
     row[0].imshow(basis.denoised_, cmap="gray", vmin=0, vmax=1)
-    row[0].set(ylabel=name, title=f"{psnr(clean, basis.denoised_[None]):.1f} dB")
-    for ax, k in zip(row[1:], np.argsort(-basis.contributions_)[:8], strict=True):
+    row[0].set_ylabel(name)
+    quality = psnr(clean, basis.denoised_[None])
+    row[0].set_title(f"{quality:.1f} dB", fontsize="small")
+    details = basis.denoised_ - gaussian_filter(basis.denoised_, 4)
+    contributions = np.abs(basis.eigenvalues_ * (basis.components_ @ details.ravel()))
+    for ax, k in zip(row[1:], np.argsort(-contributions)[:6], strict=True):
         component = basis.components_[k].reshape(size, size)
         limit = np.quantile(np.abs(component), 0.99)
         ax.imshow(component, cmap="RdBu_r", vmin=-limit, vmax=limit)

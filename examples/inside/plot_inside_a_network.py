@@ -48,11 +48,11 @@ print(f"estimated: {estimated:.1f} dB")
 # ------------------------
 #
 # The basis consists of the eigenvectors of the symmetric part of the Jacobian. The
-# figure shows the 18 eigenvectors that contribute most to the denoised image. Thin
-# lines are contours of the clean image. The eigenvectors follow this image: they fill
-# regions up to the next contour, or lie on a contour and oscillate along it. A factor
-# of 1 keeps a coefficient, and a factor of 0 removes it. The factors of a network can
-# exceed 1.
+# figure shows the 18 eigenvectors that contribute most to the denoised image. Red is
+# positive, blue is negative, white is zero, and thin lines are contours of the clean
+# image. The eigenvectors follow this image: they fill regions up to the next contour,
+# or lie on a contour and oscillate along it. A factor of 1 keeps a coefficient, and a
+# factor of 0 removes it. The factors of a network can exceed 1.
 
 basis = JacobianBasis(denoiser).fit(noisy, clean)
 display = JacobianBasisDisplay.from_estimator(basis, clean)
@@ -89,17 +89,24 @@ print(f"cycles per pixel across contours: {near @ found.across / near.sum():.3f}
 #
 # For the optimal denoiser, the Jacobian times the noise variance is the covariance of
 # the clean image given the noisy image. The eigenvectors of this covariance are the
-# directions in which the clean image could plausibly have been different.
+# directions in which the clean image could plausibly have been different. Each row
+# shows one direction, and the denoised image before and after steps of three standard
+# deviations (std) along this direction.
 
 directions, std = posterior_directions(
     denoiser, noisy, noise_std, n_components=3, random_state=0
 )
-fig, axes = plt.subplots(3, 5, figsize=(8, 5), layout="constrained")
+fig, axes = plt.subplots(3, 4, figsize=(7, 5.4), layout="constrained")
 for row, direction, deviation in zip(axes, directions, std, strict=True):
-    for ax, steps in zip(row, [-3, -1.5, 0, 1.5, 3], strict=True):
-        ax.imshow(denoised[0] + steps * deviation * direction, cmap="gray")
-        ax.set(title=f"{steps:+g} std", xticks=[], yticks=[])
-fig.suptitle("Steps along the three principal directions")
+    limit = np.abs(direction).max()
+    row[0].imshow(direction, cmap="RdBu_r", vmin=-limit, vmax=limit)
+    row[0].set_title("direction")
+    for ax, steps in zip(row[1:], [-3, 0, 3], strict=True):
+        shown = denoised[0] + steps * deviation * direction
+        ax.imshow(shown, cmap="gray", vmin=0, vmax=0.6)
+        ax.set_title(f"{steps:+d} std" if steps else "denoised")
+for ax in axes.flat:
+    ax.set(xticks=[], yticks=[])
 plt.show()
 # sphinx_gallery_start_ignore
 assert abs(estimated - psnr(clean, denoised)) < 0.5

@@ -61,7 +61,7 @@ for row, (alpha, X) in zip(axes, images.items(), strict=True):
 # narrow networks can reach after only minutes of training.
 
 levels = 10 ** (-np.arange(10, 31, 5) / 20)
-figure, axes = plt.subplots(1, 2, figsize=(9, 4.2), layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(9, 5.6), layout="constrained")
 curves = {}
 for ax, (alpha, X) in zip(axes, images.items(), strict=True):
     denoisers = {
@@ -86,7 +86,8 @@ for ax, (alpha, X) in zip(axes, images.items(), strict=True):
 # ------------------------
 #
 # The eigenvectors of the network's Jacobian oscillate on both sides of the contour and
-# along the contour.
+# along the contour. The titles give their shrinkage factors. Red is positive, blue is
+# negative, white is zero.
 
 clean = images[2][14:15]
 noisy = GaussianNoise(0.1, random_state=0).fit_transform(clean)
@@ -101,15 +102,15 @@ for ax, k in zip(axes[:, 1:].flat, ks, strict=True):
     vector = basis.components_[k - 1].reshape(size, size)
     limit = np.quantile(np.abs(vector), 0.995)
     ax.imshow(vector, cmap="RdBu_r", vmin=-limit, vmax=limit)
-    ax.set_title(f"k = {k}: {basis.eigenvalues_[k - 1]:.2f}", fontsize="small")
+    ax.set_title(f"factor {basis.eigenvalues_[k - 1]:.2f}", fontsize="small")
 for ax in axes.flat:
     ax.set(xticks=[], yticks=[])
 plt.show()
 
+# sphinx_gallery_start_ignore
 for of_alpha in curves.values():
     outputs = {name: curve.output_psnr for name, curve in of_alpha.items()}
     assert (outputs["network"] > outputs["bandlets of the noisy image"]).all()
     assert (outputs["network"] > outputs["Haar wavelets"]).all()
-# sphinx_gallery_start_ignore
 assert abs(curves[2]["network"].slope - 2 / 3) < 0.1
 # sphinx_gallery_end_ignore

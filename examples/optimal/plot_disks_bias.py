@@ -79,8 +79,8 @@ for name, denoiser in [
 tangents = disk_tangents(parameters[[chosen]], size)[0].reshape(5, -1)
 Q, _ = np.linalg.qr(tangents.T)
 figure, ax = plt.subplots(figsize=(5, 3.5), layout="constrained")
-for name, basis in bases.items():
-    ax.plot(np.arange(1, 21), basis.eigenvalues_, "o-", label=name)
+for (name, basis), style in zip(bases.items(), ["o-", "s--"], strict=True):
+    ax.plot(np.arange(1, 21), basis.eigenvalues_, style, label=name)
     inside = np.square(basis.components_[:5] @ Q).sum() / 5
     print(f"{name}: the first five vectors are {100 * inside:.0f} % tangent")
 ax.axvline(5.5, color="gray", linestyle=":")
@@ -90,7 +90,8 @@ ax.legend()
 
 # %%
 # From the sixth vector on, the vectors of the network are harmonics along the edge of
-# the disk.
+# the disk. The posterior mean removes everything beyond the fifth vector: vectors with
+# a factor of 0 have no influence. Red is positive, blue is negative, white is zero.
 
 figure, axes = plt.subplots(2, 8, figsize=(9, 2.7), layout="constrained")
 for row, (name, basis) in zip(axes, bases.items(), strict=True):
@@ -100,7 +101,7 @@ for row, (name, basis) in zip(axes, bases.items(), strict=True):
         limit = np.abs(vector).max()
         ax.imshow(vector, cmap="RdBu_r", vmin=-limit, vmax=limit)
         ax.set(xticks=[], yticks=[])
-        ax.set_title(f"{k}: {basis.eigenvalues_[k - 1]:.2f}", fontsize="small")
+        ax.set_title(f"factor {basis.eigenvalues_[k - 1]:.2f}", fontsize="small")
 plt.show()
 
 # sphinx_gallery_start_ignore

@@ -90,7 +90,8 @@ figure, axes = plt.subplots(2, 4, figsize=(7, 3.8), layout="constrained")
 for row, i in zip(axes, [0, 1], strict=True):
     for ax, (name, images) in zip(row, columns.items(), strict=True):
         ax.imshow(images[i], cmap="gray", vmin=X_test[i].min(), vmax=X_test[i].max())
-        ax.set(title=name if i == 0 else None, xticks=[], yticks=[])
+        quality = "" if name == "clean" else f" {psnr(X_test[[i]], images[[i]]):.1f} dB"
+        ax.set(title=name + quality, xticks=[], yticks=[])
 to_clean = psnr(X_test, learned, data_range=1)
 to_optimum = psnr(optimal, learned, data_range=1)
 print(
@@ -104,7 +105,7 @@ print(
 #
 # The basis of the Wiener filter is the Fourier basis for every image. The basis of the
 # network consists of waves as well, like the optimal basis: these textures have no
-# geometry to which the network could adapt.
+# geometry to which the network could adapt. The titles give the shrinkage factors.
 
 bases = {
     name: JacobianBasis(denoiser, 24, random_state=0).fit(noisy[:1])
@@ -118,11 +119,11 @@ for row, (name, basis) in zip(axes, bases.items(), strict=True):
         limit = np.abs(vector).max()
         ax.imshow(vector, cmap="RdBu_r", vmin=-limit, vmax=limit)
         ax.set(xticks=[], yticks=[])
-        ax.set_title(f"k = {k}: {basis.eigenvalues_[k - 1]:.2f}", fontsize="small")
+        ax.set_title(f"factor {basis.eigenvalues_[k - 1]:.2f}", fontsize="small")
 spanned = np.linalg.norm(bases["Wiener"].components_ @ bases["network"].components_.T)
 print(
-    f"{spanned**2 / 24:.2f} of the energy of the network's 24 vectors lies in the span "
-    "of the Wiener filter's vectors"
+    "energy of the network's 24 vectors in the span of the Wiener filter's: "
+    f"{spanned**2 / 24:.2f}"
 )
 plt.show()
 

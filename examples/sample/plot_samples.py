@@ -42,7 +42,9 @@ print(denoiser.sample(4, random_state=0).shape)
 #
 # A sampler is an object whose fields are its parameters. DDIM and gradient estimation
 # follow the same flow, so they end at nearly the same images. Ancestral sampling and
-# coarse-to-fine ascent add fresh noise along the way, so they end at other images.
+# coarse-to-fine ascent add fresh noise along the way, so they end at other images. Each
+# column starts from the same noise. For the figure, the denoiser removes the remaining
+# noise, 0.01, and 0.25 is drawn as black, 0.75 as white.
 
 samplers = {
     "DDIM, 50 steps": DDIM(n_steps=50),
@@ -54,12 +56,12 @@ drawn = {}
 figure, axes = plt.subplots(4, 8, figsize=(10, 5.4), layout="constrained")
 for row, (name, sampler) in zip(axes, samplers.items(), strict=True):
     drawn[name], trajectory = sample(
-        denoiser, 8, sampler=sampler, return_trajectory=True, random_state=0
+        denoiser, 8, sampler=sampler, return_trajectory=True, random_state=2
     )
     row[0].set_title(name, loc="left", fontsize="small")
     print(f"{name}: {trajectory.n_evaluations.mean():.0f} evaluations")
-    for ax, image in zip(row, drawn[name], strict=True):
-        ax.imshow(image, cmap="gray", vmin=0, vmax=1)
+    for ax, image in zip(row, denoiser.transform(drawn[name]), strict=True):
+        ax.imshow(image, cmap="gray", vmin=0.25, vmax=0.75)
         ax.set(xticks=[], yticks=[])
 
 # %%
@@ -86,12 +88,13 @@ print(f"gradient estimation and ancestral: {fresh_noise:.1f} dB from each other"
 # Trajectory of a sampler
 # -----------------------
 #
-# The figure shows the last sampler, coarse-to-fine ascent, step by step. It settles the
-# large shapes first.
+# The figure shows the last sampler, coarse-to-fine ascent, step by step, for the three
+# samples with the strongest contrast. The sampler settles the large shapes first.
 
+strongest = np.argsort(-trajectory.images[-1].std(axis=(1, 2)))[:3]
 TrajectoryDisplay(
-    images=trajectory.images[:, :3], noise_std=trajectory.noise_std[:, :3]
-).plot()
+    images=trajectory.images[:, strongest], noise_std=trajectory.noise_std[:, strongest]
+).plot(n_columns=6)
 plt.show()
 
 # sphinx_gallery_start_ignore

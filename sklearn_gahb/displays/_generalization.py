@@ -29,8 +29,8 @@ class GeneralizationDisplay:
       subset. There is one panel per training size.
     - "samples" shows two samples that were generated from the same noise, one for each
       of the first two subsets. Each sample is next to its closest training image from
-      the same subset. There is one column per training size, with its own range of
-      intensities.
+      the same subset. There is one column per training size. Each image is drawn from
+      its least to its largest intensity, since the similarity ignores contrast.
 
     The similarity of two images is the cosine between them, after the mean of each
     image is subtracted. It is recommended to use `from_estimator` to create a

@@ -30,8 +30,8 @@ def draw_grid(images, titles, limits, figure=None):
     titles : list of str
         Title of each column.
     limits : tuple of (float, float) or None
-        Intensities drawn as black and as white. If None, each column has its own: the
-        least and the largest intensity of its images.
+        Intensities drawn as black and as white. If None, each image is drawn from its
+        least to its largest intensity.
     figure : matplotlib Figure or SubFigure, default=None
         Figure to draw in. If None, a new figure is created.
 
@@ -44,9 +44,8 @@ def draw_grid(images, titles, limits, figure=None):
     figure = figure or new_figure(1.5 * n_columns, 1.5 * n_rows + 0.3)
     axes = figure.subplots(n_rows, n_columns, squeeze=False)
     for row, row_images in zip(axes, images, strict=True):
-        for column, (ax, image) in enumerate(zip(row, row_images, strict=True)):
-            of_column = images[:, column]
-            low, high = limits or (of_column.min(), of_column.max())
+        for ax, image in zip(row, row_images, strict=True):
+            low, high = limits or (image.min(), image.max())
             shown = gray_or_rgb(image)
             if shown.ndim == 3:
                 shown = ((shown - low) / (high - low)).clip(0, 1)

@@ -127,7 +127,9 @@ class PSNRCurveDisplay:
         noisy = {"color": "0.8", "linewidth": 0.8, "zorder": 0, "label": "noisy images"}
         ax.plot([low, high], [low, high], **noisy)
         ax.set(xlabel="input PSNR (dB)", ylabel="output PSNR (dB)")
-        ax.legend()
+        # Below the label of the x-axis, so that it covers no curve.
+        below = {"loc": "upper center", "bbox_to_anchor": (0.5, 0), "borderaxespad": 5}
+        ax.legend(fontsize="small", **below)
         return self
 
     def _plot_curve(self, name, style):
