@@ -1,7 +1,7 @@
 """Classical and deep denoisers, and the bases in which they shrink images.
 
-The denoisers are scikit-learn estimators. Other tools show whether a denoiser memorized
-its training images or learned the density of the images.
+The denoisers are scikit-learn estimators. The package also shows whether a denoiser
+memorized its training images or learned the probability density of the images.
 """
 
 import importlib

@@ -198,7 +198,7 @@ def check_images(X, image_shape=None, *, name="X", estimator=None, reset=None):
 
 
 def check_clean(clean, noisy, image_shape=None):
-    """Validate the clean images of an oracle against the noisy Images, unless None."""
+    """Validate clean images, which must match the noisy Images; None stays None."""
     if clean is not None:
         clean = check_images(clean, image_shape, name="clean")
         check_pair(noisy, clean)
@@ -282,7 +282,7 @@ def _check_features(estimator, X, numbers, *, reset):
     """Set or check the number and the names of the features of an estimator.
 
     The number of features of a stack is the number of values per image: pixels times
-    channels. It is not checked later, because later stacks can have another image size.
+    channels. Later stacks are not checked, because they can have another image size.
     """
     if isinstance(numbers, list):
         for name in ("n_features_in_", "feature_names_in_") if reset else ():

@@ -132,8 +132,8 @@ def make_psnr_scorer(noise_std, *, random_state=None):
         Images of unsigned integers are scaled to [0, 1], so 25 gray levels out of 255
         are ``25 / 255``.
     random_state : int, RandomState instance or None, default=None
-        Seed of the noise. It is drawn once, when the scorer is made. Pass an int to get
-        the same noise in every scorer.
+        Seed of the noise. If it is not an int, a seed is drawn once, when the scorer is
+        made. Pass an int to get the same noise in every scorer.
 
     Returns
     -------

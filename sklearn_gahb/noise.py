@@ -163,7 +163,7 @@ def _noise_like(x, seed):
 
 
 def _image_noise(image, seed):
-    # Hash float32 values, so that an image gets the same noise in both precisions.
+    # Hash float32 values, so that an image gets the same noise in float32 and float64.
     values = np.ascontiguousarray(image, dtype=np.float32)
     digest = hashlib.blake2b(values.tobytes(), digest_size=16).digest()
     rng = np.random.default_rng([seed, *np.frombuffer(digest, dtype=np.uint32)])

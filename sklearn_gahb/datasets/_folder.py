@@ -1,4 +1,4 @@
-"""Images in a folder of the user. Each file is read when its image is accessed."""
+"""Load the images in a folder. Each file is read when its image is accessed."""
 
 import operator
 import os

@@ -19,14 +19,15 @@ from .linearization import linearize_on_average
 
 
 class BandletDenoiser(BaseDenoiser):
-    r"""Thresholding in an orthonormal bandlet basis that follows the geometry.
+    r"""Thresholding in an orthonormal bandlet basis that follows image contours.
 
     .. math:: \hat x = \sum_{|\langle y, g_k \rangle| > T} \langle y, g_k \rangle\, g_k
 
-    A quadtree splits the subbands of a wavelet transform into squares. In each square,
-    the wavelet coefficients are either kept or transformed by Alpert multiwavelets
-    along one of many directions. A smooth contour then produces few large coefficients
-    [1]_ [2]_. The best basis minimizes the Lagrangian
+    The vectors :math:`g_k` form the best bandlet basis of the noisy image y. In a
+    bandlet basis, a quadtree splits the subbands of a wavelet transform into squares.
+    In each square, the wavelet coefficients are either kept or transformed by Alpert
+    multiwavelets along one of many directions. A smooth contour then produces few large
+    coefficients [1]_ [2]_. The best basis minimizes the Lagrangian
 
     .. math:: \sum_k \min(\langle y, g_k \rangle^2, T^2) + T^2\, \gamma\, B
 
@@ -44,7 +45,7 @@ class BandletDenoiser(BaseDenoiser):
     n_scales : int, default=None
         Number of scales of the wavelet transform. It must not exceed the base-2
         logarithm of the shorter side, rounded up. If None, the largest number that
-        leaves at least 8 coarse coefficients per side is used, but at least 1.
+        leaves at least 8 coarse coefficients per side is used. The minimum is 1.
     block_sizes : tuple of int, default=(4, 8)
         Side lengths of the squares, in coefficients. Each side length must be twice the
         previous one.

@@ -26,10 +26,10 @@ class BandletOracle(BandletDenoiser):
     - ``"attenuation"``:
       :math:`\langle x, g_k \rangle^2 / (\langle x, g_k \rangle^2 + \sigma^2)`.
 
-    The last two rules use the clean coefficients. In a given basis, ``"projection"``
-    has the smallest expected error of all rules whose factors are 0 or 1 and do not
-    depend on the noise. No rule with fixed factors of any value has a smaller expected
-    error than ``"attenuation"``.
+    The last two rules use only the clean coefficients, so in a given basis their
+    factors do not depend on the noise. Among all rules with this property,
+    ``"attenuation"`` has the smallest expected error. If the factors must also be 0 or
+    1, ``"projection"`` has the smallest expected error.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ from .._sklearn_compat import StrOptions
 from .base import BaseDenoiser
 from .checks import to_numpy
 
-# The package crashes on sides shorter than 9 pixels.
+# Shorter sides are extended, because the package crashes on sides below 9 pixels.
 SMALLEST_SIDE = 16
 
 
@@ -20,9 +20,9 @@ class BM3DDenoiser(BaseDenoiser):
     BM3D stacks similar blocks of an image and shrinks them together in a 3-D transform
     [1]_ [2]_. For a long time, it was the best classical denoiser of photographs.
     Images with three channels are transformed to luminance and chrominance, and blocks
-    are matched in the luminance. In all other images, each channel is denoised
-    independently. The same holds for three-channel images whose luminance or
-    chrominance is constant. Sides shorter than 16 pixels are extended by reflection.
+    are matched in the luminance. In all other images, and in three-channel images whose
+    luminance or chrominance is constant, each channel is denoised independently. Sides
+    shorter than 16 pixels are extended by reflection.
 
     The package ``bm3d`` is not installed by default: install it with ``pip install
     "sklearn-gahb[bm3d]"``. Its license, by Tampere University, allows non-commercial
@@ -63,7 +63,7 @@ class BM3DDenoiser(BaseDenoiser):
     Notes
     -----
     BM3D has no Jacobian, so `jacobian_operator` and `JacobianBasis` do not accept it.
-    The package takes 0.4 s per image, even for small images.
+    Even for small images, the package takes 0.4 s per image.
 
     References
     ----------

@@ -14,7 +14,8 @@ from .prior import Prior
 
 # A smaller effective sample size gives a warning.
 ENOUGH = 100
-# Lower levels are raised to this one: their posterior is narrower than rounding.
+# Lower noise levels are raised to this level, because their posterior is narrower than
+# rounding errors.
 SMALLEST_NOISE = 1e-4
 
 
@@ -30,9 +31,9 @@ class DiskPosteriorDenoiser(BaseDenoiser):
     squared error on such images. As the noise vanishes, this error approaches the value
     :math:`5 \sigma^2 / d`, where d is the number of pixels. The integral over the
     intensities is computed by quadrature, and the integral over the geometry by
-    adaptive importance sampling. This takes about 0.02 s per image of 32x32 pixels.
-    `fit` learns only the height and width of the images. The parameter `radius_range`
-    determines the prior.
+    adaptive importance sampling. Together, they take about 0.02 s per image of 32x32
+    pixels. `fit` learns only the height and width of the images. The parameter
+    `radius_range` determines the prior.
 
     Parameters
     ----------
@@ -128,7 +129,8 @@ class DiskPosteriorDenoiser(BaseDenoiser):
                 "channels. Images of disks must be gray and square, with at least 8x8 "
                 "pixels."
             )
-        # Half the smallest radius of make_disk_images: such disks have no flat middle.
+        # 1.0 is half the smallest radius in make_disk_images. Disks of this radius have
+        # no flat middle.
         prior = DiskPrior.of(height, self.radius_range, smallest=1.0)
         self.radius_range_ = prior.smallest, prior.largest
         self.image_size_ = height
@@ -167,7 +169,7 @@ class DiskPosteriorDenoiser(BaseDenoiser):
         return y.new_tensor(np.array(means)).reshape(y.shape)
 
     def linearize(self, y, noise_std=None):
-        """Linearize in closed form; see :meth:`BaseDenoiser.linearize`."""
+        """Linearize with the covariance; see :meth:`BaseDenoiser.linearize`."""
         (posterior,) = self._posteriors(y, noise_std)
         factors = y.new_tensor(posterior.covariance_factors() / posterior.sigma)
 

@@ -31,8 +31,8 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
     E is the mean over training images x, white Gaussian noise z and noise levels
     :math:`\sigma`. The network does not know the noise level. A network without
     additive constants is homogeneous: ``transform(a * y) == a * transform(y)`` for
-    positive a. It also generalizes to noise levels outside its training range [1]_. The
-    default architecture and noise levels come from [2]_.
+    positive a. Such a network also generalizes to noise levels outside its training
+    range [1]_. The default architecture and noise levels come from [2]_.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
     n_train_samples : int, default=None
         Number of images to train on. They are the first images in a random order that
         `random_state` fixes, so smaller training sets are subsets of larger ones. If
-        None, `fit` uses all images. If too large, `fit` warns and uses all images.
+        None, `fit` uses all images. If fewer are available, `fit` warns and uses all.
     max_steps : int, default=2000
         Number of gradient steps. A larger training set does not increase this number.
     batch_size : int, default=64
@@ -109,7 +109,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         (height, width, channels).
     random_state : int, RandomState instance or None, default=None
         Seeds the choice of images and crops, the noise and the initial weights. Pass an
-        int for reproducible results (same device, number of threads and versions).
+        int for results that repeat with the same device, thread count and versions.
 
     Attributes
     ----------
@@ -150,7 +150,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
     which can be a search or a pipeline. Several processes in a process group of
     :mod:`torch.distributed` can train one network; see the user guide.
 
-    `transform` splits photographs of more than about half a million pixels into tiles.
+    `transform` splits photographs of more than about 300,000 pixels into tiles.
     The attribute `margin` of the network sets the overlap of the tiles in pixels. If
     your own network has no attribute `margin`, the tiles overlap by 64 pixels.
 
@@ -283,8 +283,8 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         TypeError
             If `network` is not a module.
         ValueError
-            If the network does not accept `n_channels` channels. If a layer normalizes
-            by batch statistics, so that outputs depend on the whole batch.
+            If the network does not accept `n_channels` channels, or if a layer
+            normalizes by statistics of the whole batch.
 
         Examples
         --------
@@ -307,7 +307,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         return denoiser.adopt(network, n_channels)
 
     def adopt(self, network, n_channels, loss_curve=()):
-        """Set the trained network, so that the denoiser is fitted.
+        """Store a trained network, so that the denoiser counts as fitted.
 
         Parameters
         ----------

@@ -12,7 +12,8 @@ from .checks import check_one_size, check_size
 from .linearization import Linearization
 from .prior import Prior
 
-# Float64 values of training images, and of weights, held at a time: 32 MiB each.
+# Number of float64 values in a block of training images, and in a block of weights.
+# Each block takes 32 MiB.
 BLOCK = 2**22
 
 
@@ -130,7 +131,7 @@ class EmpiricalDenoiser(BaseDenoiser):
         return Prior(size, mean, max(10 * spread, 1.0))
 
     def _prepare(self, y, noise_std):
-        """Return the images as rows minus a center, the center, and the variances.
+        """Return the images as centered rows, the center, and the noise variances.
 
         The center is a training image. Subtracting it avoids cancellation later.
         """

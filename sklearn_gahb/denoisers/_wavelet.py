@@ -20,8 +20,9 @@ class WaveletThresholdDenoiser(BaseDenoiser):
 
     .. math:: \hat x = \sum_k \rho_T(\langle y, \psi_k \rangle)\, \psi_k
 
-    The wavelets are periodized. The coarse coefficients are not thresholded. At
-    threshold T, the shrinkage of a coefficient c is
+    Here, y is the noisy image, and the wavelets :math:`\psi_k` are periodized. The
+    coarse coefficients are not thresholded. At threshold T, the shrinkage of a
+    coefficient c is
 
     - ``"hard"``: c if :math:`|c| > T`, and 0 otherwise;
     - ``"soft"``: :math:`\mathrm{sign}(c) \max(|c| - T, 0)`;
@@ -38,7 +39,7 @@ class WaveletThresholdDenoiser(BaseDenoiser):
     n_scales : int, default=None
         Number of scales of the wavelet transform. It must not exceed the base-2
         logarithm of the shorter side, rounded up. If None, the largest number that
-        leaves at least 8 coarse coefficients per side is used, but at least 1.
+        leaves at least 8 coarse coefficients per side is used. The minimum is 1.
     threshold : float or {"universal", "bayes", "sure"}, default=3.0
         Threshold T. A number :math:`\alpha` means :math:`T = \alpha \sigma`, where
         :math:`\sigma` is the noise level. "universal" is :math:`\sigma \sqrt{2 \log

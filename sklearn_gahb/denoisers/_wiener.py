@@ -133,7 +133,7 @@ class WienerDenoiser(BaseDenoiser):
         """Linearize in closed form; see :meth:`BaseDenoiser.linearize`."""
         y = y.detach()
         gain = self._gain(y, noise_std)
-        # Real filters with the periodic transform are symmetric.
+        # Real gains of the periodic Fourier coefficients make the filter symmetric.
         multiply = partial(fourier.filter_frequencies, gain=gain)
         eigenbasis = partial(fourier.fourier_eigenbasis, gain[0])
         return Linearization(self.denoise(y, noise_std), multiply, multiply, eigenbasis)

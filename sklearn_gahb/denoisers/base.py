@@ -44,7 +44,7 @@ class BaseDenoiser(
     ``__init__``. It may override `learn` (which learns nothing by default), `linearize`
     (which uses automatic differentiation by default), `with_clean` (for oracles),
     `prior` (for sampling) and `device_`. Every function of this package that takes a
-    denoiser accepts the subclass.
+    denoiser accepts instances of the subclass.
 
     The parameters `noise_std`, `image_shape` and `random_state` are optional. A
     subclass that uses one of these parameters lists it in its ``__init__``. A parameter
@@ -114,8 +114,8 @@ class BaseDenoiser(
     def linearize(self, y, noise_std=None):
         """Linearize the denoiser at one image.
 
-        The noise level, the thresholds and the geometry are held fixed. By default,
-        torch differentiates `denoise`.
+        The noise level, the thresholds and the choice of a best basis are held fixed.
+        By default, torch differentiates `denoise`.
 
         Parameters
         ----------
@@ -425,7 +425,7 @@ class BaseDenoiser(
         return noisy.map(denoise, clean)
 
     def _level(self, noise_std):
-        """Return the given level, or else the parameter; None if it is unknown."""
+        """Return the given level or, if it is None, the parameter `noise_std`."""
         return self.noise_std if noise_std is None else noise_std
 
     def _check_images(self, X, noise_std=None, *, reset):

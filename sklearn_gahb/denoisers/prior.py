@@ -16,8 +16,8 @@ class Prior:
     mean : float or Tensor that broadcasts to (n, channels, height, width)
         Mean of the images.
     sigma_max : float
-        Noise level that sampling starts from. It hides the images completely, or is the
-        highest noise level that the denoiser supports.
+        Noise level that sampling starts from: a level that hides the images completely,
+        or the highest level that the denoiser supports.
 
     Examples
     --------

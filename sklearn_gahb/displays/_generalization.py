@@ -12,7 +12,9 @@ from ._grids import draw_grid, new_figure
 class GeneralizationDisplay:
     """Draw the results of a `GeneralizationAnalyzer`.
 
-    There are four kinds of figure, similar to figures 1 and 2 of [1]_:
+    The analyzer fits denoisers on disjoint subsets of the images. Below, the outputs
+    and samples of a subset are those of the denoiser that was fitted on it. There are
+    four kinds of figure, similar to figures 1 and 2 of [1]_:
 
     - "agreement" shows three curves over the number of training images: the PSNR on
       training images, the PSNR on test images, and the PSNR between the outputs of

@@ -10,16 +10,17 @@ from ._psnr_curve import standard_error
 
 @validate_params(noise_std=["array-like"], n_values=[COUNT])
 def density_gap(mse, mse_optimal, noise_std, *, n_values=1):
-    r"""Bound the KL divergence of a learned density from its denoiser's excess error.
+    r"""Bound a KL divergence of densities by the excess error of a denoiser.
 
     .. math:: KL(p \,\|\, p_\theta) \le \int_0^\infty \left(
               E \|x_\theta(y) - x\|^2 - E \|x^\star(y) - x\|^2 \right)
               \sigma^{-3} \, d\sigma
 
-    Here, :math:`x_\theta` is the denoiser and :math:`x^\star` is the optimal denoiser,
-    at noise level :math:`\sigma` [1]_. The bound is an equality if :math:`x_\theta` is
-    the optimal denoiser of the density :math:`p_\theta`. The trapezoidal rule in
-    :math:`\log \sigma` approximates the integral over the range of `noise_std`.
+    Here, p is the density of the images x, and :math:`p_\theta` is the density that the
+    denoiser :math:`x_\theta` has learned. At noise level :math:`\sigma`,
+    :math:`x^\star` is the optimal denoiser for p [1]_. The bound is an equality if
+    :math:`x_\theta` is the optimal denoiser for :math:`p_\theta`. The trapezoidal rule
+    in :math:`\log \sigma` approximates the integral over the range of `noise_std`.
 
     Parameters
     ----------

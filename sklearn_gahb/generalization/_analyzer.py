@@ -37,9 +37,9 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
     ----------
     estimator : estimator
         Denoiser to fit, or a pipeline or search that ends in a denoiser and adds no
-        noise. The estimator is fitted on clean images only. The number of training
-        steps is the same for every training size. Each fit uses a different seed, which
-        replaces the `random_state` of the estimator.
+        noise. The estimator is fitted on clean images only. A network trains for the
+        same number of steps at every training size. Each fit uses a different seed,
+        which replaces the `random_state` of the estimator.
     train_sizes : array-like of int, default=(1, 10, 100, 1000, 10000)
         Numbers of training images, in increasing order. For each subset, a larger
         training set contains the smaller training sets.
@@ -75,16 +75,17 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         Use None for networks on one GPU, because several processes would have to share
         the GPU.
     n_networks_per_pass : int, default=1
-        Number of networks to train side by side in one pass. This number changes the
-        results only by rounding errors. The rounding errors grow during training to a
-        few hundredths of a dB. On a CPU, small networks train faster in one pass than
-        one after another, because launching operations takes most of their training
-        time. For example, a pass of eight networks of width 8 on 16x16 images takes 0.6
-        times as long. Larger networks train more slowly in one pass. For example, a
-        pass of networks of width 16 on 32x32 images takes 1.4 times as long. The memory
-        grows with the number of networks in a pass. Each of the `n_jobs` workers runs
-        its own passes. Passes contain fewer networks if some workers would otherwise be
-        idle. Callbacks are called for each network, but not for each training step. If
+        Number of networks to train side by side in one pass, where each operation runs
+        on all networks at once. This number changes the results only by rounding
+        errors, which grow during training to a few hundredths of a dB. On a CPU, small
+        networks train faster in one pass than one after another, because launching
+        operations takes most of their training time. For example, a pass of eight
+        networks of width 8 on 16x16 images takes 0.6 times as long. Larger networks
+        train more slowly in one pass than one after another. For example, a pass of
+        networks of width 16 on 32x32 images takes 1.4 times as long. The memory grows
+        with the number of networks in a pass. Each of the `n_jobs` workers runs its own
+        passes. Passes contain fewer networks if some workers would otherwise be idle.
+        Callbacks are called for each network, but not for each training step. If
         a pass is interrupted, all networks of the pass are lost. If
         `n_networks_per_pass` is above 1, the estimator must be a
         :class:`~sklearn_gahb.DNNDenoiser`. Its `architecture` must be a name, and early
@@ -95,9 +96,10 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         training images, the parameters and the source code of the estimator,
         `random_state`, and the package versions. The later call can request more noise
         levels, generated images or training sizes. If `duplicates` is "remove", a
-        larger training size can change the subsets. Only the source code of functions
-        and classes themselves is compared, and not the source code that they call. The
-        files are pickles, so use only folders that you trust.
+        larger training size can change the subsets, and changed subsets are fitted
+        again. The source code of the estimator's own functions and classes is compared,
+        but not the source code that they call. The files are pickles, so use only
+        folders that you trust.
     random_state : int, RandomState instance or None, default=None
         Seed of the subsets, the fits, the noise and the generated images. Pass an int
         if you use `checkpoint_dir`.
@@ -143,10 +145,10 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         Mean squared error of `optimal` on the test images. Only available if `optimal`
         is given.
     density_gap_ : ndarray of shape (n_sizes, n_subsets)
-        Bound in nats on the Kullback-Leibler divergence of the learned density. It is
-        computed from all noise levels with
-        :func:`~sklearn_gahb.evaluation.density_gap`. Only available if `optimal` is
-        given and there are at least three noise levels.
+        Bound in nats on the Kullback-Leibler divergence between the density of the
+        images and the learned density. :func:`~sklearn_gahb.evaluation.density_gap`
+        computes the bound from all noise levels. Only available if `optimal` is given
+        and there are at least three noise levels.
     regime_ : ndarray of str of shape (n_sizes,)
         Regime of each training size, determined from means over subsets and noise
         levels. "memorizing": the PSNR gap is above 3 dB and the training PSNR is more
@@ -159,7 +161,7 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         denoise.
     results_ : dict of str to ndarray
         All measures as columns, with one row per training size, subset and noise level.
-        Pass it to ``pandas.DataFrame(analyzer.results_)``.
+        For a data frame, call ``pandas.DataFrame(analyzer.results_)``.
     generated_images_ : list of ndarray of shape (n_subsets, n_generated, ...)
         For each training size, the images that the denoisers generated, of shape
         (height, width[, channels]). This attribute and the following ones are only
@@ -168,13 +170,14 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         For each generated image, the closest training image of the same subset, as
         floats.
     generated_similarity_ : ndarray of shape (n_sizes, n_generated)
-        Cosine between the mean-free images that the denoisers of the first two subsets
-        generated.
+        Cosine between the images that the denoisers of the first two subsets generated,
+        after the mean of each image is subtracted. The other similarities are also
+        computed after this subtraction.
     train_similarity_ : ndarray of shape (n_sizes, n_subsets, n_generated)
         Cosine between each generated image and the closest training image of its
         subset.
     test_similarity_ : ndarray of shape (n_sizes, n_subsets, n_generated)
-        Cosine between each generated image and the closest test image, both mean-free.
+        Cosine between each generated image and the closest test image.
     subset_similarity_ : list of ndarray of shape (n_images,)
         Baseline for each training size: cosine between a training image of the first
         subset and the closest image of the second subset. Up to 500 images are used.
@@ -326,7 +329,7 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
 
 
 def prepare_folder(folder, random_state):
-    """Make the folder for fits and warn if no later call can reuse them."""
+    """Make the folder for the fits, and warn if no later call can reuse the fits."""
     if folder is not None and not isinstance(random_state, Integral):
         warn(
             "No later call can reuse the fits in checkpoint_dir, because random_state="

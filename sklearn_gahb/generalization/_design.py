@@ -13,7 +13,7 @@ from ..images import ONE_LINE, check_images, check_same_units, complaint_of_nois
 from ..noise import check_adds_no_noise, check_noise_levels
 from . import _subsets
 
-# Number of test images drawn from X if the user passes no X_test.
+# Maximum number of test images drawn from X if the user passes no X_test.
 N_TEST_IMAGES = 500
 
 

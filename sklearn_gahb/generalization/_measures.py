@@ -174,13 +174,13 @@ def mean_over_pairs(function, outputs):
 
 
 def mean_square(difference):
-    """Mean square over all axes except the first two, (level, image)."""
+    """Mean square over all axes except the first two, which are level and image."""
     axes = tuple(range(2, difference.ndim))
     return np.square(difference, dtype=np.float64).mean(axis=axes)
 
 
 def agreement(outputs):
-    """PSNR in dB between the outputs of different subsets, (level,)."""
+    """PSNR in dB between the outputs of different subsets, for each noise level."""
     with np.errstate(divide="ignore"):
         return mean_over_pairs(
             lambda a, b: (-10 * np.log10(mean_square(a - b))).mean(axis=1), outputs
@@ -188,16 +188,16 @@ def agreement(outputs):
 
 
 def model_variance(outputs):
-    """Half the mean squared distance between outputs of two subsets, (level,)."""
+    """Half the mean squared difference of outputs of two subsets, for each level."""
     return mean_over_pairs(lambda a, b: mean_square(a - b).mean(axis=1) / 2, outputs)
 
 
 def squared_bias(outputs, optimum):
     r"""Unbiased estimate of the squared distance from the mean model to the optimum.
 
-    :math:`\langle a - x^\star, b - x^\star \rangle` of two models, averaged over all
-    values, (level,). The sum of this estimate and the variance is the mean squared
-    distance from the optimum.
+    For each noise level, the estimate is the mean over all values of
+    :math:`(a - x^\star) (b - x^\star)`, for the outputs a and b of two models. The sum
+    of the estimate and the variance is the mean squared distance from the optimum.
     """
 
     def one(a, b):
@@ -208,7 +208,7 @@ def squared_bias(outputs, optimum):
 
 
 def density_gaps(outputs, optimum, clean, levels):
-    """Bounds in nats on the divergence from the optimum, (size, subset).
+    """Bounds in nats on the divergence from the optimum, for each size and subset.
 
     Parameters
     ----------
@@ -256,7 +256,7 @@ def regimes(train_psnr, test_psnr, agreement, variance, noisy_psnr):
 
 
 def psnr_gap(train_psnr, test_psnr):
-    """Training PSNR minus test PSNR, averaged over subsets and levels, (size,)."""
+    """Training PSNR minus test PSNR for each size, averaged over subsets and levels."""
     # The difference is infinity minus infinity if a denoiser memorized the test images.
     with np.errstate(invalid="ignore"):
         return (train_psnr - test_psnr).mean(axis=(1, 2))

@@ -135,8 +135,8 @@ def run_tasks(design, analyzer, host, tasks):
     ----------
     design : Design
     analyzer : GeneralizationAnalyzer
-        Unfitted analyzer. It provides the parameters, and callbacks are told when its
-        tasks begin and end.
+        Unfitted analyzer, which provides the parameters. The callbacks receive this
+        analyzer when a task begins and when it ends.
     host : str
         Name of the host on which the callbacks run.
     tasks : list of Task
@@ -230,7 +230,7 @@ def measure_psnr(denoiser, X_train, design):
 
 
 def optimal_outputs(optimal, design):
-    """Return the outputs of the optimal denoiser on the test images, if it is given."""
+    """Return the outputs of `optimal` on the test images, or None if it is None."""
     if optimal is None:
         return None
     try:
@@ -242,7 +242,7 @@ def optimal_outputs(optimal, design):
 
 
 def test_outputs(denoiser, design):
-    """Denoise the noisy test images, (n_levels, n_images, ...)."""
+    """Denoise the noisy test images; return shape (n_levels, n_images, ...)."""
     levels = design.noise_std
     return np.stack(
         [denoise_at(denoiser, design.X_test, one, design) for one in levels]

@@ -42,8 +42,8 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     the PSNR drops by 4 to 9 dB for networks trained on photographs.
     `symmetrization_loss_` reports this drop. `method` selects how to decompose a
     Jacobian that is not symmetric. With "svd", the equality still holds if left
-    singular vectors replace the last :math:`e_k`. The constant b is zero for
-    homogeneous denoisers, such as bias-free networks.
+    singular vectors replace the :math:`e_k` outside the inner product. The constant b
+    is zero for homogeneous denoisers, such as bias-free networks.
 
     `fit` accepts ONE noisy image. For many images, use
     :func:`~sklearn_gahb.jacobian.jacobian_bases`.
@@ -68,10 +68,10 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     solver : {"auto", "dense", "lanczos"}, default="auto"
         Algorithm that computes the decomposition. "dense" builds the matrix J and
         decomposes it. "lanczos" is a block Lanczos method that only multiplies vectors
-        by J and its transpose. "auto" uses the closed form if the denoiser has one.
-        These denoisers are `WienerDenoiser`, and `WaveletThresholdDenoiser` without
-        shifts on images that need no padding. For other denoisers, "auto" uses "dense"
-        or "lanczos", whichever needs fewer products.
+        by J and its transpose. "auto" uses a closed form for `WienerDenoiser`, and for
+        wavelet and bandlet denoisers with ``n_shifts=1`` on images that need no
+        padding. For other denoisers, "auto" uses "dense" or "lanczos", whichever needs
+        fewer products.
     noise_std : float, default=None
         Standard deviation of the noise, in the units of the images, passed to the
         denoiser. If None, the denoiser uses its own `noise_std`.
@@ -94,7 +94,8 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     ----------
     components_ : ndarray of shape (n_components, n_features)
         Orthonormal vectors in the order of descending eigenvalues. For "svd", these
-        are the right singular vectors. The largest entry of each vector is positive.
+        are the right singular vectors. In each vector, the entry with the largest
+        absolute value is positive.
     eigenvalues_ : ndarray of shape (n_components,)
         Shrinkage factors: eigenvalues of the symmetric part of J, or singular values
         for "svd". Eigenvalues of networks can be negative or above 1.
@@ -321,9 +322,9 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
 
         The `transform` method of the returned denoiser computes
         :math:`\sum_k \lambda_k \langle y, e_k \rangle e_k + b`. For "svd", left
-        singular vectors replace the last :math:`e_k`. The `score` method returns the
-        PSNR of the denoised images. The basis of the returned denoiser is fixed,
-        whereas the original denoiser adapts its basis to each image.
+        singular vectors replace the :math:`e_k` outside the inner product. The `score`
+        method returns the PSNR of the denoised images. The basis of the returned
+        denoiser is fixed, whereas the original denoiser adapts its basis to each image.
 
         Returns
         -------

@@ -11,7 +11,7 @@ from ..denoisers import as_denoiser
 from ..denoisers.checks import check_n_channels
 from ..images import check_one_image, check_pair, warn_of_noise_std
 
-# Pixels per batch. On GPUs, memory limits the batch; on CPUs, larger ones are not
+# Pixels per batch. On GPUs, memory limits the batch. On CPUs, larger batches are not
 # faster.
 PIXELS_AT_ONCE = {"cpu": 2**15, "cuda": 2**18}
 # Unit vectors per batch when computing a diagonal.
@@ -127,8 +127,8 @@ class JacobianOperator(LinearOperator):
         n_probes : int, default=None
             Number of vectors z of random signs. The estimate is the mean of
             :math:`z_i (J z)_i` (Hutchinson). The error of an entry is about the norm of
-            the off-diagonal part of its row, divided by ``sqrt(n_probes)``. If None,
-            the diagonal is exact. This takes d products with the Jacobian.
+            the off-diagonal part of its row, divided by ``sqrt(n_probes)``. If None, d
+            products with the Jacobian give the exact diagonal.
         random_state : int, RandomState instance or None, default=None
             Seed of the probes.
 
@@ -156,8 +156,8 @@ class JacobianOperator(LinearOperator):
         ----------
         n_probes : int, default=None
             Number of vectors of random signs; see `diagonal`. The trace is the sum of
-            the diagonal. If None, the trace is exact. This takes d products with the
-            Jacobian, but none if its eigenvalues are known in closed form.
+            the diagonal. If None, the trace is exact and takes d products with the
+            Jacobian, or none if its eigenvalues are known in closed form.
         random_state : int, RandomState instance or None, default=None
             Seed of the probes.
 
@@ -172,7 +172,7 @@ class JacobianOperator(LinearOperator):
         return float(diagonal.double().sum())
 
     def asymmetry(self, n_probes, *, random_state=None):
-        r"""Estimate how far the Jacobian is from symmetric, with random probes.
+        r"""Estimate the asymmetry of the Jacobian with random probes.
 
         Parameters
         ----------
@@ -230,10 +230,11 @@ def jacobian_operator(denoiser, y, noise_std=None, *, clean=None):
 
     .. math:: J_{ij} = \partial \hat x_i(y) / \partial y_j
 
-    The noise level, the thresholds and the geometry count as constants in the
-    derivative. The cost of a product with J depends on the denoiser:
+    The noise level, the thresholds and the choice of a best basis count as constants in
+    the derivative. The cost of a product with J depends on the denoiser:
 
-    - For wavelet thresholding and the Wiener filter, the Jacobian has a closed form.
+    - For wavelet and bandlet shrinkage, the Wiener filter, `EmpiricalDenoiser` and
+      `DiskPosteriorDenoiser`, the products have explicit formulas.
     - A network of convolutions, normalization layers and ReLUs is linear once its ReLUs
       are frozen in their state at `y`. One product takes as long as denoising one
       image.
@@ -267,7 +268,7 @@ def jacobian_operator(denoiser, y, noise_std=None, *, clean=None):
     Raises
     ------
     ValueError
-        If `y` holds more than one image or has an unsupported layout. If a callable
+        If `y` holds more than one image or has an unsupported layout, or if a callable
         returns an image of a different shape or cannot be differentiated.
     sklearn.exceptions.NotFittedError
         If the denoiser is not fitted.

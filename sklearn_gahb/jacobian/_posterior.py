@@ -34,7 +34,7 @@ def posterior_std(
     n_probes : int, default=None
         Number of vectors z of random signs. The mean of :math:`z_i (J z)_i` estimates
         the diagonal. The error of an entry is about the norm of the off-diagonal part
-        of its row, divided by ``sqrt(n_probes)``. If None, the diagonal is exact. This
+        of its row, divided by ``sqrt(n_probes)``. If None, the diagonal is exact and
         takes one product with the Jacobian per value (pixel and channel) of the image.
     clean : array-like, default=None
         Clean image. Only oracles use it.

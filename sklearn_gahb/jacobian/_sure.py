@@ -43,10 +43,10 @@ def sure(
     noise_std : float
         Standard deviation of the noise, in the units of the images. Positive.
     n_probes : int, default=1
-        Number of vectors of random signs for each image. For photographs, one is
-        enough. If None, the trace is exact. This takes one product with the Jacobian
-        per value of the image, except for denoisers whose eigenvalues are known in
-        closed form.
+        Number of vectors of random signs for each image. For photographs, one vector is
+        enough. If None, the trace is exact. The exact trace takes one product with the
+        Jacobian per value of the image, or none if the eigenvalues of the Jacobian are
+        known in closed form.
     clean : array-like or list of array-like, default=None
         Clean images. Only oracles use them.
     average : bool, default=True

@@ -12,7 +12,8 @@ from ._schedules import ScheduledSampler
 class GradientEstimation(ScheduledSampler):
     r"""Follow the flow of the densities with a two-step method.
 
-    Let :math:`\epsilon_t = (y_t - \hat x(y_t)) / \sigma_t`. The step is [1]_
+    Let :math:`\epsilon_t = (y_t - \hat x(y_t)) / \sigma_t` be the slope of the flow at
+    the noise level :math:`\sigma_t`; see :class:`DDIM`. The step is [1]_
 
     .. math:: y_{t-1} = y_t + (\sigma_{t-1} - \sigma_t)
               \left( \gamma \epsilon_t + (1 - \gamma) \epsilon_{t+1} \right).

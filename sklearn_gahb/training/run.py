@@ -167,7 +167,8 @@ def begin_network(recipe, n_channels, previous, rng):
 def train_side_by_side(runs):
     """Train the networks of several runs in one pass.
 
-    Each network is the same as if it were trained alone, except for rounding errors.
+    In a pass, each operation runs on all networks. Each network is the same as if it
+    were trained alone, except for rounding errors.
 
     Parameters
     ----------
