@@ -20,11 +20,13 @@ NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
 FRACTION = Interval(Real, 0, 1, closed="right")
 COUNT = at_least(1)
 SHAPE = [tuple, list, None]
+DATA_RANGE = [POSITIVE, tuple, list, None]
 # Function parameters that have the same meaning in every function.
 SHARED = {
     "average": ["boolean"],
     "batch_size": [COUNT, None],
     "callback": [callable, None],
+    "data_range": DATA_RANGE,
     "download_if_missing": ["boolean"],
     "fraction": [FRACTION],
     "image_shape": SHAPE,

@@ -5,27 +5,32 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.utils import check_random_state
 
-from ._sklearn_compat import POSITIVE, validate_params
-from .images import check_images, check_same_shapes, is_images
+from ._sklearn_compat import validate_params
+from .images import check_images, check_pair, is_images
 from .noise import check_adds_no_noise, noisy_copy
+from .units import data_range_of, warn_of_range
 
 __all__ = ["make_psnr_scorer", "mse", "psnr"]
 
 
 @validate_params()
-def mse(clean, denoised, *, average=True, image_shape=None):
+def mse(clean, denoised, *, data_range=None, average=True, image_shape=None):
     r"""Compute the mean squared error of images.
 
     .. math:: \mathrm{mse}(x, \hat x) = \frac{1}{d} \sum_{i=1}^d (x_i - \hat x_i)^2
 
-    where d is the number of pixels of an image times its number of channels.
+    where d is the number of pixels of an image times its number of channels. Values are
+    fractions of the data range.
 
     Parameters
     ----------
     clean, denoised : array-like or list of array-like
         Images of the same shapes: (n_images, height, width), (n_images, height, width,
         channels), (n_images, n_pixels) if `image_shape` is given, or lists of
-        photographs. Unsigned integers are divided by the largest value of their dtype.
+        photographs.
+    data_range : float or tuple of (float, float), default=None
+        Value of white, or values of black and white. If None, white is the largest
+        value of the dtype for unsigned integers, and 1 for all others.
     average : bool, default=True
         If True, return the mean over the images. If False, return one value per image.
     image_shape : tuple of int, default=None
@@ -40,7 +45,7 @@ def mse(clean, denoised, *, average=True, image_shape=None):
     Raises
     ------
     ValueError
-        If the shapes differ, or if values are not finite.
+        If the shapes or the units differ, or if values are not finite.
 
     Examples
     --------
@@ -49,30 +54,30 @@ def mse(clean, denoised, *, average=True, image_shape=None):
     >>> mse(np.zeros((2, 5, 5)), np.full((2, 5, 5), 0.5))
     0.25
     """
-    errors = _squared_errors(clean, denoised, image_shape)
+    errors = _squared_errors(clean, denoised, data_range, image_shape)
     return float(errors.mean()) if average else errors
 
 
-@validate_params(data_range=[POSITIVE])
-def psnr(clean, denoised, *, data_range=1.0, average=True, image_shape=None):
+@validate_params()
+def psnr(clean, denoised, *, data_range=None, average=True, image_shape=None):
     r"""Compute the peak signal-to-noise ratio (PSNR) of images in dB.
 
     .. math:: \mathrm{psnr}(x, \hat x)
-              = 10 \log_{10} \frac{\text{data_range}^2}{\mathrm{mse}(x, \hat x)}
+              = 10 \log_{10} \frac{1}{\mathrm{mse}(x, \hat x)}
 
-    The PSNR of each image is computed in dB. The mean is taken over the PSNRs of the
-    images. Pixel values are not clipped.
+    where :func:`mse` is the mean squared error of fractions of the data range. The PSNR
+    of each image is computed in dB. The mean is taken over the PSNRs of the images.
+    Pixel values are not clipped.
 
     Parameters
     ----------
     clean, denoised : array-like or list of array-like
         Images of the same shapes: (n_images, height, width), (n_images, height, width,
         channels), (n_images, n_pixels) if `image_shape` is given, or lists of
-        photographs. Unsigned integers are divided by the largest value of their dtype.
-    data_range : float, default=1.0
-        Difference between the largest and the smallest possible value of a clean image.
-        The difference is 1 for images in [0, 1] and for images of unsigned integers,
-        which are scaled to [0, 1].
+        photographs.
+    data_range : float or tuple of (float, float), default=None
+        Value of white, or values of black and white. If None, white is the largest
+        value of the dtype for unsigned integers, and 1 for all others.
     average : bool, default=True
         If True, return the mean over the images. If False, return one value per image.
     image_shape : tuple of int, default=None
@@ -88,7 +93,7 @@ def psnr(clean, denoised, *, data_range=1.0, average=True, image_shape=None):
     Raises
     ------
     ValueError
-        If the shapes differ, or if values are not finite.
+        If the shapes or the units differ, or if values are not finite.
 
     Examples
     --------
@@ -97,17 +102,20 @@ def psnr(clean, denoised, *, data_range=1.0, average=True, image_shape=None):
     >>> print(f"{psnr(np.zeros((2, 5, 5)), np.full((2, 5, 5), 0.1)):.1f}")
     20.0
     """
-    errors = _squared_errors(clean, denoised, image_shape)
+    errors = _squared_errors(clean, denoised, data_range, image_shape)
     with np.errstate(divide="ignore"):
-        ratios = 10 * np.log10(data_range**2 / errors)
+        ratios = -10 * np.log10(errors)
     return float(ratios.mean()) if average else ratios
 
 
-def _squared_errors(clean, denoised, image_shape):
+def _squared_errors(clean, denoised, data_range, image_shape):
     """Mean squared error of each image, float64 of shape (n_images,)."""
-    clean = check_images(clean, image_shape, name="clean")
-    denoised = check_images(denoised, image_shape, name="denoised")
-    check_same_shapes(clean, denoised)
+    clean, denoised = (
+        check_images(X, image_shape, data_range=data_range, name=name)
+        for X, name in ((clean, "clean"), (denoised, "denoised"))
+    )
+    check_pair(clean, denoised)
+    warn_of_range(clean)
     errors = []
     for x, x_hat in zip(clean.tensors(), denoised.tensors(), strict=True):
         difference = x.cpu().numpy() - x_hat.cpu().numpy()
@@ -128,9 +136,9 @@ def make_psnr_scorer(noise_std, *, random_state=None):
     Parameters
     ----------
     noise_std : float
-        Standard deviation of the noise, in the units of the images. Must be positive.
-        Images of unsigned integers are scaled to [0, 1], so 25 gray levels out of 255
-        are ``25 / 255``.
+        Standard deviation of the noise, as a positive fraction of the data range: 25
+        gray levels out of 255 are ``25 / 255``. The data range is that of the
+        estimator.
     random_state : int, RandomState instance or None, default=None
         Seed of the noise. If it is not an int, a seed is drawn once, when the scorer is
         made. Pass an int to get the same noise in every scorer.
@@ -176,4 +184,6 @@ class _PSNRScorer:
     def __call__(self, estimator, X, y=None):
         check_adds_no_noise(estimator, "make_psnr_scorer")
         clean = y if is_images(y) else X
-        return estimator.score(noisy_copy(clean, self.noise_std, self.seed), clean)
+        data_range = data_range_of(estimator)
+        noisy = noisy_copy(clean, self.noise_std, self.seed, data_range)
+        return estimator.score(noisy, clean)

@@ -9,8 +9,15 @@ from scipy.special import ndtri
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import check_random_state
 
-from ._sklearn_compat import NOT_NEGATIVE, BaseEstimator, fit_context, validate_params
-from .images import ONE_LINE, check_images, warn_of_noise_std
+from ._sklearn_compat import (
+    DATA_RANGE,
+    NOT_NEGATIVE,
+    BaseEstimator,
+    fit_context,
+    validate_params,
+)
+from .images import ONE_LINE, check_images
+from .units import warn_of_noise_std
 
 __all__ = ["GaussianNoise", "estimate_noise_std"]
 
@@ -31,9 +38,11 @@ class GaussianNoise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     Parameters
     ----------
     noise_std : float, default=0.1
-        Standard deviation of the noise, in the units of the images. Must be at least 0.
-        Images of unsigned integers are scaled to [0, 1], so 25 gray levels out of 255
-        are ``25 / 255``.
+        Standard deviation of the noise, as a fraction of the data range: 25 gray levels
+        out of 255 are ``25 / 255``. Must be at least 0.
+    data_range : float or tuple of (float, float), default=None
+        Value of white, or values of black and white. If None, white is the largest
+        value of the dtype for unsigned integers, and 1 for all others.
     random_state : int, RandomState instance or None, default=None
         Seed of the noise. Pass an int to get the same noise in every call. If None,
         every call draws new noise.
@@ -69,11 +78,13 @@ class GaussianNoise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     _parameter_constraints: dict = {
         "noise_std": [NOT_NEGATIVE],
+        "data_range": DATA_RANGE,
         "random_state": ["random_state"],
     }
 
-    def __init__(self, noise_std=0.1, *, random_state=None):
+    def __init__(self, noise_std=0.1, *, data_range=None, random_state=None):
         self.noise_std = noise_std
+        self.data_range = data_range
         self.random_state = random_state
 
     @fit_context()
@@ -107,10 +118,14 @@ class GaussianNoise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Returns
         -------
         X_noisy : ndarray, Tensor or list of those
-            Noisy images in the layout of `X`, float32 or float64, not clipped.
+            Noisy images in the layout of `X`, float32 or float64, not clipped. If
+            `data_range` is None, unsigned integers become fractions of the largest
+            value of their dtype. Otherwise, the units do not change.
         """
         self._validate_params()
-        images = check_images(X, ONE_LINE, estimator=self, reset=False)
+        images = check_images(
+            X, ONE_LINE, data_range=self.data_range, estimator=self, reset=False
+        )
         return add_noise(images, self.noise_std, self.random_state)
 
     def __sklearn_tags__(self):
@@ -140,9 +155,10 @@ def check_adds_no_noise(estimator, name):
         )
 
 
-def noisy_copy(X, noise_std, random_state):
+def noisy_copy(X, noise_std, random_state, data_range=None):
     """Return a noisy copy in the layout and type of `X`, which can be a data frame."""
-    noisy = add_noise(check_images(X, ONE_LINE), noise_std, random_state)
+    images = check_images(X, ONE_LINE, data_range=data_range)
+    noisy = add_noise(images, noise_std, random_state)
     if hasattr(X, "columns"):
         return type(X)(noisy, index=X.index, columns=X.columns)
     return noisy
@@ -171,7 +187,7 @@ def _image_noise(image, seed):
 
 
 @validate_params()
-def estimate_noise_std(X, *, image_shape=None):
+def estimate_noise_std(X, *, data_range=None, image_shape=None):
     r"""Estimate the standard deviation of white Gaussian noise in each image.
 
     .. math:: \hat\sigma = \mathrm{median}(|d|) \,/\, \Phi^{-1}(3/4)
@@ -190,6 +206,9 @@ def estimate_noise_std(X, *, image_shape=None):
         Noisy images of shape (n_images, height, width),
         (n_images, height, width, channels), or (n_images, n_pixels) if `image_shape` is
         given. A list of photographs is accepted too.
+    data_range : float or tuple of (float, float), default=None
+        Value of white, or values of black and white. If None, white is the largest
+        value of the dtype for unsigned integers, and 1 for all others.
     image_shape : tuple of int, default=None
         Shape of the image in each row of a 2-D array: (height, width) or
         (height, width, channels).
@@ -197,8 +216,8 @@ def estimate_noise_std(X, *, image_shape=None):
     Returns
     -------
     noise_std : ndarray of shape (n_images,)
-        Estimated standard deviations, in the units of the images. The estimate of an
-        image is 0 if all its coefficients d are zero.
+        Estimated standard deviations, as fractions of the data range. The estimate of
+        an image is 0 if all its coefficients d are zero.
 
     Raises
     ------
@@ -219,7 +238,7 @@ def estimate_noise_std(X, *, image_shape=None):
     >>> estimate_noise_std(noisy).round(2)
     array([0.1])
     """
-    images = check_images(X, image_shape)
+    images = check_images(X, image_shape, data_range=data_range)
     return np.concatenate([median_noise_std(y.cpu().numpy()) for y in images.tensors()])
 
 

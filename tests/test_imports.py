@@ -20,6 +20,7 @@ SHARED = {
     "_tensors",
     "_warnings",
     "images",
+    "units",
 }
 # The rooms, and the other rooms that each of them can import.
 ALLOWED = {

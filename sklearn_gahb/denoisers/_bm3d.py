@@ -34,12 +34,15 @@ class BM3DDenoiser(BaseDenoiser):
         Profile (set of parameters) of the package. "np" is the normal profile, "vn" is
         for very noisy images, and "high" gives better results but is slower.
     noise_std : float, default=None
-        Standard deviation of the noise, in the units of the images. Images of unsigned
-        integers are scaled to [0, 1], so 25 gray levels out of 255 are ``25 / 255``. If
-        None, `estimate_noise_std` estimates the noise level of each image.
+        Standard deviation of the noise, as a fraction of the data range: 25 gray levels
+        out of 255 are ``25 / 255``. If None, `estimate_noise_std` estimates the noise
+        level of each image.
     n_jobs : int, default=None
         Number of images to denoise in parallel, by :class:`joblib.Parallel`. -1 means
         one image per processor.
+    data_range : float or tuple of (float, float), default=None
+        Value of white, or values of black and white. If None, white is the largest
+        value of the dtype for unsigned integers, and 1 for all others.
     image_shape : tuple of int, default=None
         Shape of the image in each row of a 2-D array: (height, width) or
         (height, width, channels).
@@ -95,12 +98,14 @@ class BM3DDenoiser(BaseDenoiser):
         *,
         noise_std=None,
         n_jobs=None,
+        data_range=None,
         image_shape=None,
         random_state=None,
     ):
         self.profile = profile
         self.noise_std = noise_std
         self.n_jobs = n_jobs
+        self.data_range = data_range
         self.image_shape = image_shape
         self.random_state = random_state
 

@@ -37,6 +37,11 @@ class DenoiserChain(BaseDenoiser):
         return self.denoisers[0].image_shape
 
     @property
+    def data_range(self):
+        """Data range of the images that the first denoiser takes."""
+        return self.denoisers[0].data_range
+
+    @property
     def noise_std(self):
         """Noise level of the last denoiser."""
         return self.denoisers[-1].noise_std

@@ -44,10 +44,12 @@ class DiskPosteriorDenoiser(BaseDenoiser):
     n_draws : int, default=1500
         Number of geometries to draw for each image.
     noise_std : float, default=None
-        Standard deviation of the noise, in the units of the images. Images of unsigned
-        integers are scaled to [0, 1], so 25 gray levels out of 255 are ``25 / 255``. If
-        None, `estimate_noise_std` estimates the noise level of each image. Noise levels
-        below 0.0001 are raised to 0.0001.
+        Standard deviation of the noise, as a fraction of the data range: 25 gray levels
+        out of 255 are ``25 / 255``. If None, `estimate_noise_std` estimates the noise
+        level of each image. Noise levels below 0.0001 are raised to 0.0001.
+    data_range : float or tuple of (float, float), default=None
+        Value of white, or values of black and white. If None, white is the largest
+        value of the dtype for unsigned integers, and 1 for all others.
     image_shape : tuple of int, default=None
         Shape (height, width) of the image in each row of a 2-D array.
     random_state : int, RandomState instance or None, default=None
@@ -111,12 +113,14 @@ class DiskPosteriorDenoiser(BaseDenoiser):
         *,
         n_draws=1500,
         noise_std=None,
+        data_range=None,
         image_shape=None,
         random_state=None,
     ):
         self.radius_range = radius_range
         self.n_draws = n_draws
         self.noise_std = noise_std
+        self.data_range = data_range
         self.image_shape = image_shape
         self.random_state = random_state
 

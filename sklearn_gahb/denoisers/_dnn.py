@@ -15,6 +15,7 @@ from ..networks.adapters import adapt_network, takes_noise_std
 from ..networks.frozen import FrozenNetwork, is_linear_once_frozen
 from ..training import Recipe, TrainingRun, resolve_device
 from ..training.processes import broadcast_object
+from ..units import warn_of_pedestal
 from ._tiles import denoise_in_tiles
 from .base import BaseDenoiser
 from .checks import check_tensors
@@ -53,13 +54,11 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
     bias : bool, default=False
         If True, a network that is chosen by name has additive constants.
     noise_std : float or None, default=0.1
-        Standard deviation of the noise that ``score(X)`` adds, in the units of the
-        images. Images of unsigned integers are scaled to [0, 1], so 25 gray levels out
-        of 255 are ``25 / 255``. A network that takes noise levels also receives this
-        value; see :meth:`from_module`.
+        Standard deviation of the noise that ``score(X)`` adds, as a fraction of the
+        data range: 25 gray levels out of 255 are ``25 / 255``. A network that takes
+        noise levels also receives this value; see :meth:`from_module`.
     train_noise_std : float or tuple of (float, float), default=(0.0, 1.0)
-        Noise level, or range of noise levels, to train on. The default suits images
-        with values in [0, 1].
+        Noise level, or range of noise levels, to train on.
     noise_distribution : {"squared", "uniform"}, default="squared"
         Distribution of the noise levels in the range (low, high). Let u be uniform on
         (0, 1). "squared" draws low + (high - low) u^2, which favors low noise levels as
@@ -104,6 +103,9 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         If True, `fit` trains the network of the previous `fit` for `max_steps` more
         steps. The architecture must not change. In a search, pass the trained network
         as `architecture` instead, because a search fits clones, which have no network.
+    data_range : float or tuple of (float, float), default=None
+        Value of white, or values of black and white. If None, white is the largest
+        value of the dtype for unsigned integers, and 1 for all others.
     image_shape : tuple of int, default=None
         Shape of the image in each row of a 2-D array: (height, width) or
         (height, width, channels).
@@ -205,6 +207,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         precision="auto",
         compile="auto",
         warm_start=False,
+        data_range=None,
         image_shape=None,
         random_state=None,
     ):
@@ -229,6 +232,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         self.precision = precision
         self.compile = compile
         self.warm_start = warm_start
+        self.data_range = data_range
         self.image_shape = image_shape
         self.random_state = random_state
 
@@ -356,17 +360,8 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
     def _prepare(self, clean, noisy=None):
         """Make a training run with the parameters of this denoiser."""
         previous = getattr(self, "network_", None) if self.warm_start else None
-        seed = self.random_state
-        is_seeded = isinstance(seed, Integral)
-        if previous is not None and self.early_stopping and not is_seeded:
-            raise ValueError(
-                "early_stopping with warm_start needs an int as random_state, so that "
-                "every fit sets the same images aside; got "
-                f"random_state={seed!r}."
-            )
-        return TrainingRun(
-            Recipe.of(self), clean, noisy, previous=previous, random_state=seed
-        )
+        recipe, seed = Recipe.of(self), self.random_state
+        return TrainingRun(recipe, clean, noisy, previous=previous, random_state=seed)
 
     def _follow(self, run, data):
         """Train, and call the callbacks."""
@@ -428,6 +423,11 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
             size = self.patch_size, self.patch_size
         sigma_max = Recipe.of(self).noise_range[1]
         return Prior(super().prior(size).size, mean=0.5, sigma_max=sigma_max)
+
+    def _check_images(self, X, noise_std=None, *, reset):
+        images = super()._check_images(X, noise_std, reset=reset)
+        warn_of_pedestal(images, is_clean=reset)
+        return images
 
     @property
     def device_(self):

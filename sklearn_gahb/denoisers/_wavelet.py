@@ -55,9 +55,12 @@ class WaveletThresholdDenoiser(BaseDenoiser):
         axis. With 16 translations, the result is nearly translation invariant, and the
         computation takes 16 times as long.
     noise_std : float, default=None
-        Standard deviation of the noise, in the units of the images. Images of unsigned
-        integers are scaled to [0, 1], so 25 gray levels out of 255 are ``25 / 255``. If
-        None, `estimate_noise_std` estimates the noise level of each image.
+        Standard deviation of the noise, as a fraction of the data range: 25 gray levels
+        out of 255 are ``25 / 255``. If None, `estimate_noise_std` estimates the noise
+        level of each image.
+    data_range : float or tuple of (float, float), default=None
+        Value of white, or values of black and white. If None, white is the largest
+        value of the dtype for unsigned integers, and 1 for all others.
     image_shape : tuple of int, default=None
         Shape of the image in each row of a 2-D array: (height, width) or
         (height, width, channels).
@@ -122,6 +125,7 @@ class WaveletThresholdDenoiser(BaseDenoiser):
         shrinkage="hard",
         n_shifts=1,
         noise_std=None,
+        data_range=None,
         image_shape=None,
         random_state=None,
     ):
@@ -131,6 +135,7 @@ class WaveletThresholdDenoiser(BaseDenoiser):
         self.shrinkage = shrinkage
         self.n_shifts = n_shifts
         self.noise_std = noise_std
+        self.data_range = data_range
         self.image_shape = image_shape
         self.random_state = random_state
 

@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._fitting import unchanged_on_failure
 from .._sklearn_compat import (
+    DATA_RANGE,
     NOT_NEGATIVE,
     SHAPE,
     BaseEstimator,
@@ -17,13 +18,12 @@ from .._sklearn_compat import (
 from ..images import (
     check_clean,
     check_images,
-    height_width_channels,
     is_images,
-    warn_of_noise_std,
 )
 from ..metrics import psnr
 from ..noise import median_noise_std
-from ..samplers import GradientEstimation, run_sampler
+from ..samplers import GradientEstimation
+from ..units import warn_of_noise_std, warn_of_range
 from .checks import (
     check_levels,
     check_n_channels,
@@ -31,6 +31,7 @@ from .checks import (
     check_tensors,
     noisy_and_clean,
 )
+from .drawing import draw_samples
 from .linearization import linearize_by_autograd
 from .prior import Prior
 
@@ -46,9 +47,9 @@ class BaseDenoiser(
     `prior` (for sampling) and `device_`. Every function of this package that takes a
     denoiser accepts instances of the subclass.
 
-    The parameters `noise_std`, `image_shape` and `random_state` are optional. A
-    subclass that uses one of these parameters lists it in its ``__init__``. A parameter
-    that the subclass does not list is None.
+    The parameters `noise_std`, `data_range`, `image_shape` and `random_state` are
+    optional. A subclass that uses one of these parameters lists it in its ``__init__``.
+    A parameter that the subclass does not list is None.
 
     To denoise tensors, call the fitted denoiser: ``denoiser(y, noise_std)`` checks the
     arguments and calls `denoise`.
@@ -73,10 +74,12 @@ class BaseDenoiser(
     """
 
     noise_std = None
+    data_range = None
     image_shape = None
     random_state = None
     _parameter_constraints: dict = {
         "noise_std": [NOT_NEGATIVE, None],
+        "data_range": DATA_RANGE,
         "image_shape": SHAPE,
         "random_state": ["random_state"],
     }
@@ -88,7 +91,8 @@ class BaseDenoiser(
         Parameters
         ----------
         y : Tensor of shape (n, channels, height, width)
-            Noisy images, on `device_`. Do not modify them in place.
+            Noisy images, as fractions of the data range, on `device_`. Do not modify
+            them in place.
         noise_std : float or Tensor of shape (n, 1, 1, 1), default=None
             Noise level of all images, or of each image. If None, use the parameter
             `noise_std`. If that parameter is None too, the noise level is unknown. Call
@@ -283,18 +287,15 @@ class BaseDenoiser(
         Parameters
         ----------
         X : array-like or list of array-like
-            Noisy images if `y` holds the clean images. Otherwise, clean images with
-            values in [0, 1], to which `score` adds noise of standard deviation
-            `noise_std`. Unsigned integers are divided by the largest value of their
-            dtype.
+            Noisy images if `y` holds the clean images. Otherwise, clean images, to
+            which `score` adds noise of standard deviation `noise_std`.
         y : array-like or list of array-like, default=None
             Clean images of the same shape as `X`. Labels (1-D) are ignored.
 
         Returns
         -------
         score : float
-            Mean PSNR of the images, for a data range of 1. If the images have another
-            range, divide the images by this range first.
+            Mean PSNR of the images, relative to the data range.
 
         Raises
         ------
@@ -319,12 +320,18 @@ class BaseDenoiser(
         Returns
         -------
         psnr : ndarray of shape (n_images,)
-            PSNR of each image, for a data range of 1.
+            PSNR of each image, relative to the data range.
         """
         images = self._check_images(X, noise_std, reset=False)
         noisy, clean = noisy_and_clean(self, images, y, self._level(noise_std))
         denoised = self._restore(noisy, noise_std, clean)
-        return psnr(clean.data, denoised, average=False, image_shape=self.image_shape)
+        return psnr(
+            clean.data,
+            denoised,
+            data_range=self.data_range,
+            average=False,
+            image_shape=self.image_shape,
+        )
 
     @validate_params()
     def sample(
@@ -383,35 +390,18 @@ class BaseDenoiser(
         trajectory : Trajectory
             Steps that sampling kept. Returned only if `return_trajectory` is True.
         """
-        check_is_fitted(self)
-        size, n_channels = None, getattr(self, "n_channels_in_", 1)
-        if image_shape is not None:
-            *size, n_channels = height_width_channels(image_shape, n_channels)
-            check_n_channels(self, n_channels, "image_shape")
-        prior = self.prior(size)
-        if prior.size is None:
-            raise ValueError(
-                f"{type(self).__name__} was not fitted on images of one size, so the "
-                "size of samples is unknown; pass image_shape=(height, width)."
-            )
-        y, trajectory = run_sampler(
+        return draw_samples(
             self,
-            GradientEstimation() if sampler is None else sampler,
-            prior.mean if mean is None else mean,
-            (n_samples, n_channels, *prior.size),
-            sigma_max=prior.sigma_max,
-            device=self.device_,
+            n_samples,
+            image_shape=image_shape,
+            sampler=GradientEstimation() if sampler is None else sampler,
+            mean=mean,
             batch_size=batch_size,
-            keep_every=keep_every if return_trajectory else None,
+            keep_every=keep_every,
+            return_trajectory=return_trajectory,
             callback=callback,
             random_state=random_state,
         )
-        X = y.permute(0, 2, 3, 1).cpu().numpy()
-        X = X[..., 0] if n_channels == 1 else X
-        sides = zip(self.image_shape or (), prior.size, strict=False)
-        if self.image_shape and all(a in (-1, b) for a, b in sides):
-            X = X.reshape(n_samples, -1)
-        return (X, trajectory) if return_trajectory else X
 
     def _restore(self, noisy, noise_std, clean):
         """Return denoised arrays in the layout of `noisy`; `clean` may be None."""
@@ -432,8 +422,16 @@ class BaseDenoiser(
         if not reset:
             check_is_fitted(self)
             self._validate_params()
-        images = check_images(X, self.image_shape, estimator=self, reset=reset)
+        images = check_images(
+            X,
+            self.image_shape,
+            data_range=self.data_range,
+            estimator=self,
+            reset=reset,
+        )
         warn_of_noise_std(self._level(noise_std), images)
+        if images.black_and_white != (0, 1):
+            warn_of_range(images)
         if reset:
             self.n_channels_in_ = images.n_channels
             vars(self).pop("image_size_in_", None)

@@ -5,6 +5,7 @@ import torch
 
 from ..images import check_images, check_pair, equal_images, is_images, is_photo_list
 from ..noise import add_noise
+from ..units import warn_if_swapped
 
 
 def to_numpy(y, denoiser):
@@ -87,8 +88,15 @@ def check_target(denoiser, y, images):
             f"y has shape {tuple(np.shape(y))}. Labels, which are ignored, must have "
             "one axis: pass y.ravel(). Otherwise, y must hold the clean images."
         )
-    clean = check_images(y, denoiser.image_shape, name="y", estimator=denoiser)
+    clean = check_images(
+        y,
+        denoiser.image_shape,
+        data_range=images.data_range,
+        name="y",
+        estimator=denoiser,
+    )
     check_pair(images, clean)
+    warn_if_swapped(images, clean)
     if equal_images(images, clean).all():
         raise ValueError(
             "X equals y, but X must hold the noisy images and y the clean images. If "
@@ -131,4 +139,5 @@ def noisy_and_clean(denoiser, images, y, noise_std):
             "sklearn_gahb.metrics.make_psnr_scorer(noise_std)."
         )
     noisy = add_noise(images, noise_std, denoiser.random_state)
-    return check_images(noisy, denoiser.image_shape), images
+    noisy = check_images(noisy, denoiser.image_shape, data_range=images.data_range)
+    return noisy, images

@@ -8,6 +8,7 @@ from scipy.ndimage import gaussian_filter
 from sklearn.utils.validation import check_is_fitted
 
 from .._tensors import to_array
+from ..units import check_data_range
 from ._grids import draw_grid, gray_or_rgb, new_figure
 
 # Vectors per row of the figure, and vectors drawn by default.
@@ -122,7 +123,7 @@ class JacobianBasisDisplay:
         if noisy.ndim == 1:
             noisy = noisy.reshape(basis.image_shape_)
         if clean is not None:
-            clean = to_array(clean)
+            clean = to_array(clean, check_data_range(basis.data_range_))
             if clean.size != noisy.size:
                 raise ValueError(
                     f"clean has shape {clean.shape}; expected {noisy.shape}, the shape "

@@ -46,8 +46,8 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
     n_subsets : int, default=2
         Number of disjoint subsets for each training size. Must be at least 2.
     noise_std : float or array-like of shape (n_levels,), default=0.1
-        Noise levels of the noisy images, in the units of the images. The analyzer
-        passes the noise level to denoisers that use it.
+        Noise levels of the noisy images, as fractions of the data range of `estimator`.
+        The analyzer passes the noise level to denoisers that use it.
     n_generated : int, default=0
         Number of images that each denoiser generates. All denoisers start from the same
         noise. If 0, no image is generated and no similarity is computed.

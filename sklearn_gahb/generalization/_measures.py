@@ -8,10 +8,10 @@ import numpy as np
 from .._warnings import warn
 from ..denoisers import as_denoiser
 from ..evaluation import density_gap
-from ..images import ONE_LINE, check_images
+from ..units import check_data_range
 from ._design import Design
 from ._similarity import compare_generated, mean_free_unit_rows
-from ._sweep import rows_as_images
+from ._sweep import rows_as_images, to_fractions
 
 # Training PSNR minus test PSNR in dB. A denoiser memorizes if this gap is above
 # LARGEST_GAP, and can generalize if the gap is below SMALLEST_GAP.
@@ -134,7 +134,7 @@ def measure(design, results, optimum):
 def measure_against(optimum, found, outputs):
     """Fill in the measures that need the outputs of the optimal denoiser."""
     design = found.design
-    clean = check_images(design.X_test, ONE_LINE).map(lambda x: x)
+    clean = to_fractions(design.X_test, design)
     found.squared_bias = np.array([squared_bias(row, optimum) for row in outputs])
     found.optimal_mse = mean_square(optimum - clean).mean(axis=1)
     if len(design.noise_std) >= 3:
@@ -148,7 +148,7 @@ def measure_generated(found, results):
     test_rows = mean_free_unit_rows(design.X_test)
     denoiser = as_denoiser(results[0][0].estimator)
     compared = [
-        compare_generated(*pair, test_rows)
+        compare_generated(*pair, test_rows, check_data_range(design.data_range))
         for pair in zip(generated, design.train_images(), strict=True)
     ]
     found.generated_images = generated

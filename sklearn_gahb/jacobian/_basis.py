@@ -18,10 +18,11 @@ from .._sklearn_compat import (
     StrOptions,
     fit_context,
 )
-from .._tensors import images_to_rows, is_tensor, to_tensor
+from .._tensors import images_to_rows, is_tensor
 from ..denoisers import as_denoiser
 from ..denoisers.checks import check_size
-from ..images import check_clean, check_images, is_images, warn_of_noise_std
+from ..images import check_clean, check_images, is_images
+from ..units import warn_of_noise_std
 from ._affine import AffineDenoiser
 from ._decompose import decompose
 from ._operator import norm_ratio, operator_at
@@ -73,7 +74,7 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         padding. For other denoisers, "auto" uses "dense" or "lanczos", whichever needs
         fewer products.
     noise_std : float, default=None
-        Standard deviation of the noise, in the units of the images, passed to the
+        Standard deviation of the noise, as a fraction of the data range, passed to the
         denoiser. If None, the denoiser uses its own `noise_std`.
     tol : float, default=1e-3
         Tolerance of "lanczos". The iteration stops when the residuals
@@ -121,12 +122,14 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     offset_ : ndarray of shape (n_features,)
         The constant b.
     noisy_ : ndarray
-        Image passed to `fit`, of shape (height, width), (height, width, channels) or
-        (n_features,).
+        Image passed to `fit`, as fractions of the data range of the denoiser, of shape
+        (height, width), (height, width, channels) or (n_features,).
     image_shape_ : tuple of (int, int, int)
         (height, width, channels) of the image.
     denoised_ : ndarray
         Denoised image, in the shape of ``noisy_``.
+    data_range_ : float, tuple of (float, float) or None
+        Data range of the denoiser.
     solver_ : {"closed", "dense", "lanczos"}
         Solver that was used.
     n_products_ : int
@@ -243,7 +246,10 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             forget_fit(self)
             denoiser, shape = self._denoiser(), self.image_shape
             shape = denoiser.image_shape if shape is None else shape
-            images = check_images(X, shape, estimator=self, reset=True)
+            data_range = denoiser.data_range
+            images = check_images(
+                X, shape, data_range=data_range, estimator=self, reset=True
+            )
             if len(images) != 1:
                 raise ValueError(
                     f"X holds {len(images)} images; JacobianBasis accepts one, because "
@@ -253,8 +259,8 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             warn_of_noise_std(self.noise_std, images)
             clean = check_clean(y if is_images(y) else None, images, shape)
             if clean is not None:
-                clean = to_tensor(clean.stacks[0])
-            image = to_tensor(images.stacks[0])
+                (clean,) = clean.tensors()
+            (image,) = images.tensors()
             n_components = check_n_components(self.n_components, image.numel())
             operator = operator_at(denoiser, image, self.noise_std, clean)
             decomposition = decompose(
@@ -267,6 +273,7 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
                 rng=check_random_state(self.random_state),
             )
             self._store(decomposition, operator, image, images.data[0].shape)
+            self.data_range_ = data_range
             if clean is not None:
                 self.symmetrization_loss_ = symmetrization_loss(operator, image, clean)
         return self
@@ -285,7 +292,13 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             :math:`\langle x, e_k \rangle`.
         """
         check_is_fitted(self)
-        images = check_images(X, self.image_shape_, estimator=self, reset=False)
+        images = check_images(
+            X,
+            self.image_shape_,
+            data_range=self.data_range_,
+            estimator=self,
+            reset=False,
+        )
         for x in images.tensors():
             check_size(self, x, self.image_shape_)
         rows = torch.cat([images_to_rows(x) for x in images.tensors()])

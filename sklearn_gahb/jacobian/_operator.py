@@ -6,10 +6,11 @@ from scipy.sparse.linalg import LinearOperator
 from sklearn.utils import check_random_state, gen_batches
 
 from .._sklearn_compat import NOT_NEGATIVE, validate_params
-from .._tensors import images_to_rows, rows_to_images, to_tensor
+from .._tensors import images_to_rows, rows_to_images
 from ..denoisers import as_denoiser
 from ..denoisers.checks import check_n_channels
-from ..images import check_one_image, check_pair, warn_of_noise_std
+from ..images import check_one_image, check_pair
+from ..units import warn_of_noise_std
 
 # Pixels per batch. On GPUs, memory limits the batch. On CPUs, larger batches are not
 # faster.
@@ -255,7 +256,7 @@ def jacobian_operator(denoiser, y, noise_std=None, *, clean=None):
         Noisy image, or a stack that holds only this image. If the denoiser has an
         `image_shape`, pass a row of pixels.
     noise_std : float, default=None
-        Standard deviation of the noise, in the units of the images, passed to the
+        Standard deviation of the noise, as a fraction of the data range, passed to the
         denoiser. Not negative. If None, the denoiser uses its own `noise_std`.
     clean : array-like, default=None
         Clean image. Only oracles use it.
@@ -294,13 +295,15 @@ def jacobian_operator(denoiser, y, noise_std=None, *, clean=None):
     True
     """
     denoiser = as_denoiser(denoiser)
-    image = check_one_image(y, denoiser.image_shape)
+    shape, data_range = denoiser.image_shape, denoiser.data_range
+    image = check_one_image(y, shape, data_range=data_range)
     warn_of_noise_std(noise_std, image)
     if clean is not None:
-        clean = check_one_image(clean, denoiser.image_shape, name="clean")
+        clean = check_one_image(clean, shape, data_range=data_range, name="clean")
         check_pair(image, clean)
-        clean = to_tensor(clean.stacks[0])
-    return operator_at(denoiser, to_tensor(image.stacks[0]), noise_std, clean)
+        (clean,) = clean.tensors()
+    (image,) = image.tensors()
+    return operator_at(denoiser, image, noise_std, clean)
 
 
 def operator_at(denoiser, y, noise_std=None, clean=None):

@@ -5,11 +5,12 @@ from itertools import repeat
 import numpy as np
 from sklearn.utils import check_random_state
 
-from .._sklearn_compat import POSITIVE, validate_params
+from .._sklearn_compat import validate_params
 from .._tensors import is_tensor
 from .._warnings import warn
 from ..denoisers import as_denoiser
-from ..images import check_images, check_pair, is_photo_list, warn_of_noise_std
+from ..images import check_images, check_pair, is_photo_list
+from ..units import warn_of_noise_std
 from ._operator import operator_at
 
 
@@ -41,7 +42,7 @@ def sure(
         (n_images, n_pixels) if the denoiser has an `image_shape`, a list of
         photographs, or one gray image (height, width).
     noise_std : float
-        Standard deviation of the noise, in the units of the images. Positive.
+        Standard deviation of the noise, as a fraction of the data range. Positive.
     n_probes : int, default=1
         Number of vectors of random signs for each image. For photographs, one vector is
         enough. If None, the trace is exact. The exact trace takes one product with the
@@ -97,7 +98,7 @@ def sure(
     return float(risks.mean()) if average else risks
 
 
-@validate_params(data_range=[POSITIVE])
+@validate_params()
 def sure_psnr(
     denoiser,
     y,
@@ -105,7 +106,6 @@ def sure_psnr(
     *,
     n_probes=1,
     clean=None,
-    data_range=1.0,
     average=True,
     random_state=None,
 ):
@@ -113,7 +113,7 @@ def sure_psnr(
 
     The estimate for each image is
 
-    .. math:: 10 \log_{10} \frac{\text{data_range}^2}{\widehat{\mathrm{mse}}}
+    .. math:: 10 \log_{10} \frac{1}{\widehat{\mathrm{mse}}}
 
     where :func:`sure` estimates the mean squared error. The average over the images is
     the mean of their PSNRs in dB.
@@ -125,13 +125,11 @@ def sure_psnr(
     y : array-like or list of array-like
         Noisy images, in any layout that :func:`sure` accepts.
     noise_std : float
-        Standard deviation of the noise, in the units of the images. Positive.
+        Standard deviation of the noise, as a fraction of the data range. Positive.
     n_probes : int, default=1
         Number of vectors of random signs for each image; see :func:`sure`.
     clean : array-like or list of array-like, default=None
         Clean images. Only oracles use them.
-    data_range : float, default=1.0
-        Difference between the largest and the smallest possible value of a clean image.
     average : bool, default=True
         If True, return the mean over the images. If False, return one estimate per
         image.
@@ -172,7 +170,7 @@ def sure_psnr(
             f"n_probes={n_probes}."
         )
     with np.errstate(divide="ignore"):
-        estimates = 10 * np.log10(data_range**2 / risks.clip(min=0))
+        estimates = -10 * np.log10(risks.clip(min=0))
     return float(estimates.mean()) if average else estimates
 
 
@@ -201,7 +199,8 @@ def _check_stack(y, denoiser, name):
         y = np.asarray(y)
     if getattr(y, "ndim", None) == 2 and denoiser.image_shape is None:
         y = y[None]
-    return check_images(y, denoiser.image_shape, name=name)
+    shape, data_range = denoiser.image_shape, denoiser.data_range
+    return check_images(y, shape, data_range=data_range, name=name)
 
 
 def _single_tensors(images):

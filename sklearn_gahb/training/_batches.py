@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from .._tensors import is_tensor, to_tensor
+from .._tensors import is_tensor
 from .._warnings import warn
 
 
@@ -94,8 +94,9 @@ def image_batches(
     """
     for drawn in shuffled(indices, recipe.batch_size, rng):
         windows = [_random_window(images[0], i, recipe.patch_size, rng) for i in drawn]
-        stacks = [_take(one, drawn, windows) for one in images]
-        batch = [to_tensor(stack, device).float() for stack in stacks]
+        batch = [
+            one.to_tensor(_take(one, drawn, windows), device).float() for one in images
+        ]
         yield random_dihedral(batch, rng) if recipe.augment else batch
 
 

@@ -3,14 +3,15 @@
 import math
 from contextlib import nullcontext
 from itertools import islice
+from numbers import Integral
 
 import torch
 from sklearn.utils import check_random_state
 
-from ..images import warn_of_noise_std
 from ..networks.making import check_network, make_network
 from ..networks.norms import calibrate_norms, synchronized_norms
 from ..networks.stacking import stack_networks, unstack_networks
+from ..units import warn_of_noise_std
 from ._batches import (
     check_sizes,
     image_batches,
@@ -79,6 +80,13 @@ class TrainingRun:
     """
 
     def __init__(self, recipe, clean, noisy=None, *, previous=None, random_state=None):
+        is_seeded = isinstance(random_state, Integral)
+        if previous is not None and recipe.early_stopping and not is_seeded:
+            raise ValueError(
+                "early_stopping with warm_start needs an int as random_state, so that "
+                "every fit sets the same images aside; got "
+                f"random_state={random_state!r}."
+            )
         warn_of_noise_std(recipe.noise_range[1], clean, "train_noise_std")
         check_sizes(clean, recipe.patch_size)
         if is_shared():
