@@ -2,9 +2,9 @@
 
     python benchmarks/bench_bandlets.py [--n-images 500]
 
-Gains are measured on C^alpha images of 64x64 pixels with the exponents of the released
-code. They are in dB over Haar wavelets with the same thresholds and shifts; +- is the
-standard error.
+A gain is the PSNR of bandlets minus the PSNR of Haar wavelets with the same thresholds
+and shifts, in dB, on C^alpha images of 64x64 pixels (``convention="released"``). The
+number after +- is the standard error.
 """
 
 import argparse

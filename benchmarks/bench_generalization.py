@@ -2,16 +2,17 @@
 
     python benchmarks/bench_generalization.py [--parts photos disks extremes cifar]
 
-photos: patches of 16x16 pixels of photographs at half resolution. Networks are trained
-on BSD400 and tested on BSD68.
+photos: networks on patches of 16x16 pixels of photographs at half resolution. The
+networks are trained on BSD400 and tested on BSD68.
 
-disks: disk images of 16x16 pixels, with the posterior mean as the optimum.
+disks: networks on disk images of 16x16 pixels, with the posterior mean as the optimum.
 
-extremes: the memorizer and the Wiener filter.
+extremes: the perfect memorizer and the Wiener filter in place of networks.
 
-cifar: similarity of samples between subsets and to the closest training image, on
-CIFAR-10 in gray. The data folder must contain a file cifar10_gray.npz with the arrays
-`train` and `test`. --reduce 2 reduces the images to 16x16 pixels.
+cifar: networks on CIFAR-10 in gray; similarity of the samples of two networks, and of
+samples and the closest training image. The data folder must contain a file
+cifar10_gray.npz with the arrays `train` and `test`. By default (--reduce 2), the images
+are reduced to 16x16 pixels.
 
 --figures names a folder for figures. --checkpoint-dir names a folder for finished fits.
 """

@@ -2,14 +2,15 @@
 
     python benchmarks/bench_known_optima.py [--parts textures backgrounds disks]
 
-textures: the slope of the Wiener filter on Gaussian textures, which is (b - 1) / b for
-exponent b, and the excess error of a spectrum learned from 200 images.
+textures: on Gaussian textures, the PSNR slope of the Wiener filter, which is
+(b - 1) / b in theory for exponent b, and the excess error if the filter learns the
+spectrum from 200 images.
 
-backgrounds: the slope of the Wiener filter on C^alpha backgrounds, which is
-alpha / (alpha + 1).
+backgrounds: on C^alpha backgrounds, the PSNR slope of the Wiener filter, which is
+alpha / (alpha + 1) in theory.
 
-disks: the posterior mean against its low-noise limit, 5 sigma^2 / d, and against the
-other denoisers.
+disks: the error of the posterior mean, compared with its low-noise limit, 5
+sigma^2 / d, and with the errors of other denoisers.
 
 The script takes about ten minutes on 2 cores.
 """
@@ -103,9 +104,9 @@ if "disks" in parts:
     print(
         f"{len(X)} disks, noise {sigma}: mse over 5 sigma^2 / d "
         f"{errors.mean() / limit:.3f} +- {errors.std() / limit / len(X) ** 0.5:.3f}; "
-        f"trace of the posterior over 5 {traces.mean() / 5:.3f} +- "
-        f"{traces.std() / 5 / len(traces) ** 0.5:.3f}; effective share of the draws "
-        f"{np.median(sizes):.2f} median, {sizes.min():.2f} smallest; "
+        f"trace of the Jacobian over 5 {traces.mean() / 5:.3f} +- "
+        f"{traces.std() / 5 / len(traces) ** 0.5:.3f}; effective share of the draws: "
+        f"median {np.median(sizes):.2f}, smallest {sizes.min():.2f}; "
         f"{1000 * seconds / len(X):.0f} ms per image"
     )
     train = make_disk_images(5000, 32, random_state=1)

@@ -1,4 +1,4 @@
-"""Batched wavelet thresholding of 500 images against loops over single images.
+"""Time of wavelet thresholding: a batch of 500 images, and loops over the images.
 
 python benchmarks/bench_wavelets.py
 """

@@ -2,14 +2,14 @@
 
     python benchmarks/table.py [--cases NAME ...] [--output benchmarks/results/cpu]
 
-The script writes a Markdown table and JSON. Rows of other cases are kept if the machine
-is the same. The package and the other way run in turns in one process; seconds are
-medians.
+The script writes a Markdown table and JSON. The result files keep the rows of cases
+that are not measured again, if the machine is the same. The package and the other way
+run in turns in one process. Times are medians.
 
-The floor is the time that this machine needs for the operations, at the rate of a large
-matrix product or convolution in the same precision. If there are few operations, the
-floor is the time to read the input and write the output, at the rate of a large copy.
-Memory is the growth of the process's peak memory when the package runs.
+The floor is the time that the operations would take at the rate of a large matrix
+product or convolution in the same precision. If there are few operations, the floor is
+the time to read the input and write the output, at the rate of a large copy. Memory is
+the growth of the process's peak memory when the package runs.
 
 All cases together take about half an hour on two cores.
 """
@@ -188,7 +188,7 @@ def jacobian_basis(size=64, device=CPU):
 
 
 def samplers():
-    """Count evaluations until the end points stay within 0.1 of the exact flow."""
+    """Count evaluations until the relative error of the end points stays below 0.1."""
     from sklearn_gahb.samplers import DDIM, GradientEstimation, run_sampler
 
     spectrum = torch.linspace(0.1, 1, 16)

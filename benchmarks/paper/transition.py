@@ -2,10 +2,10 @@
 
     python benchmarks/paper/transition.py [--preset laptop|gpu|paper] [--images FOLDER]
 
-This script reports PSNR gaps, agreement and samples. For each training-set size, two
-networks are trained on patches of different photographs. The paper trains on faces of
-80x80 pixels; pass a folder of such images to --images. With --figures, the figures are
-saved in that folder.
+For each training size, the script trains two networks on patches of different
+photographs. It prints their PSNR, the agreement of the networks, and similarities of
+their samples. The paper trains on faces of 80x80 pixels; pass a folder of such images
+to --images. With --figures, the figures are saved in that folder.
 """
 
 from pathlib import Path
