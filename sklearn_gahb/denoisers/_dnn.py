@@ -95,7 +95,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         Device to compute on. "auto" uses a GPU if torch finds one.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         Precision of the multiplications during training. "auto" uses bfloat16 if the
-        hardware supports it. `transform` always computes in float32.
+        device multiplies it faster. `transform` always computes in float32.
     compile : bool or "auto", default="auto"
         If True, compile the network with :func:`torch.compile`, which can take minutes.
         "auto" compiles the network if training is long and a C++ compiler is found.
