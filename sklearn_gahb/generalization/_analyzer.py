@@ -164,11 +164,11 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         For a data frame, call ``pandas.DataFrame(analyzer.results_)``.
     generated_images_ : list of ndarray of shape (n_subsets, n_generated, ...)
         For each training size, the images that the denoisers generated, of shape
-        (height, width[, channels]). This attribute and the following ones are only
+        (height, width[, channels]), as fractions of the data range. This attribute and the following ones are only
         available if `n_generated` is positive.
     closest_train_images_ : list of ndarray of the shapes of `generated_images_`
         For each generated image, the closest training image of the same subset, as
-        floats.
+        fractions of the data range.
     generated_similarity_ : ndarray of shape (n_sizes, n_generated)
         Cosine between the images that the denoisers of the first two subsets generated,
         after the mean of each image is subtracted. The other similarities are also
