@@ -14,11 +14,11 @@ from ..images import MAX_CHANNELS
 from ..networks.adapters import adapt_network, takes_noise_std
 from ..networks.frozen import FrozenNetwork, is_linear_once_frozen
 from ..training import Recipe, TrainingRun, resolve_device
-from ..training.processes import broadcast_object
 from ..units import warn_of_pedestal
+from ._progress import follow
 from ._tiles import denoise_in_tiles
 from .base import BaseDenoiser
-from .checks import check_tensors
+from .checks import check_level_of_noise, check_tensors
 from .linearization import linearize_frozen
 from .prior import Prior
 
@@ -63,6 +63,11 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         Distribution of the noise levels in the range (low, high). Let u be uniform on
         (0, 1). "squared" draws low + (high - low) u^2, which favors low noise levels as
         in [2]_. "uniform" draws low + (high - low) u.
+    supervision : {"clean", "noisy"}, default="clean"
+        What the images in `X` are if `fit` gets no images in `y`. From noisy images
+        with white noise of level `noise_std`, a network learns without clean images, by
+        recorruption [3]_: half of this noise level is added, and the network predicts
+        an image whose noise is independent. `train_noise_std` is then not used.
     patch_size : int, default=None
         Side length of the random square crops to train on, in pixels. If None, training
         uses whole images, and all images must have the same size.
@@ -164,6 +169,9 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
     .. [2] Z. Kadkhodaie, F. Guth, E. P. Simoncelli, S. Mallat, "Generalization in
        diffusion models arises from geometry-adaptive harmonic representations",
        ICLR 2024. :arxiv:`2310.02557`
+    .. [3] T. Pang, H. Zheng, Y. Quan, H. Ji, "Recorrupted-to-recorrupted: unsupervised
+       deep learning for image denoising", CVPR 2021.
+       :doi:`10.1109/CVPR46437.2021.00208`
 
     Examples
     --------
@@ -193,6 +201,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         noise_std=0.1,
         train_noise_std=(0.0, 1.0),
         noise_distribution="squared",
+        supervision="clean",
         patch_size=None,
         augment=False,
         n_train_samples=None,
@@ -218,6 +227,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         self.noise_std = noise_std
         self.train_noise_std = train_noise_std
         self.noise_distribution = noise_distribution
+        self.supervision = supervision
         self.patch_size = patch_size
         self.augment = augment
         self.n_train_samples = n_train_samples
@@ -338,18 +348,8 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
     def learn(self, clean, noisy=None):
         """Train the network; see :meth:`BaseDenoiser.learn`."""
         run = self._prepare(clean, noisy)
-        # If only clean images are given, y holds labels, which `score` ignores.
-        X, y = (clean, None) if noisy is None else (noisy, clean)
-        train = run.train_indices
-        data = {
-            "X": lambda: X.take(train),
-            "y": lambda: np.zeros(len(train)) if y is None else y.take(train),
-            "reconstruction_attributes": lambda: {
-                "network_": copy.deepcopy(run.network).eval()
-            },
-        }
         try:
-            self._follow(run, data)
+            follow(run, self, clean, noisy)
         except KeyboardInterrupt as interrupt:
             if not run.can_be_finished():
                 raise
@@ -360,19 +360,10 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
     def _prepare(self, clean, noisy=None):
         """Make a training run with the parameters of this denoiser."""
         previous = getattr(self, "network_", None) if self.warm_start else None
+        if self.supervision == "noisy" and noisy is None:
+            check_level_of_noise(self.noise_std, clean)
         recipe, seed = Recipe.of(self), self.random_state
         return TrainingRun(recipe, clean, noisy, previous=previous, random_state=seed)
-
-    def _follow(self, run, data):
-        """Train, and call the callbacks."""
-        context = self._init_callback_context(max_subtasks=min(100, self.max_steps))
-        context.call_on_fit_task_begin(estimator=self)
-        for start, stop in run:
-            task = context.subcontext(f"steps {start + 1} to {stop}")
-            task.call_on_fit_task_begin(estimator=self)
-            if broadcast_object(task.call_on_fit_task_end(estimator=self, **data)):
-                break
-        context.call_on_fit_task_end(estimator=self, **data)
 
     def _keep(self, run):
         """Store the network and the losses of a run."""

@@ -3,9 +3,13 @@
 import numpy as np
 import torch
 
+from .._warnings import warn
 from ..images import check_images, check_pair, equal_images, is_images, is_photo_list
-from ..noise import add_noise
+from ..noise import add_noise, median_noise_std
 from ..units import warn_if_swapped
+
+# Ratio of the estimated noise level to the given noise level, in noisy images.
+LARGEST_RATIO = 1.5
 
 
 def to_numpy(y, denoiser):
@@ -105,6 +109,23 @@ def check_target(denoiser, y, images):
             "first step."
         )
     return clean
+
+
+def check_level_of_noise(noise_std, noisy):
+    """Raise or warn if `noise_std` is not the level of the noise in noisy Images."""
+    if not noise_std:
+        raise ValueError(
+            f"noise_std={noise_std} must be the level of the noise in the images, "
+            "because supervision='noisy' learns from noisy images. "
+            "sklearn_gahb.noise.estimate_noise_std estimates it."
+        )
+    found = np.median(median_noise_std(next(noisy.tensors()).cpu().numpy()))
+    if not 1 / LARGEST_RATIO < found / noise_std < LARGEST_RATIO:
+        warn(
+            f"noise_std={noise_std:g}, but the noise in {noisy.name} has a level of "
+            f"about {found:.3g}. supervision='noisy' needs the level of the noise in "
+            "the images, as a fraction of the data range."
+        )
 
 
 def noisy_and_clean(denoiser, images, y, noise_std):

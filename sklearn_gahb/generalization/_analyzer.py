@@ -164,8 +164,8 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         For a data frame, call ``pandas.DataFrame(analyzer.results_)``.
     generated_images_ : list of ndarray of shape (n_subsets, n_generated, ...)
         For each training size, the images that the denoisers generated, of shape
-        (height, width[, channels]), as fractions of the data range. This attribute and the following ones are only
-        available if `n_generated` is positive.
+        (height, width[, channels]), as fractions of the data range. This attribute and
+        the following ones are only available if `n_generated` is positive.
     closest_train_images_ : list of ndarray of the shapes of `generated_images_`
         For each generated image, the closest training image of the same subset, as
         fractions of the data range.

@@ -145,6 +145,11 @@ def check_estimator(estimator):
             "subsets; pass the estimator without the FrozenEstimator."
         )
     check_adds_no_noise(estimator, "the analyzer")
+    if any(getattr(one, "supervision", None) == "noisy" for one in inner):
+        raise ValueError(
+            "The analyzer fits on clean images, but the estimator has "
+            "supervision='noisy'. Set supervision='clean'."
+        )
 
 
 def check_stack(X, name):

@@ -18,6 +18,7 @@ from ._batches import (
     split_indices,
     with_fresh_noise,
     with_given_noise,
+    with_recorrupted_noise,
 )
 from ._optimization import TrainingLog, resolve_device, train
 from .processes import broadcast_object, broadcast_state, check_agreement, is_shared
@@ -36,7 +37,8 @@ class TrainingRun:
     recipe : Recipe
         The hyperparameters.
     clean : Images
-        Clean images.
+        Clean images. If `noisy` is None and the supervision of the recipe is "noisy",
+        these are noisy images.
     noisy : Images, default=None
         Noisy images of the same shapes. If None, fresh noise is drawn at every step.
     previous : torch.nn.Module, default=None
@@ -87,7 +89,9 @@ class TrainingRun:
                 "every fit sets the same images aside; got "
                 f"random_state={random_state!r}."
             )
-        warn_of_noise_std(recipe.noise_range[1], clean, "train_noise_std")
+        is_alone = recipe.supervision == "noisy" and noisy is None
+        if not is_alone:
+            warn_of_noise_std(recipe.noise_range[1], clean, "train_noise_std")
         check_sizes(clean, recipe.patch_size)
         if is_shared():
             check_agreement(recipe, clean, noisy)
@@ -104,6 +108,8 @@ class TrainingRun:
             batches = image_batches(images, indices, recipe, rng=rng, device=device)
             if noisy is not None:
                 return with_given_noise(batches)
+            if is_alone:
+                return with_recorrupted_noise(batches, recipe, generator)
             return with_fresh_noise(batches, recipe, generator)
 
         n_validation = math.ceil(len(validation) / recipe.batch_size)
