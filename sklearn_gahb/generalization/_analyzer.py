@@ -152,8 +152,16 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
     density_gap_ : ndarray of shape (n_sizes, n_subsets)
         Bound in nats on the Kullback-Leibler divergence between the density of the
         images and the learned density. :func:`~sklearn_gahb.evaluation.density_gap`
-        computes the bound from all noise levels. Only available if `optimal` is given
-        and there are at least three noise levels.
+        computes the bound from all noise levels and from the mean squared difference
+        between the denoised test images and the outputs of `optimal`. If these outputs
+        have errors of their own, such as those of importance sampling in
+        :class:`~sklearn_gahb.DiskPosteriorDenoiser`, the mean square of these errors
+        adds to `density_gap_` and to `squared_bias_`. Only available if `optimal` is
+        given and there are at least three noise levels.
+    density_gap_std_err_, density_gap_quadrature_err_ : ndarray of shape (n_sizes, \
+            n_subsets)
+        Standard error of `density_gap_` over the test images, and estimated error of
+        the integration over the noise levels. Available if `density_gap_` is.
     regime_ : ndarray of str of shape (n_sizes, n_levels)
         Regime of each training size at each noise level, determined from means over
         subsets. It does not depend on the other noise levels. "memorizing": the PSNR
@@ -322,8 +330,9 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         Warns
         -----
         UserWarning
-            If, at some training sizes and noise levels, the denoised test images have a
-            lower mean PSNR than the noisy images, unless the regime is "memorizing".
+            If, at some training sizes and noise levels, the mean PSNR of the denoised
+            test images is more than 0.1 dB below that of the noisy images, and the
+            regime is not "memorizing".
         """
         check_estimator(self.estimator)
         if self.n_networks_per_pass > 1:

@@ -18,6 +18,8 @@ from ._sweep import rows_as_images
 LARGEST_GAP, SMALLEST_GAP = 3.0, 1.0
 # Smallest PSNR gain in dB that shows that a denoiser has learned anything.
 LEAST_GAIN = 1.0
+# Smallest PSNR loss in dB that counts as harm. Losses below it can be sampling errors.
+LEAST_HARM = 0.1
 # Attributes of the design that the fitted analyzer has too.
 DESIGNED = ["train_sizes", "noise_std", "subsets", "n_duplicates", "n_test_duplicates"]
 AXES = ("size", "subset", "level")
@@ -31,7 +33,10 @@ COLUMNS = {
     ],
     ("level",): ["optimal_mse", "transition_size"],
     ("size",): ["common_regime", "generated_similarity", "subset_similarity"],
-    ("size", "subset"): ["density_gap", "train_similarity", "test_similarity"],
+    ("size", "subset"): [
+        *("density_gap", "density_gap_std_err", "density_gap_quadrature_err"),
+        *("train_similarity", "test_similarity"),
+    ],
 }
 
 
@@ -57,6 +62,8 @@ class Measures:
     squared_bias_std: np.ndarray | None = None
     optimal_mse: np.ndarray | None = None
     density_gap: np.ndarray | None = None
+    density_gap_std_err: np.ndarray | None = None
+    density_gap_quadrature_err: np.ndarray | None = None
     generated_similarity: np.ndarray | None = None
     train_similarity: np.ndarray | None = None
     test_similarity: np.ndarray | None = None
@@ -155,7 +162,7 @@ def warn_of_harm(found, noisy_psnr):
     image into one of them, so its test PSNR is below that of the noisy images. This is
     a result of the study and no reason for a warning.
     """
-    is_harmed = found.test_psnr.mean(axis=1) < noisy_psnr
+    is_harmed = found.test_psnr.mean(axis=1) < noisy_psnr - LEAST_HARM
     is_harmed &= found.regime != "memorizing"
     if is_harmed.any():
         where = [
@@ -180,7 +187,11 @@ def measure_against(optimum, found, outputs):
     found.squared_bias, found.squared_bias_std = biases.mean(axis=1), spread(biases)
     found.optimal_mse = mean_square(optimum - clean).mean(axis=1)
     if len(design.noise_std) >= 3:
-        found.density_gap = density_gaps(outputs, optimum, clean, design.noise_std)
+        (
+            found.density_gap,
+            found.density_gap_std_err,
+            found.density_gap_quadrature_err,
+        ) = density_gaps(outputs, optimum, design.noise_std)
 
 
 def measure_generated(found, results):
@@ -256,7 +267,7 @@ def squared_bias(outputs, optimum):
     return for_pairs(one, outputs)
 
 
-def density_gaps(outputs, optimum, clean, levels):
+def density_gaps(outputs, optimum, levels):
     """Bounds in nats on the divergence from the optimum, for each size and subset.
 
     Parameters
@@ -264,18 +275,21 @@ def density_gaps(outputs, optimum, clean, levels):
     outputs : list of list of ndarray of shape (n_levels, n_images, ...)
         By size and subset.
     optimum : ndarray of shape (n_levels, n_images, ...)
-    clean : ndarray of shape (n_images, ...)
     levels : ndarray of shape (n_levels,)
+
+    Returns
+    -------
+    gaps, standard errors, quadrature errors : ndarray of shape (n_sizes, n_subsets)
     """
     order = np.argsort(levels)
-    best_errors = mean_square(optimum - clean)[order]
-    n_values = clean[0].size
+    n_values = optimum[0, 0].size
 
     def gap(one):
-        errors = mean_square(one - clean)[order]
-        return density_gap(errors, best_errors, levels[order], n_values=n_values).gap
+        excess = mean_square(one - optimum)[order]
+        found = density_gap(excess, levels[order], n_values=n_values)
+        return found.gap, found.std_err, found.quadrature_err
 
-    return np.array([[gap(one) for one in row] for row in outputs])
+    return np.moveaxis([[gap(one) for one in row] for row in outputs], -1, 0)
 
 
 def psnr_gaps(train_psnr, test_psnr):
