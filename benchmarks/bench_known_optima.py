@@ -1,13 +1,13 @@
 """Errors and slopes of denoisers against known optima.
 
-    python benchmarks/bench_known_optima.py [--parts textures divergence backgrounds disks]
+    python benchmarks/bench_known_optima.py [--parts textures divergence ...]
 
 textures: the slope of the Wiener filter on Gaussian textures, which is (b - 1) / b for
 exponent b, and the excess error of a spectrum learned from 200 images.
 
-divergence: the density gap of spectra learned from 30 and 300 Gaussian textures, against
-the Kullback-Leibler divergence in closed form. The gap is computed from mean squared
-differences from the optimum, and from differences of mean squared errors.
+divergence: the density gap of spectra learned from 30 and 300 Gaussian textures,
+against the Kullback-Leibler divergence in closed form. The gap is computed from mean
+squared differences from the optimum, and from differences of mean squared errors.
 
 backgrounds: the slope of the Wiener filter on C^alpha backgrounds, which is
 alpha / (alpha + 1).

@@ -79,10 +79,10 @@ for name, curve in curves.items():
 # Divergence between densities
 # ----------------------------
 #
-# The excess error of the network, integrated over noise levels, bounds the divergence of
-# its density from the density of the textures. The excess error equals the mean squared
-# difference between the outputs of the network and of the optimum. It also equals the
-# difference of their errors, but this difference varies more between images.
+# The excess error of the network, integrated over noise levels, bounds the divergence
+# of its density from the density of the textures. The excess error equals the mean
+# squared difference between the outputs of the network and of the optimum. It also
+# equals the difference of their errors, but this difference varies more between images.
 
 excess = {"squared differences": [], "differences of errors": []}
 for level in levels:
