@@ -191,6 +191,9 @@ class BandletDenoiser(BaseDenoiser):
             partial(basis.eigenbasis, images[0], slopes),
         )
 
+    # Hard thresholding and the choice of the basis jump.
+    is_continuous = False
+
     def _images(self, y):
         """Return the arrays that the shrinkage depends on: the noisy images."""
         return [to_numpy(y, self)]

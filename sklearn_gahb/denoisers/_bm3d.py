@@ -108,6 +108,9 @@ class BM3DDenoiser(BaseDenoiser):
         """Check that the package is installed; see :meth:`BaseDenoiser.learn`."""
         import_optional("bm3d", "bm3d")
 
+    # Block matching and hard thresholding jump.
+    is_continuous = False
+
     def denoise(self, y, noise_std=None):
         """Call the package on each image; see :meth:`BaseDenoiser.denoise`."""
         sigmas = self.noise_levels(y, noise_std).flatten().tolist()

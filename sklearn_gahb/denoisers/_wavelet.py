@@ -168,6 +168,16 @@ class WaveletThresholdDenoiser(BaseDenoiser):
             partial(basis.eigenbasis, image, slopes[0]),
         )
 
+    @property
+    def is_continuous(self):
+        """Whether small changes of the noisy image change the denoised image little.
+
+        Hard thresholding jumps at the threshold, and the threshold "sure" jumps from
+        one minimum of the risk estimate to another.
+        """
+        jumps = self.shrinkage == "hard" or self.threshold == "sure"
+        return self.threshold == 0 or not jumps
+
     def _prepare(self, y, noise_std):
         """Return translations, wavelets, and a function from bands to thresholds."""
         check_thresholding(self.threshold, self.shrinkage, self.n_shifts)

@@ -14,16 +14,10 @@ from .._sklearn_compat import (
     fit_context,
     validate_params,
 )
-from ..images import (
-    check_clean,
-    check_images,
-    height_width_channels,
-    is_images,
-    warn_of_noise_std,
-)
+from ..images import check_clean, check_images, is_images, warn_of_noise_std
 from ..metrics import psnr
 from ..noise import median_noise_std
-from ..samplers import GradientEstimation, run_sampler
+from ..samplers import GradientEstimation
 from .checks import (
     check_levels,
     check_n_channels,
@@ -32,7 +26,7 @@ from .checks import (
     noisy_and_clean,
 )
 from .linearization import linearize_by_autograd
-from .prior import Prior
+from .prior import Prior, draw_images
 
 
 class BaseDenoiser(
@@ -43,8 +37,8 @@ class BaseDenoiser(
     A subclass defines `denoise`. Like every scikit-learn estimator, it also defines
     ``__init__``. It may override `learn` (which learns nothing by default), `linearize`
     (which uses automatic differentiation by default), `with_clean` (for oracles),
-    `prior` (for sampling) and `device_`. Every function of this package that takes a
-    denoiser accepts instances of the subclass.
+    `prior` (for sampling), `device_` and `is_continuous`. Every function of this
+    package that takes a denoiser accepts instances of the subclass.
 
     The parameters `noise_std`, `image_shape` and `random_state` are optional. A
     subclass that uses one of these parameters lists it in its ``__init__``. A parameter
@@ -169,6 +163,11 @@ class BaseDenoiser(
     def device_(self):
         """Device on which `denoise` needs its images; None for any device."""
         return None
+
+    @property
+    def is_continuous(self):
+        """Whether the denoised image is a continuous function of the noisy image."""
+        return True
 
     def noise_levels(self, y, noise_std=None):
         """Return the noise level of each image.
@@ -384,33 +383,17 @@ class BaseDenoiser(
             Steps that sampling kept. Returned only if `return_trajectory` is True.
         """
         check_is_fitted(self)
-        size, n_channels = None, getattr(self, "n_channels_in_", 1)
-        if image_shape is not None:
-            *size, n_channels = height_width_channels(image_shape, n_channels)
-            check_n_channels(self, n_channels, "image_shape")
-        prior = self.prior(size)
-        if prior.size is None:
-            raise ValueError(
-                f"{type(self).__name__} was not fitted on images of one size, so the "
-                "size of samples is unknown; pass image_shape=(height, width)."
-            )
-        y, trajectory = run_sampler(
+        X, trajectory = draw_images(
             self,
-            GradientEstimation() if sampler is None else sampler,
-            prior.mean if mean is None else mean,
-            (n_samples, n_channels, *prior.size),
-            sigma_max=prior.sigma_max,
-            device=self.device_,
+            n_samples,
+            image_shape=image_shape,
+            sampler=GradientEstimation() if sampler is None else sampler,
+            mean=mean,
             batch_size=batch_size,
             keep_every=keep_every if return_trajectory else None,
             callback=callback,
             random_state=random_state,
         )
-        X = y.permute(0, 2, 3, 1).cpu().numpy()
-        X = X[..., 0] if n_channels == 1 else X
-        sides = zip(self.image_shape or (), prior.size, strict=False)
-        if self.image_shape and all(a in (-1, b) for a, b in sides):
-            X = X.reshape(n_samples, -1)
         return (X, trajectory) if return_trajectory else X
 
     def _restore(self, noisy, noise_std, clean):
