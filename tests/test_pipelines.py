@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+import sklearn
 from sklearn.base import clone
 from sklearn.callback import ProgressBar
 from sklearn.frozen import FrozenEstimator
@@ -97,6 +98,50 @@ def test_identity_cannot_win_a_search():
     quiet = WaveletThresholdDenoiser(noise_std=0.0, random_state=0).fit(X)
     with pytest.raises(ValueError, match="noise_std=0"):
         quiet.score(X)
+
+
+@pytest.mark.parametrize("is_enabled", [False, True])
+def test_metadata_routing_changes_no_score(is_enabled):
+    """With routing, Pipeline.score always routes sample_weight to the last step."""
+    pipeline = make_pipeline(GaussianNoise(0.1, random_state=0), clone(DENOISERS[0]))
+    grid = {"waveletthresholddenoiser__threshold": [1.0, 3.0]}
+    expected = pipeline.fit(X, X).score(X, X)
+    with sklearn.config_context(enable_metadata_routing=is_enabled):
+        assert pipeline.score(X, X) == expected
+        search = GridSearchCV(pipeline, grid, cv=2, error_score="raise").fit(X, X)
+        assert search.best_params_ == {"waveletthresholddenoiser__threshold": 3.0}
+        assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+        assert search.score(X, X) > 20
+        alone = make_pipeline(clone(DENOISERS[0]))
+        scores = cross_validate(alone, X, cv=2, scoring=SCORER, error_score="raise")[
+            "test_score"
+        ]
+        assert np.isfinite(scores).all()
+
+
+@pytest.mark.parametrize("is_enabled", [False, True])
+def test_scores_weight_the_images(is_enabled):
+    denoiser = clone(DENOISERS[0]).fit(X)
+    noisy = GaussianNoise(0.1, random_state=0).fit_transform(X)
+    weight = np.random.RandomState(0).rand(len(X))
+    expected = np.average(denoiser.psnr_per_image(noisy, X), weights=weight)
+    assert denoiser.score(noisy, X, sample_weight=weight) == pytest.approx(expected)
+    assert denoiser.score(noisy, X) == denoiser.psnr_per_image(noisy, X).mean()
+    with sklearn.config_context(enable_metadata_routing=is_enabled):
+        last = clone(denoiser)
+        if is_enabled:
+            last.set_score_request(sample_weight=True)
+        pipeline = make_pipeline(GaussianNoise(0.1, random_state=0), last).fit(X, X)
+        found = pipeline.score(X, X, sample_weight=weight)
+    assert found == pytest.approx(expected)
+    first_half = (np.arange(len(X)) < 30).astype(int)
+    assert denoiser.score(noisy, X, first_half) == pytest.approx(
+        denoiser.score(noisy[:30], X[:30])
+    )
+    with pytest.raises(ValueError, match="Negative values in data passed to `sample_"):
+        denoiser.score(noisy, X, sample_weight=-weight)
+    with pytest.raises(ValueError, match="sample_weight"):
+        denoiser.score(noisy, X, sample_weight=weight[:3])
 
 
 def test_images_travel_through_splits():

@@ -2,6 +2,7 @@
 
 from abc import ABCMeta, abstractmethod
 
+import numpy as np
 import torch
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
@@ -11,6 +12,7 @@ from .._sklearn_compat import (
     NOT_NEGATIVE,
     SHAPE,
     BaseEstimator,
+    check_sample_weight,
     fit_context,
     validate_params,
 )
@@ -276,7 +278,7 @@ class BaseDenoiser(
         clean = check_clean(clean, noisy, self.image_shape)
         return self._restore(noisy, noise_std, clean)
 
-    def score(self, X, y=None):
+    def score(self, X, y=None, sample_weight=None):
         """Compute the mean PSNR in dB.
 
         Parameters
@@ -288,6 +290,8 @@ class BaseDenoiser(
             dtype.
         y : array-like or list of array-like, default=None
             Clean images of the same shape as `X`. Labels (1-D) are ignored.
+        sample_weight : array-like of shape (n_images,), default=None
+            Weights of the images in the mean. If None, all images have the same weight.
 
         Returns
         -------
@@ -301,7 +305,12 @@ class BaseDenoiser(
             If `y` holds no images and `noise_std` is None or 0, or if an image in `X`
             equals the corresponding image in `y`.
         """
-        return float(self.psnr_per_image(X, y).mean())
+        ratios = self.psnr_per_image(X, y)
+        if sample_weight is not None:
+            sample_weight = check_sample_weight(
+                sample_weight, ratios, ensure_non_negative=True
+            )
+        return float(np.average(ratios, weights=sample_weight))
 
     @validate_params(noise_std=[NOT_NEGATIVE, None])
     def psnr_per_image(self, X, y=None, *, noise_std=None):
