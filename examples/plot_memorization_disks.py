@@ -29,7 +29,7 @@ X_test = make_disk_images(60, 16, random_state=1)
 analyzer = GeneralizationAnalyzer(
     DNNDenoiser(width=8, depth=2, max_steps=600, learning_rate=5e-3),
     train_sizes=(1, 10, 100, 1000),
-    noise_std=[0.02, 0.1, 0.5],
+    noise_std=[0.05, 0.1, 0.5],
     n_generated=40,
     optimal=DiskPosteriorDenoiser(random_state=0),
     duplicates="ignore",

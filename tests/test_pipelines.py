@@ -3,8 +3,10 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
+import torch
 from sklearn.base import clone
 from sklearn.callback import ProgressBar
 from sklearn.frozen import FrozenEstimator
@@ -49,6 +51,54 @@ def test_pipeline_that_adds_noise_is_fitted_and_scored_on_clean_images(denoiser)
     np.testing.assert_array_equal(
         pickle.loads(pickle.dumps(pipeline)).transform(X), expected
     )
+
+
+def as_tensors(X):
+    return torch.from_numpy(X)
+
+
+def as_rows_of_a_frame(X):
+    return pd.DataFrame(X.reshape(len(X), -1)).add_prefix("pixel")
+
+
+@pytest.mark.parametrize("convert", [np.asarray, as_tensors, list, as_rows_of_a_frame])
+@pytest.mark.parametrize("labels", [None, np.zeros(len(X))])
+def test_noisy_images_are_not_silently_taken_as_clean(convert, labels):
+    """pipeline.fit(X).score(X) used to train on noisy images, and add more noise."""
+    images = convert(X)
+    noise = GaussianNoise(0.1, random_state=0)
+    shape = (16, 16)
+    if convert is as_rows_of_a_frame:
+        noise.set_output(transform="pandas")
+    for denoiser in (
+        WienerDenoiser(noise_std=0.1, image_shape=shape),
+        DNNDenoiser(width=4, depth=1, max_steps=2, image_shape=shape),
+    ):
+        pipeline = make_pipeline(noise, denoiser)
+        with pytest.warns(UserWarning, match="so fit treats them as clean") as records:
+            pipeline.fit(images, labels)
+        assert {record.filename for record in records} == {__file__}
+        with pytest.warns(UserWarning, match="so score adds noise to them a second"):
+            pipeline.score(images, labels)
+        # These calls raise no warning, because pytest turns warnings into errors.
+        pipeline.fit(images, images).score(images, images)
+        noisy = noise.fit_transform(images)
+        denoiser.fit(noisy, images).score(noisy, images)
+        denoiser.fit(images).transform(noisy)
+        denoiser.score(images)
+
+
+def test_denoisers_that_learn_nothing_may_be_fitted_to_noisy_images():
+    noisy = GaussianNoise(0.1).fit_transform(X)
+    assert not WaveletThresholdDenoiser().learns_from_images
+    WaveletThresholdDenoiser("haar").fit_transform(noisy)
+    pipeline = make_pipeline(
+        GaussianNoise(0.1), WaveletThresholdDenoiser(noise_std=0.1)
+    )
+    with pytest.warns(UserWarning, match="score adds noise"):
+        pipeline.fit(X).score(X)
+    # Without noise, the output of GaussianNoise is clean.
+    make_pipeline(GaussianNoise(0.0), WienerDenoiser(noise_std=0.1)).fit(X).score(X)
 
 
 @each_denoiser

@@ -116,6 +116,7 @@ class BandletDenoiser(BaseDenoiser):
     True
     """
 
+    learns_from_images = False
     _parameter_constraints: dict = {
         **BaseDenoiser._parameter_constraints,
         "wavelet": [str, pywt.Wavelet],

@@ -83,6 +83,7 @@ class BM3DDenoiser(BaseDenoiser):
     True
     """
 
+    learns_from_images = False
     _parameter_constraints: dict = {
         **BaseDenoiser._parameter_constraints,
         "profile": [StrOptions({"np", "vn", "high"})],

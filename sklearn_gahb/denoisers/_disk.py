@@ -99,6 +99,7 @@ class DiskPosteriorDenoiser(BaseDenoiser):
     True
     """
 
+    learns_from_images = False
     _parameter_constraints: dict = {
         **BaseDenoiser._parameter_constraints,
         "radius_range": [tuple, list, np.ndarray, None],

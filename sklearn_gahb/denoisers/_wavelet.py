@@ -104,6 +104,7 @@ class WaveletThresholdDenoiser(BaseDenoiser):
     True
     """
 
+    learns_from_images = False
     _parameter_constraints: dict = {
         **BaseDenoiser._parameter_constraints,
         "wavelet": [str, pywt.Wavelet],

@@ -18,14 +18,14 @@ from .._sklearn_compat import (
 )
 from ..images import check_clean, check_images, is_images, warn_of_noise_std
 from ..metrics import psnr
-from ..noise import median_noise_std
-from ..samplers import GradientEstimation
+from ..noise import median_noise_std, warn_of_noisy_images
 from .checks import (
     check_levels,
     check_n_channels,
     check_target,
     check_tensors,
     noisy_and_clean,
+    set_shape,
 )
 from .linearization import linearize_by_autograd
 from .prior import Prior, draw_images
@@ -39,8 +39,8 @@ class BaseDenoiser(
     A subclass defines `denoise`. Like every scikit-learn estimator, it also defines
     ``__init__``. It may override `learn` (which learns nothing by default), `linearize`
     (which uses automatic differentiation by default), `with_clean` (for oracles),
-    `prior` (for sampling), `device_` and `is_continuous`. Every function of this
-    package that takes a denoiser accepts instances of the subclass.
+    `prior` (for sampling), `device_`, `is_continuous` and `learns_from_images`. Every
+    function of this package that takes a denoiser accepts instances of the subclass.
 
     The parameters `noise_std`, `image_shape` and `random_state` are optional. A
     subclass that uses one of these parameters lists it in its ``__init__``. A parameter
@@ -167,6 +167,11 @@ class BaseDenoiser(
         return None
 
     @property
+    def learns_from_images(self):
+        """Whether `fit` learns from the images; True if `learn` is overridden."""
+        return type(self).learn is not BaseDenoiser.learn
+
+    @property
     def is_continuous(self):
         """Whether the denoised image is a continuous function of the noisy image."""
         return True
@@ -236,6 +241,8 @@ class BaseDenoiser(
             if is_images(y):
                 self.learn(check_target(self, y, images), images)
             else:
+                if self.learns_from_images:
+                    warn_of_noisy_images(images, "fit treats them as clean images")
                 self.learn(images)
         return self
 
@@ -396,7 +403,7 @@ class BaseDenoiser(
             self,
             n_samples,
             image_shape=image_shape,
-            sampler=GradientEstimation() if sampler is None else sampler,
+            sampler=sampler,
             mean=mean,
             batch_size=batch_size,
             keep_every=keep_every if return_trajectory else None,
@@ -427,10 +434,7 @@ class BaseDenoiser(
         images = check_images(X, self.image_shape, estimator=self, reset=reset)
         warn_of_noise_std(self._level(noise_std), images)
         if reset:
-            self.n_channels_in_ = images.n_channels
-            vars(self).pop("image_size_in_", None)
-            if len(images.sizes) == 1:
-                (self.image_size_in_,) = images.sizes
+            set_shape(self, images)
         else:
             check_n_channels(self, images.n_channels)
         return images

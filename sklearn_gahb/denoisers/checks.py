@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from ..images import check_images, check_pair, equal_images, is_images, is_photo_list
-from ..noise import add_noise
+from ..noise import add_noise, warn_of_noisy_images
 
 
 def to_numpy(y, denoiser):
@@ -56,6 +56,14 @@ def check_n_channels(denoiser, n_channels, name="X"):
             f"{name} has {n_channels} channels, but {type(denoiser).__name__} is "
             f"expecting {expected} as input.{hint if expected == 1 else ''}"
         )
+
+
+def set_shape(denoiser, images):
+    """Set the number of channels, and the size if all images have the same one."""
+    denoiser.n_channels_in_ = images.n_channels
+    vars(denoiser).pop("image_size_in_", None)
+    if len(images.sizes) == 1:
+        (denoiser.image_size_in_,) = images.sizes
 
 
 def check_one_size(denoiser, images):
@@ -130,5 +138,6 @@ def noisy_and_clean(denoiser, images, y, noise_std):
             "positive noise_std, call score(noisy, clean), or score with "
             "sklearn_gahb.metrics.make_psnr_scorer(noise_std)."
         )
+    warn_of_noisy_images(images, "score adds noise to them a second time")
     noisy = add_noise(images, noise_std, denoiser.random_state)
     return check_images(noisy, denoiser.image_shape), images

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from ..images import height_width_channels
-from ..samplers import run_sampler
+from ..samplers import GradientEstimation, run_sampler
 from .checks import check_n_channels
 
 
@@ -52,8 +52,8 @@ def draw_images(
     Parameters
     ----------
     denoiser : BaseDenoiser
-    sampler : Sampler
-    n_samples, image_shape, mean, batch_size, keep_every, callback, random_state
+    n_samples, image_shape, sampler, mean, batch_size, keep_every, callback, \
+            random_state
         Arguments of ``denoiser.sample``.
 
     Returns
@@ -73,7 +73,7 @@ def draw_images(
         )
     y, trajectory = run_sampler(
         denoiser,
-        sampler,
+        GradientEstimation() if sampler is None else sampler,
         prior.mean if mean is None else mean,
         (n_samples, n_channels, *prior.size),
         sigma_max=prior.sigma_max,
