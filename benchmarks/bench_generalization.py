@@ -108,9 +108,10 @@ def print_table(analyzer):
     print("at noise_std 0.1" + "".join(f"{name:>14}" for name in columns) + "  regime")
     for i, size in enumerate(analyzer.train_sizes_):
         values = "".join(f"{column[i]:14.2f}" for column in columns.values())
-        print(f"N = {size:<12}{values}  {analyzer.regime_[i]}")
+        print(f"N = {size:<12}{values}  {analyzer.regime_[i, at]}")
+    print(f"transition_size_ by noise level {analyzer.transition_size_.tolist()}")
     if hasattr(analyzer, "generated_images_"):
-        print(f"transition_size_ {analyzer.transition_size_}")
+        print(f"generated_transition_size_ {analyzer.generated_transition_size_}")
     print(
         f"near-duplicates, {analyzer.duplicates}: {analyzer.n_duplicates_.sum()} of "
         f"training images, {analyzer.n_test_duplicates_} of test images"

@@ -8,6 +8,7 @@ import sklearn.base
 from sklearn.base import _fit_context
 from sklearn.utils import _param_validation
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions  # noqa: F401
+from sklearn.utils.validation import _check_sample_weight as check_sample_weight  # noqa: F401
 
 
 def at_least(number):

@@ -2,6 +2,7 @@
 
 import hashlib
 import warnings
+from collections import deque
 
 import numpy as np
 import pywt
@@ -16,10 +17,16 @@ from ._sklearn_compat import (
     fit_context,
     validate_params,
 )
+from ._tensors import is_tensor
+from ._warnings import warn
 from .images import ONE_LINE, check_images
 from .units import warn_of_noise_std
 
 __all__ = ["GaussianNoise", "estimate_noise_std"]
+
+# Digests of the first image of the latest outputs of `GaussianNoise`. A Pipeline does
+# not tell its last step where images come from, so `warn_of_noisy_images` looks here.
+_LATEST_OUTPUTS = deque(maxlen=1000)
 
 
 class GaussianNoise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -64,7 +71,7 @@ class GaussianNoise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     -----
     Pass the clean images twice, as in ``pipeline.fit(X, X)``. If the second argument is
     missing or contains labels, the last step treats the noisy images as clean images.
-    It then adds its own noise to them.
+    It then adds its own noise to them, and warns if it receives the images unchanged.
 
     Examples
     --------
@@ -126,7 +133,10 @@ class GaussianNoise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         images = check_images(
             X, ONE_LINE, data_range=self.data_range, estimator=self, reset=False
         )
-        return add_noise(images, self.noise_std, self.random_state)
+        noisy = add_noise(images, self.noise_std, self.random_state)
+        if self.noise_std > 0:
+            _LATEST_OUTPUTS.append(_digest(noisy[0]))
+        return noisy
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -155,6 +165,22 @@ def check_adds_no_noise(estimator, name):
         )
 
 
+def warn_of_noisy_images(images, consequence):
+    """Warn if Images that count as clean are an output of `GaussianNoise`.
+
+    An output is told by the values of its first image. They survive conversions to
+    lists, data frames and other dtypes, which the identity of the array does not.
+    """
+    if _digest(images.data[0]) in _LATEST_OUTPUTS:
+        warn(
+            f"{images.name} holds noisy images that GaussianNoise returned, and no "
+            f"clean images were passed with them, so {consequence}. If a pipeline "
+            "begins with GaussianNoise, pass the clean images twice: "
+            "pipeline.fit(X, X) and pipeline.score(X, X). Otherwise, pass both: "
+            "fit(noisy, clean) and score(noisy, clean)."
+        )
+
+
 def noisy_copy(X, noise_std, random_state, data_range=None):
     """Return a noisy copy in the layout and type of `X`, which can be a data frame."""
     images = check_images(X, ONE_LINE, data_range=data_range)
@@ -179,11 +205,15 @@ def _noise_like(x, seed):
 
 
 def _image_noise(image, seed):
-    # Hash float32 values, so that an image gets the same noise in float32 and float64.
+    digest = np.frombuffer(_digest(image), dtype=np.uint32)
+    return np.random.default_rng([seed, *digest]).standard_normal(image.shape)
+
+
+def _digest(image):
+    """Hash float32 values, so that float32 and float64 images have the same digest."""
+    image = image.cpu().numpy() if is_tensor(image) else image
     values = np.ascontiguousarray(image, dtype=np.float32)
-    digest = hashlib.blake2b(values.tobytes(), digest_size=16).digest()
-    rng = np.random.default_rng([seed, *np.frombuffer(digest, dtype=np.uint32)])
-    return rng.standard_normal(image.shape)
+    return hashlib.blake2b(values.tobytes(), digest_size=16).digest()
 
 
 @validate_params()

@@ -96,6 +96,13 @@ def data_range_of(estimator):
     return next(iter(found.values()), None)
 
 
+def warn_of_units(noise_std, images):
+    """Warn if the values of Images do not fit a noise level or their data range."""
+    warn_of_noise_std(noise_std, images)
+    if images.black_and_white != (0, 1):
+        warn_of_range(images)
+
+
 def warn_of_range(images):
     """Warn if the values of Images are far from filling their data range."""
     values = peek(images)

@@ -1,6 +1,7 @@
 """Bases in which denoisers shrink images."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -11,12 +12,15 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import make_pipeline
 
 from sklearn_gahb import (
+    BandletDenoiser,
     BandletOracle,
     DNNDenoiser,
     GaussianNoise,
     JacobianBasis,
     WaveletThresholdDenoiser,
     WienerDenoiser,
+    as_denoiser,
+    mse,
     psnr,
 )
 from sklearn_gahb.datasets import make_disk_images, make_gaussian_textures
@@ -391,6 +395,49 @@ def test_sure_warns_where_it_fails():
     with pytest.warns(UserWarning, match="of 1 of 1 images is not positive") as records:
         assert sure_psnr(lambda y, _: -y, 0 * NOISY[0], 0.1) == np.inf
     assert {record.filename for record in records} == {__file__}
+
+
+SOFT = WaveletThresholdDenoiser(threshold=1.0, shrinkage="soft")
+HARD = WaveletThresholdDenoiser()
+
+
+@pytest.mark.parametrize(
+    ("denoiser", "is_continuous"),
+    [
+        (SOFT, True),
+        (HARD, False),
+        (WaveletThresholdDenoiser(shrinkage="garrote"), True),
+        (WaveletThresholdDenoiser(threshold=0.0), True),
+        (WaveletThresholdDenoiser(threshold="sure", shrinkage="soft"), False),
+        (WaveletThresholdDenoiser(threshold="bayes", shrinkage="soft"), True),
+        (BandletDenoiser(), False),
+        (BandletOracle(), False),
+        (BandletOracle(shrinkage="projection"), True),
+        (WienerDenoiser(), True),
+        (make_pipeline(SOFT, SOFT), True),
+        (make_pipeline(HARD, SOFT), False),
+    ],
+    ids=str,
+)
+def test_sure_warns_of_denoisers_that_jump(denoiser, is_continuous):
+    """The estimate is right for continuous denoisers, and not for the others."""
+    X = make_disk_images(30, 32, random_state=0)
+    noisy = GaussianNoise(0.1, random_state=0).fit_transform(X)
+    denoiser = as_denoiser(clone(denoiser).fit(X))
+    assert denoiser.is_continuous == is_continuous
+    with warnings.catch_warnings(record=True) as records:
+        warnings.simplefilter("always")
+        options = {"clean": X, "n_probes": 8, "average": False, "random_state": 0}
+        risks = sure(denoiser, noisy, 0.1, **options)
+    assert len(records) == (not is_continuous)
+    if not is_continuous:
+        assert "is not a continuous function" in str(records[0].message)
+        assert records[0].filename == __file__
+    errors = mse(X, denoiser.denoise_images(noisy, 0.1, clean=X), average=False)
+    excess = risks - errors
+    standard_error = excess.std(ddof=1) / len(X) ** 0.5
+    assert (abs(excess.mean()) < 4 * standard_error) == is_continuous
+    assert not BandletOracle(shrinkage="projection", geometry="noisy").is_continuous
 
 
 def test_oracles_are_told_the_clean_images():

@@ -119,6 +119,7 @@ class BandletDenoiser(BaseDenoiser):
     True
     """
 
+    needs_clean_images = False
     _parameter_constraints: dict = {
         **BaseDenoiser._parameter_constraints,
         "wavelet": [str, pywt.Wavelet],
@@ -195,6 +196,9 @@ class BandletDenoiser(BaseDenoiser):
             self.denoise(y, noise_std),
             partial(basis.eigenbasis, images[0], slopes),
         )
+
+    # Hard thresholding and the choice of the basis jump.
+    is_continuous = False
 
     def _images(self, y):
         """Return the arrays that the shrinkage depends on: the noisy images."""

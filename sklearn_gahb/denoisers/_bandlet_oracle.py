@@ -225,6 +225,11 @@ class BandletOracle(BandletDenoiser):
         oracle._clean = clean
         return oracle
 
+    @property
+    def is_continuous(self):
+        """Whether the oracle is linear, because only the clean image determines it."""
+        return self.geometry == "clean" and self.shrinkage != "hard"
+
     def _images(self, y):
         """Return the noisy and the clean images."""
         if self._clean is None:

@@ -86,6 +86,7 @@ class BM3DDenoiser(BaseDenoiser):
     True
     """
 
+    needs_clean_images = False
     _parameter_constraints: dict = {
         **BaseDenoiser._parameter_constraints,
         "profile": [StrOptions({"np", "vn", "high"})],
@@ -112,6 +113,9 @@ class BM3DDenoiser(BaseDenoiser):
     def learn(self, clean, noisy=None):
         """Check that the package is installed; see :meth:`BaseDenoiser.learn`."""
         import_optional("bm3d", "bm3d")
+
+    # Block matching and hard thresholding jump.
+    is_continuous = False
 
     def denoise(self, y, noise_std=None):
         """Call the package on each image; see :meth:`BaseDenoiser.denoise`."""

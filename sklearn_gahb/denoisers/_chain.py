@@ -90,6 +90,11 @@ class DenoiserChain(BaseDenoiser):
         devices = (one.device_ for one in self.denoisers)
         return next((one for one in devices if one is not None), None)
 
+    @property
+    def is_continuous(self):
+        """Whether all denoisers are continuous."""
+        return all(one.is_continuous for one in self.denoisers)
+
     def fit(self, X, y=None):
         """Return the chain unchanged, because its denoisers are already fitted.
 

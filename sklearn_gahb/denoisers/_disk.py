@@ -101,6 +101,7 @@ class DiskPosteriorDenoiser(BaseDenoiser):
     True
     """
 
+    needs_clean_images = False
     _parameter_constraints: dict = {
         **BaseDenoiser._parameter_constraints,
         "radius_range": [tuple, list, np.ndarray, None],

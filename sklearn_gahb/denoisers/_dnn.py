@@ -421,6 +421,11 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         return images
 
     @property
+    def needs_clean_images(self):
+        """Whether `X` must be clean if `fit` gets no images in `y`."""
+        return self.supervision == "clean"
+
+    @property
     def device_(self):
         """Device of the network."""
         parameter = next(self.network_.parameters(), None)

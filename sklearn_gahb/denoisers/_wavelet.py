@@ -107,6 +107,7 @@ class WaveletThresholdDenoiser(BaseDenoiser):
     True
     """
 
+    needs_clean_images = False
     _parameter_constraints: dict = {
         **BaseDenoiser._parameter_constraints,
         "wavelet": [str, pywt.Wavelet],
@@ -172,6 +173,16 @@ class WaveletThresholdDenoiser(BaseDenoiser):
             self.denoise(y, noise_std),
             partial(basis.eigenbasis, image, slopes[0]),
         )
+
+    @property
+    def is_continuous(self):
+        """Whether small changes of the noisy image change the denoised image little.
+
+        Hard thresholding jumps at the threshold, and the threshold "sure" jumps from
+        one minimum of the risk estimate to another.
+        """
+        jumps = self.shrinkage == "hard" or self.threshold == "sure"
+        return self.threshold == 0 or not jumps
 
     def _prepare(self, y, noise_std):
         """Return translations, wavelets, and a function from bands to thresholds."""

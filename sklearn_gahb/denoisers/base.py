@@ -2,6 +2,7 @@
 
 from abc import ABCMeta, abstractmethod
 
+import numpy as np
 import torch
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
@@ -12,28 +13,24 @@ from .._sklearn_compat import (
     NOT_NEGATIVE,
     SHAPE,
     BaseEstimator,
+    check_sample_weight,
     fit_context,
     validate_params,
 )
-from ..images import (
-    check_clean,
-    check_images,
-    is_images,
-)
+from ..images import check_clean, check_images, is_images
 from ..metrics import psnr
-from ..noise import median_noise_std
-from ..samplers import GradientEstimation
-from ..units import warn_of_noise_std, warn_of_range
+from ..noise import median_noise_std, warn_of_noisy_images
+from ..units import warn_of_units
 from .checks import (
     check_levels,
     check_n_channels,
     check_target,
     check_tensors,
     noisy_and_clean,
+    set_shape,
 )
-from .drawing import draw_samples
 from .linearization import linearize_by_autograd
-from .prior import Prior
+from .prior import Prior, draw_images
 
 
 class BaseDenoiser(
@@ -44,8 +41,8 @@ class BaseDenoiser(
     A subclass defines `denoise`. Like every scikit-learn estimator, it also defines
     ``__init__``. It may override `learn` (which learns nothing by default), `linearize`
     (which uses automatic differentiation by default), `with_clean` (for oracles),
-    `prior` (for sampling) and `device_`. Every function of this package that takes a
-    denoiser accepts instances of the subclass.
+    `prior` (for sampling), `device_`, `is_continuous` and `needs_clean_images`. Every
+    function of this package that takes a denoiser accepts instances of the subclass.
 
     The parameters `noise_std`, `data_range`, `image_shape` and `random_state` are
     optional. A subclass that uses one of these parameters lists it in its ``__init__``.
@@ -174,6 +171,16 @@ class BaseDenoiser(
         """Device on which `denoise` needs its images; None for any device."""
         return None
 
+    @property
+    def needs_clean_images(self):
+        """Whether ``fit(X)`` needs clean images; True if `learn` is overridden."""
+        return type(self).learn is not BaseDenoiser.learn
+
+    @property
+    def is_continuous(self):
+        """Whether the denoised image is a continuous function of the noisy image."""
+        return True
+
     def noise_levels(self, y, noise_std=None):
         """Return the noise level of each image.
 
@@ -214,10 +221,9 @@ class BaseDenoiser(
         Parameters
         ----------
         X : array-like or list of array-like
-            Clean images, or noisy images if `y` holds the clean images. Pass a list of
-            photographs or an array of shape (n_images, height, width) or (n_images,
-            height, width, channels). If `image_shape` is set, an array of shape
-            (n_images, n_pixels) also works.
+            Clean images, or noisy images if `y` holds the clean images: an array of
+            shape (n_images, height, width) or (n_images, height, width, channels), or
+            (n_images, n_pixels) if `image_shape` is set, or a list of photographs.
         y : array-like or list of array-like, default=None
             Clean images of the same shape as `X`. Labels (1-D) are ignored.
 
@@ -230,15 +236,16 @@ class BaseDenoiser(
         ------
         ValueError
             If the images do not have an accepted layout, or contain NaN or infinity. If
-            `X` equals `y`, because the denoiser would learn the identity. If one of `X`
-            and `y` holds unsigned integers and the other holds values far outside of
-            [0, 1].
+            `X` equals `y`, because the denoiser would learn the identity. If `X` and
+            `y` have different units.
         """
         with unchanged_on_failure(self):
             images = self._check_images(X, reset=True)
             if is_images(y):
                 self.learn(check_target(self, y, images), images)
             else:
+                if self.needs_clean_images:
+                    warn_of_noisy_images(images, "fit treats them as clean images")
                 self.learn(images)
         return self
 
@@ -281,7 +288,7 @@ class BaseDenoiser(
         clean = check_clean(clean, noisy, self.image_shape)
         return self._restore(noisy, noise_std, clean)
 
-    def score(self, X, y=None):
+    def score(self, X, y=None, sample_weight=None):
         """Compute the mean PSNR in dB.
 
         Parameters
@@ -291,6 +298,8 @@ class BaseDenoiser(
             which `score` adds noise of standard deviation `noise_std`.
         y : array-like or list of array-like, default=None
             Clean images of the same shape as `X`. Labels (1-D) are ignored.
+        sample_weight : array-like of shape (n_images,), default=None
+            Weights of the images in the mean. If None, all images have the same weight.
 
         Returns
         -------
@@ -303,7 +312,12 @@ class BaseDenoiser(
             If `y` holds no images and `noise_std` is None or 0, or if an image in `X`
             equals the corresponding image in `y`.
         """
-        return float(self.psnr_per_image(X, y).mean())
+        ratios = self.psnr_per_image(X, y)
+        if sample_weight is not None:
+            sample_weight = check_sample_weight(
+                sample_weight, ratios, ensure_non_negative=True
+            )
+        return float(np.average(ratios, weights=sample_weight))
 
     @validate_params(noise_std=[NOT_NEGATIVE, None])
     def psnr_per_image(self, X, y=None, *, noise_std=None):
@@ -357,51 +371,48 @@ class BaseDenoiser(
         n_samples : int, default=1
             Number of images to draw.
         image_shape : tuple of int, default=None
-            Shape (height, width) or (height, width, channels) of the images. If None, a
-            network trained on crops draws images of the size of the crops. Other
-            denoisers draw images of the size of those passed to `fit`.
+            Shape of the images: (height, width) or (height, width, channels). If None,
+            the size of the training crops, or else of the images passed to `fit`.
         sampler : Sampler, default=None
             Sampling method from :mod:`sklearn_gahb.samplers`. If None,
             ``GradientEstimation()`` is used, which evaluates the denoiser 50 times.
         mean : float or Tensor that broadcasts to (n, channels, height, width), \
                 default=None
-            Mean of the noisy images that sampling starts from. If None, the mean that
-            :meth:`prior` returns is used.
+            Mean of the first noisy images. If None, that of :meth:`prior` is used.
         batch_size : int, default=None
             Number of images to denoise at a time.
         keep_every : int or None, default=1
-            Interval between the steps that the trajectory keeps. For example, 2 means
-            every second step. If None, the trajectory keeps only the last step.
+            Interval between the steps that the trajectory keeps. If None, it keeps only
+            the last step.
         return_trajectory : bool, default=False
             If True, return the samples and the trajectory.
         callback : callable, default=None
-            Function that is called as ``callback(step, y, noise_std)`` before the first
-            step (with ``step=0``) and after each step.
+            Function ``callback(step, y, noise_std)``, called after each step.
         random_state : int, RandomState instance or None, default=None
-            Seeds the noise. With the same int, a larger `n_samples` adds samples and
-            leaves the earlier ones unchanged.
+            Seed of the noise.
 
         Returns
         -------
         X : ndarray of shape (n_samples, height, width), (n_samples, height, width, \
                 channels) or (n_samples, n_pixels)
-            Samples in float32, not clipped. If the denoiser has an `image_shape`, each
-            sample is a row of the array. Otherwise, each sample is an image.
+            Samples in float32, not clipped. They are rows if the denoiser has an
+            `image_shape`. They are in the units of `data_range`.
         trajectory : Trajectory
             Steps that sampling kept. Returned only if `return_trajectory` is True.
         """
-        return draw_samples(
+        check_is_fitted(self)
+        X, trajectory = draw_images(
             self,
             n_samples,
             image_shape=image_shape,
-            sampler=GradientEstimation() if sampler is None else sampler,
+            sampler=sampler,
             mean=mean,
             batch_size=batch_size,
-            keep_every=keep_every,
-            return_trajectory=return_trajectory,
+            keep_every=keep_every if return_trajectory else None,
             callback=callback,
             random_state=random_state,
         )
+        return (X, trajectory) if return_trajectory else X
 
     def _restore(self, noisy, noise_std, clean):
         """Return denoised arrays in the layout of `noisy`; `clean` may be None."""
@@ -429,14 +440,9 @@ class BaseDenoiser(
             estimator=self,
             reset=reset,
         )
-        warn_of_noise_std(self._level(noise_std), images)
-        if images.black_and_white != (0, 1):
-            warn_of_range(images)
+        warn_of_units(self._level(noise_std), images)
         if reset:
-            self.n_channels_in_ = images.n_channels
-            vars(self).pop("image_size_in_", None)
-            if len(images.sizes) == 1:
-                (self.image_size_in_,) = images.sizes
+            set_shape(self, images)
         else:
             check_n_channels(self, images.n_channels)
         return images

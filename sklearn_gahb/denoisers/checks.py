@@ -5,7 +5,7 @@ import torch
 
 from .._warnings import warn
 from ..images import check_images, check_pair, equal_images, is_images, is_photo_list
-from ..noise import add_noise, median_noise_std
+from ..noise import add_noise, median_noise_std, warn_of_noisy_images
 from ..units import warn_if_swapped
 
 # Ratio of the estimated noise level to the given noise level, in noisy images.
@@ -61,6 +61,14 @@ def check_n_channels(denoiser, n_channels, name="X"):
             f"{name} has {n_channels} channels, but {type(denoiser).__name__} is "
             f"expecting {expected} as input.{hint if expected == 1 else ''}"
         )
+
+
+def set_shape(denoiser, images):
+    """Set the number of channels, and the size if all images have the same one."""
+    denoiser.n_channels_in_ = images.n_channels
+    vars(denoiser).pop("image_size_in_", None)
+    if len(images.sizes) == 1:
+        (denoiser.image_size_in_,) = images.sizes
 
 
 def check_one_size(denoiser, images):
@@ -159,6 +167,7 @@ def noisy_and_clean(denoiser, images, y, noise_std):
             "positive noise_std, call score(noisy, clean), or score with "
             "sklearn_gahb.metrics.make_psnr_scorer(noise_std)."
         )
+    warn_of_noisy_images(images, "score adds noise to them a second time")
     noisy = add_noise(images, noise_std, denoiser.random_state)
     noisy = check_images(noisy, denoiser.image_shape, data_range=images.data_range)
     return noisy, images

@@ -18,9 +18,12 @@ class GeneralizationDisplay:
 
     - "agreement" shows three curves over the number of training images: the PSNR on
       training images, the PSNR on test images, and the PSNR between the outputs of
-      different subsets. There is one panel per noise level.
+      different subsets. There is one panel per noise level. Error bars show the
+      standard deviation over subsets, or over pairs of subsets for the agreement. The
+      agreement of two subsets has no error bars.
     - "psnr" shows the output PSNR against the input PSNR, on training and test images.
       There is one color per training size. The analyzer must have several noise levels.
+      Error bars show the standard deviation over subsets.
     - "similarity" shows two filled histograms: the similarities between samples and
       their closest training images, and the similarities between samples of two
       subsets. An outline shows a third histogram, for comparison: the similarities
@@ -44,6 +47,8 @@ class GeneralizationDisplay:
         PSNR in dB on training images and on test images.
     agreement : ndarray of shape (n_sizes, n_levels)
         PSNR in dB between the outputs of different subsets.
+    agreement_std : ndarray of shape (n_sizes, n_levels)
+        Standard deviation of `agreement` over pairs of subsets, or nan.
     generated_similarity : ndarray of shape (n_sizes, n_samples), default=None
         Similarity between samples of two subsets.
     train_similarity : ndarray of shape (n_sizes, n_subsets, n_samples), default=None
@@ -93,6 +98,7 @@ class GeneralizationDisplay:
     train_psnr: np.ndarray
     test_psnr: np.ndarray
     agreement: np.ndarray
+    agreement_std: np.ndarray
     generated_similarity: np.ndarray | None = None
     train_similarity: np.ndarray | None = None
     subset_similarity: list | None = None
@@ -181,15 +187,19 @@ class GeneralizationDisplay:
         figure = figure or new_figure(1.2 + 2.6 * len(self.noise_std), 3.2)
         axes = figure.subplots(1, len(self.noise_std), sharey=True, squeeze=False)[0]
         for level, (ax, noise_std) in enumerate(zip(axes, self.noise_std, strict=True)):
-            for label, values in [
-                ("training images", self.train_psnr.mean(axis=1)),
-                ("test images", self.test_psnr.mean(axis=1)),
-                ("agreement", self.agreement),
+            for label, means, spread in [
+                ("training images", *_mean_and_std(self.train_psnr)),
+                ("test images", *_mean_and_std(self.test_psnr)),
+                (
+                    "agreement",
+                    _finite(self.agreement),
+                    np.nan_to_num(self.agreement_std),
+                ),
             ]:
-                # The agreement is infinite if all outputs are equal.
-                drawn = np.where(np.isfinite(values), values, np.nan)
-                ax.semilogx(self.train_sizes, drawn[:, level], "o-", label=label)
-            ax.set(title=f"noise_std = {noise_std:g}", xlabel="training images")
+                points = self.train_sizes, means[:, level], spread[:, level]
+                ax.errorbar(*points, fmt="o-", label=label)
+            title = f"noise_std = {noise_std:g}"
+            ax.set(title=title, xlabel="training images", xscale="log")
         axes[0].set_ylabel("PSNR (dB)")
         axes[0].legend(fontsize="small")
         return figure, axes
@@ -199,14 +209,15 @@ class GeneralizationDisplay:
         ax = figure.subplots()
         order = np.argsort(-self.noise_std)
         x = -20 * np.log10(self.noise_std[order])
+        train, test = (
+            [one[:, order] for one in _mean_and_std(psnr)]
+            for psnr in (self.train_psnr, self.test_psnr)
+        )
         for i, size in enumerate(self.train_sizes):
-            train, test = (
-                np.where(np.isfinite(one[i]), one[i], np.nan).mean(axis=0)[order]
-                for one in (self.train_psnr, self.test_psnr)
-            )
-            color = f"C{i % 10}"
-            ax.plot(x, train, "x--", color=color, markersize=5)
-            ax.plot(x, test, "o-", color=color, markersize=3, label=f"N = {size}")
+            style = {"color": f"C{i % 10}"}
+            ax.errorbar(x, train[0][i], train[1][i], fmt="x--", markersize=5, **style)
+            style["label"] = f"N = {size}"
+            ax.errorbar(x, test[0][i], test[1][i], fmt="o-", markersize=3, **style)
         ax.set(
             xlabel="input PSNR (dB)",
             ylabel="output PSNR (dB)",
@@ -241,6 +252,17 @@ class GeneralizationDisplay:
         for ax, name in zip(axes[:, 0], names, strict=True):
             ax.set_ylabel(name, fontsize="small")
         return figure, axes
+
+
+def _finite(values):
+    # The PSNR of equal images is infinite.
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def _mean_and_std(psnr):
+    """Mean and standard deviation over the subsets, which are axis 1."""
+    finite = _finite(psnr)
+    return finite.mean(axis=1), np.nan_to_num(finite.std(axis=1, ddof=1))
 
 
 def _samples_and_neighbors(analyzer, sample):
