@@ -15,6 +15,11 @@ from sklearn_gahb import (
     WienerDenoiser,
 )
 
+# Some checks pass values around 100.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*noise_std=.* is very low", "ignore:The values of X lie between"
+)
+
 ROWS = (1, -1)
 ESTIMATORS = [
     GaussianNoise(0.1),

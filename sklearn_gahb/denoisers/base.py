@@ -382,8 +382,7 @@ class BaseDenoiser(
         batch_size : int, default=None
             Number of images to denoise at a time.
         keep_every : int or None, default=1
-            Interval between the steps that the trajectory keeps. If None, it keeps only
-            the last step.
+            Interval between the steps in the trajectory. If None, only the last step.
         return_trajectory : bool, default=False
             If True, return the samples and the trajectory.
         callback : callable, default=None
@@ -433,12 +432,9 @@ class BaseDenoiser(
         if not reset:
             check_is_fitted(self)
             self._validate_params()
+        shape, data_range = self.image_shape, self.data_range
         images = check_images(
-            X,
-            self.image_shape,
-            data_range=self.data_range,
-            estimator=self,
-            reset=reset,
+            X, shape, data_range=data_range, estimator=self, reset=reset
         )
         warn_of_units(self._level(noise_std), images)
         if reset:
