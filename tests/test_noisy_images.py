@@ -5,8 +5,15 @@ import pytest
 import torch
 from sklearn.base import clone
 
-from sklearn_gahb import DNNDenoiser, GaussianNoise, GeneralizationAnalyzer, psnr
-from sklearn_gahb.datasets import make_disk_images
+from sklearn_gahb import (
+    DNNDenoiser,
+    GaussianNoise,
+    GeneralizationAnalyzer,
+    WaveletThresholdDenoiser,
+    psnr,
+)
+from sklearn_gahb.datasets import load_photo_patches, make_disk_images
+from sklearn_gahb.jacobian import make_sure_scorer
 from sklearn_gahb.training import Recipe, with_recorrupted_noise
 
 NOISE_STD = 0.1
@@ -81,3 +88,32 @@ def test_analyzers_need_clean_images():
     analyzer = GeneralizationAnalyzer(clone(network).set_params(supervision="noisy"))
     with pytest.raises(ValueError, match="Set supervision='clean'"):
         analyzer.fit(CLEAN)
+
+
+@pytest.mark.parametrize(
+    ("name", "subset"),
+    [
+        ("aero", "train"),
+        ("ascent", "train"),
+        ("china", "train"),
+        ("camera", "test"),
+        ("flower", "test"),
+    ],
+)
+def test_sure_scorer_picks_a_nearly_optimal_threshold(name, subset):
+    """The clean photograph would pick a threshold that is at most 0.1 dB better."""
+    photo = load_photo_patches(16, 1, subset=subset, random_state=0).photos[name]
+    clean = photo[None, :256, :256] / 255
+    noisy = GaussianNoise(NOISE_STD, random_state=0).fit_transform(clean)
+    wavelets = WaveletThresholdDenoiser(shrinkage="soft", noise_std=NOISE_STD)
+    thresholds = np.linspace(0, 3, 13)
+    candidates = [
+        clone(wavelets).set_params(threshold=threshold).fit(noisy)
+        for threshold in thresholds
+    ]
+    scorer = make_sure_scorer(NOISE_STD, random_state=0)
+    estimates = [scorer(one, noisy) for one in candidates]
+    scores = [one.score(noisy, clean) for one in candidates[1:]]
+    chosen = np.argmax(estimates[1:])
+    assert 0 < thresholds[1:][chosen] < 3
+    assert scores[chosen] > max(scores) - 0.1

@@ -1,5 +1,6 @@
 """Stein's unbiased risk estimate."""
 
+from dataclasses import dataclass
 from itertools import repeat
 
 import numpy as np
@@ -177,6 +178,82 @@ def sure_psnr(
     with np.errstate(divide="ignore"):
         estimates = -10 * np.log10(risks.clip(min=0))
     return float(estimates.mean()) if average else estimates
+
+
+@validate_params()
+def make_sure_scorer(noise_std, *, n_probes=1, random_state=None):
+    """Make a scorer that needs no clean images.
+
+    The scorer takes noisy images and returns the PSNR in dB of the mean error that
+    :func:`sure` estimates. Use it to choose the parameters of a denoiser if you have
+    only noisy images.
+
+    Parameters
+    ----------
+    noise_std : float
+        Standard deviation of the noise in the images, as a positive fraction of the
+        data range. The data range is that of the estimator.
+    n_probes : int, default=1
+        Number of vectors of random signs for each image; see :func:`sure`.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the random signs. If it is not an int, a seed is drawn once, when the
+        scorer is made.
+
+    Returns
+    -------
+    scorer : callable
+        Scorer with the signature ``scorer(estimator, X, y=None)``, where `X` holds
+        noisy images and `y` is ignored. Pass it as the `scoring` argument of
+        :class:`~sklearn.model_selection.GridSearchCV` or
+        :func:`~sklearn.model_selection.cross_validate`.
+
+    See Also
+    --------
+    sklearn_gahb.metrics.make_psnr_scorer : Score with clean images.
+
+    Examples
+    --------
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from sklearn_gahb import GaussianNoise, WaveletThresholdDenoiser
+    >>> from sklearn_gahb.datasets import make_disk_images
+    >>> from sklearn_gahb.jacobian import make_sure_scorer
+    >>> X = make_disk_images(20, 64, random_state=0)
+    >>> noisy = GaussianNoise(0.1, random_state=0).fit_transform(X)
+    >>> search = GridSearchCV(
+    ...     WaveletThresholdDenoiser("haar", shrinkage="soft", noise_std=0.1),
+    ...     {"threshold": [0.2, 1.5, 6.0]},
+    ...     scoring=make_sure_scorer(0.1, random_state=0),
+    ... )
+    >>> search.fit(noisy).best_params_
+    {'threshold': 1.5}
+    """
+    seed = check_random_state(random_state).randint(2**31 - 1)
+    return _SUREScorer(noise_std, n_probes, seed)
+
+
+@dataclass(repr=False)
+class _SUREScorer:
+    """Scorer of `make_sure_scorer`. It is a class so that it can be pickled."""
+
+    noise_std: float
+    n_probes: int | None
+    seed: int
+
+    def __repr__(self):
+        return (
+            f"make_sure_scorer({self.noise_std}, n_probes={self.n_probes}, "
+            f"random_state={self.seed})"
+        )
+
+    def __call__(self, estimator, X, y=None):
+        risk = sure(
+            estimator,
+            X,
+            self.noise_std,
+            n_probes=self.n_probes,
+            random_state=self.seed,
+        )
+        return -10 * np.log10(risk) if risk > 0 else -np.inf
 
 
 def _risks(denoiser, y, noise_std, n_probes, clean, random_state):
