@@ -24,6 +24,7 @@ _MODULES = {
     "JacobianBasis": "jacobian",
     "GeneralizationAnalyzer": "generalization",
     "GaussianNoise": "noise",
+    "PoissonNoise": "noise",
     "estimate_noise_std": "noise",
     "make_psnr_scorer": "metrics",
     "mse": "metrics",

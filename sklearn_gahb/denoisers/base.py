@@ -22,7 +22,7 @@ from ..images import (
     warn_of_noise_std,
 )
 from ..metrics import psnr
-from ..noise import median_noise_std
+from ..noise.gaussian import median_noise_std
 from ..samplers import GradientEstimation, run_sampler
 from .checks import (
     check_levels,

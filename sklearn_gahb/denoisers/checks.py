@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from ..images import check_images, check_pair, equal_images, is_images, is_photo_list
-from ..noise import add_noise
+from ..noise.gaussian import add_noise
 
 
 def to_numpy(y, denoiser):

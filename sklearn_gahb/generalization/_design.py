@@ -10,7 +10,7 @@ from sklearn.utils import check_random_state
 from .._tensors import is_tensor
 from .._warnings import warn
 from ..images import ONE_LINE, check_images, check_same_units, complaint_of_noise_std
-from ..noise import check_adds_no_noise, check_noise_levels
+from ..noise.gaussian import check_adds_no_noise, check_noise_levels
 from . import _subsets
 
 # Maximum number of test images drawn from X if the user passes no X_test.

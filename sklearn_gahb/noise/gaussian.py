@@ -9,10 +9,8 @@ from scipy.special import ndtri
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import check_random_state
 
-from ._sklearn_compat import NOT_NEGATIVE, BaseEstimator, fit_context, validate_params
-from .images import ONE_LINE, check_images, warn_of_noise_std
-
-__all__ = ["GaussianNoise", "estimate_noise_std"]
+from .._sklearn_compat import NOT_NEGATIVE, BaseEstimator, fit_context, validate_params
+from ..images import ONE_LINE, check_images, warn_of_noise_std
 
 
 class GaussianNoise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -163,11 +161,15 @@ def _noise_like(x, seed):
 
 
 def _image_noise(image, seed):
+    return image_rng(image, seed).standard_normal(image.shape)
+
+
+def image_rng(image, seed):
+    """Return a generator that depends only on a seed and on the values of an image."""
     # Hash float32 values, so that an image gets the same noise in float32 and float64.
     values = np.ascontiguousarray(image, dtype=np.float32)
     digest = hashlib.blake2b(values.tobytes(), digest_size=16).digest()
-    rng = np.random.default_rng([seed, *np.frombuffer(digest, dtype=np.uint32)])
-    return rng.standard_normal(image.shape)
+    return np.random.default_rng([seed, *np.frombuffer(digest, dtype=np.uint32)])
 
 
 @validate_params()
