@@ -26,6 +26,7 @@ _MODULES = {
     "GaussianNoise": "noise",
     "PoissonNoise": "noise",
     "estimate_noise_std": "noise",
+    "estimate_poisson_gaussian": "noise",
     "make_psnr_scorer": "metrics",
     "mse": "metrics",
     "psnr": "metrics",
