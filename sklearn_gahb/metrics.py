@@ -7,7 +7,7 @@ from sklearn.utils import check_random_state
 
 from ._sklearn_compat import validate_params
 from .images import check_images, check_pair, is_images
-from .noise import check_adds_no_noise, noisy_copy
+from .noise.gaussian import check_adds_no_noise, noisy_copy
 from .units import data_range_of, warn_of_range
 
 __all__ = ["make_psnr_scorer", "mse", "psnr"]

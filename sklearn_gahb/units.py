@@ -17,6 +17,8 @@ N_PEEKED = 2**20
 # The root mean square of images whose white is 1 is below this value, with noise of any
 # plausible level.
 LARGEST_RMS = 4
+# The mean of images whose white is 1 is below this value.
+LARGEST_MEAN = 2
 # Noise above this level hides images almost completely.
 LARGEST_NOISE_STD = 4
 # Noise below this fraction of the root mean square cannot be seen.
@@ -173,7 +175,7 @@ def check_same_units(X, y):
         # The mean works for noisy images too, because noise changes it little.
         values = peek(others)
         mean, std_err = values.mean(dtype=np.float64), rms(values) / len(values) ** 0.5
-        if mean > max(LARGEST_RMS / 2, 5 * std_err):
+        if mean > max(LARGEST_MEAN, 5 * std_err):
             raise ValueError(
                 f"{integers.name} is {dtype} and is scaled to [0, 1], but "
                 f"{others.name}, which is {other_dtype}, has a mean of {mean:.3g}. "

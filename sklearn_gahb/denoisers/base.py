@@ -19,7 +19,7 @@ from .._sklearn_compat import (
 )
 from ..images import check_clean, check_images, is_images
 from ..metrics import psnr
-from ..noise import median_noise_std, warn_of_noisy_images
+from ..noise.gaussian import median_noise_std, warn_of_noisy_images
 from ..units import warn_of_units
 from .checks import (
     check_levels,

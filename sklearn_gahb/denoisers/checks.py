@@ -5,7 +5,7 @@ import torch
 
 from .._warnings import warn
 from ..images import check_images, check_pair, equal_images, is_images, is_photo_list
-from ..noise import add_noise, median_noise_std, warn_of_noisy_images
+from ..noise.gaussian import add_noise, median_noise_std, warn_of_noisy_images
 from ..units import warn_if_swapped
 
 # Ratio of the estimated noise level to the given noise level, in noisy images.

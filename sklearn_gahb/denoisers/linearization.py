@@ -93,6 +93,15 @@ def linearize_frozen(frozen, y, x_hat):
     return Linearization(x_hat, torch.no_grad()(multiply), transposed)
 
 
+def slope(function, images):
+    """Return a function of each pixel at `images`, and its derivative there."""
+    with torch.enable_grad():
+        images = images.detach().requires_grad_()
+        values = function(images)
+        (derivative,) = torch.autograd.grad(values.sum(), images)
+    return values.detach(), derivative
+
+
 class AutogradProducts:
     """Products with the Jacobian of a differentiable map at one image.
 

@@ -5,7 +5,7 @@ from sklearn.utils import Bunch, check_random_state
 
 from .._sklearn_compat import POSITIVE, validate_params
 from ..denoisers import as_denoiser
-from ..noise import check_noise_levels, noisy_copy
+from ..noise.gaussian import check_noise_levels, noisy_copy
 
 
 @validate_params(noise_std=["array-like", POSITIVE], blind=["boolean"])

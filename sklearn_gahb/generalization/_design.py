@@ -10,7 +10,7 @@ from sklearn.utils import check_random_state
 from .._tensors import is_tensor
 from .._warnings import warn
 from ..images import ONE_LINE, check_images
-from ..noise import check_adds_no_noise, check_noise_levels
+from ..noise.gaussian import check_adds_no_noise, check_noise_levels
 from ..units import check_same_units, data_range_of, warn_of_noise_std
 from . import _subsets
 

@@ -19,7 +19,7 @@ from ..denoisers import as_denoiser
 from ..denoisers.side_by_side import fit_side_by_side
 from ..images import ONE_LINE, check_images
 from ..metrics import psnr
-from ..noise import add_noise
+from ..noise.gaussian import add_noise
 from ..units import check_data_range
 from ._keys import digest, estimator_key, fingerprint
 from ._store import Store

@@ -10,22 +10,20 @@ from scipy.special import ndtri
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import check_random_state
 
-from ._sklearn_compat import (
+from .._sklearn_compat import (
     DATA_RANGE,
     NOT_NEGATIVE,
     BaseEstimator,
     fit_context,
     validate_params,
 )
-from ._tensors import is_tensor
-from ._warnings import warn
-from .images import ONE_LINE, check_images
-from .units import warn_of_noise_std
+from .._tensors import is_tensor
+from .._warnings import warn
+from ..images import ONE_LINE, check_images
+from ..units import warn_of_noise_std
 
-__all__ = ["GaussianNoise", "estimate_noise_std"]
-
-# Digests of the first image of the latest outputs of `GaussianNoise`. A Pipeline does
-# not tell its last step where images come from, so `warn_of_noisy_images` looks here.
+# Digests of the first image of the latest noisy images. A Pipeline does not tell its
+# last step where images come from, so `warn_of_noisy_images` looks here.
 _LATEST_OUTPUTS = deque(maxlen=1000)
 
 
@@ -134,9 +132,7 @@ class GaussianNoise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             X, ONE_LINE, data_range=self.data_range, estimator=self, reset=False
         )
         noisy = add_noise(images, self.noise_std, self.random_state)
-        if self.noise_std > 0:
-            _LATEST_OUTPUTS.append(_digest(noisy[0]))
-        return noisy
+        return remember(noisy) if self.noise_std > 0 else noisy
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -165,17 +161,23 @@ def check_adds_no_noise(estimator, name):
         )
 
 
+def remember(noisy):
+    """Return noisy images, and remember that they are noisy."""
+    _LATEST_OUTPUTS.append(digest_of(noisy[0]))
+    return noisy
+
+
 def warn_of_noisy_images(images, consequence):
     """Warn if Images that count as clean are an output of `GaussianNoise`.
 
     An output is told by the values of its first image. They survive conversions to
     lists, data frames and other dtypes, which the identity of the array does not.
     """
-    if _digest(images.data[0]) in _LATEST_OUTPUTS:
+    if digest_of(images.data[0]) in _LATEST_OUTPUTS:
         warn(
-            f"{images.name} holds noisy images that GaussianNoise returned, and no "
+            f"{images.name} holds images to which this package added noise, and no "
             f"clean images were passed with them, so {consequence}. If a pipeline "
-            "begins with GaussianNoise, pass the clean images twice: "
+            "begins by adding noise, pass the clean images twice: "
             "pipeline.fit(X, X) and pipeline.score(X, X). Otherwise, pass both: "
             "fit(noisy, clean) and score(noisy, clean)."
         )
@@ -205,11 +207,16 @@ def _noise_like(x, seed):
 
 
 def _image_noise(image, seed):
-    digest = np.frombuffer(_digest(image), dtype=np.uint32)
-    return np.random.default_rng([seed, *digest]).standard_normal(image.shape)
+    return image_rng(image, seed).standard_normal(image.shape)
 
 
-def _digest(image):
+def image_rng(image, seed):
+    """Return a generator that depends only on a seed and on the values of an image."""
+    digest = np.frombuffer(digest_of(image), dtype=np.uint32)
+    return np.random.default_rng([seed, *digest])
+
+
+def digest_of(image):
     """Hash float32 values, so that float32 and float64 images have the same digest."""
     image = image.cpu().numpy() if is_tensor(image) else image
     values = np.ascontiguousarray(image, dtype=np.float32)
