@@ -26,8 +26,10 @@ _MODULES = {
     "GaussianNoise": "noise",
     "estimate_noise_std": "noise",
     "make_psnr_scorer": "metrics",
+    "make_ssim_scorer": "metrics",
     "mse": "metrics",
     "psnr": "metrics",
+    "ssim": "metrics",
     "psnr_curve": "evaluation",
 }
 _SUBMODULES = [
