@@ -31,7 +31,9 @@ def no_windows():
 
 
 def test_what_is_drawn():
-    denoiser = WaveletThresholdDenoiser("haar", shrinkage="garrote", noise_std=0.05)
+    denoiser = WaveletThresholdDenoiser(
+        "haar", threshold=3.0, shrinkage="garrote", n_shifts=1, noise_std=0.05
+    )
     basis = JacobianBasis(denoiser.fit(X)).fit(X[:1])
     # Garrote slopes exceed 1.
     assert basis.eigenvalues_.max() > 1
