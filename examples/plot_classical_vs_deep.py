@@ -30,6 +30,7 @@ from sklearn_gahb import (
     psnr,
 )
 from sklearn_gahb.datasets import load_photo_patches
+from sklearn_gahb.displays import ComparisonDisplay
 
 train = load_photo_patches(128, 1500, subset="train", random_state=0)
 test = load_photo_patches(128, 40, subset="test", random_state=0)
@@ -119,18 +120,12 @@ for name, row in scores.items():
 
 clean = test.photos["camera"][None, 60:188, 170:298] / 255
 noisy = noise.set_params(noise_std=0.2).transform(clean)
-panels = {"clean": clean, "noisy": noisy} | {
-    name: denoiser.set_params(noise_std=0.2).transform(noisy)
-    for name, denoiser in denoisers.items()
-}
-
-fig, axes = plt.subplots(3, 3, figsize=(8, 8.6), layout="constrained")
-for ax, (name, image) in zip(axes.flat, panels.items(), strict=True):
-    ax.imshow(image[0], cmap="gray", vmin=0, vmax=1)
-    title = name if name == "clean" else f"{name}\n{psnr(clean, image):.1f} dB"
-    ax.set(title=title, xticks=[], yticks=[])
-fig.suptitle("A crop of a test photograph at noise_std 0.2")
-fig.savefig("classical_vs_deep.png", dpi=150)
+figure = plt.figure(figsize=(8, 9), layout="constrained")
+figure.suptitle("A crop of a test photograph at noise_std 0.2")
+ComparisonDisplay.from_estimators(
+    denoisers, noisy, clean, noise_std=0.2, n_columns=3, figure=figure
+)
+figure.savefig("classical_vs_deep.png", dpi=150)
 
 # %%
 # The deep denoiser is the best at medium noise. Wavelets averaged over 16 shifts, which
