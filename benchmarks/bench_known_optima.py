@@ -167,7 +167,7 @@ if "disks" in parts:
         print(f"noise {sigma}: disk posterior {-10 * np.log10(best.mean()):.2f} dB")
         others = {
             "Wiener": WienerDenoiser(noise_std=sigma).fit(train),
-            "wavelets": WaveletThresholdDenoiser("haar", n_shifts=16, noise_std=sigma),
+            "wavelets": WaveletThresholdDenoiser("haar", noise_std=sigma),
             "bandlets": BandletDenoiser(n_shifts=16, noise_std=sigma),
             "empirical": EmpiricalDenoiser(noise_std=sigma),
             "BM3D": BM3DDenoiser(noise_std=sigma, n_jobs=-1),

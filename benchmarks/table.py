@@ -95,10 +95,9 @@ def wavelets():
 
     clean = load_photo_patches(64, 500, random_state=0).images / 255
     noisy = GaussianNoise(NOISE_STD, random_state=0).fit_transform(clean)
-    hard = WaveletThresholdDenoiser("db2", n_scales=3, threshold=3.0, noise_std=0.1)
-    bayes = WaveletThresholdDenoiser(
-        "db2", n_scales=3, threshold="bayes", shrinkage="soft", noise_std=0.1
-    )
+    basis = {"wavelet": "db2", "n_scales": 3, "n_shifts": 1, "noise_std": 0.1}
+    hard = WaveletThresholdDenoiser(**basis, threshold=3.0, shrinkage="hard")
+    bayes = WaveletThresholdDenoiser(**basis, threshold="bayes", shrinkage="soft")
 
     def loop_over_pywavelets():
         denoised = []
@@ -139,7 +138,9 @@ def bandlets():
     X = make_c_alpha_images(500, 64, 3, random_state=0)
     noisy = GaussianNoise(NOISE_STD, random_state=0).fit_transform(X)
     denoiser = BandletDenoiser(noise_std=NOISE_STD).fit(X)
-    haar = WaveletThresholdDenoiser("haar", noise_std=NOISE_STD).fit(X)
+    haar = WaveletThresholdDenoiser(
+        "haar", threshold=3.0, shrinkage="hard", n_shifts=1, noise_std=NOISE_STD
+    ).fit(X)
     (ours, theirs), memory = in_turns(
         lambda: denoiser.transform(noisy), lambda: haar.transform(noisy)
     )

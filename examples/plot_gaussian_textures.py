@@ -61,7 +61,7 @@ denoisers = {
         learning_rate=5e-3,
         random_state=0,
     ),
-    "wavelets": WaveletThresholdDenoiser(n_shifts=16),
+    "wavelets": WaveletThresholdDenoiser(),
 }
 levels = 10 ** (-np.arange(10, 31, 5) / 20)
 curves = {

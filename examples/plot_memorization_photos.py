@@ -51,7 +51,7 @@ print(f"{len(X)} patches of {', '.join(np.unique(groups))}; {len(X_test)} to tes
 denoisers = {
     "network": DNNDenoiser(width=8, depth=2, max_steps=600, learning_rate=5e-3),
     "Wiener filter": WienerDenoiser(),
-    "wavelets": WaveletThresholdDenoiser("db2"),
+    "wavelets": WaveletThresholdDenoiser(),
 }
 analyzers = {
     name: GeneralizationAnalyzer(

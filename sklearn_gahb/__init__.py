@@ -29,8 +29,10 @@ _MODULES = {
     "estimate_noise_std": "noise",
     "estimate_poisson_gaussian": "noise",
     "make_psnr_scorer": "metrics",
+    "make_ssim_scorer": "metrics",
     "mse": "metrics",
     "psnr": "metrics",
+    "ssim": "metrics",
     "psnr_curve": "evaluation",
 }
 _SUBMODULES = [

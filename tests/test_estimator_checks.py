@@ -29,7 +29,12 @@ ESTIMATORS = [
     PoissonNoise(30, 0.1),
     WaveletThresholdDenoiser(noise_std=0.1, image_shape=ROWS),
     WaveletThresholdDenoiser(
-        "haar", threshold="bayes", n_shifts=4, noise_std=0.1, image_shape=ROWS
+        "haar",
+        threshold="bayes",
+        shrinkage="hard",
+        n_shifts=1,
+        noise_std=0.1,
+        image_shape=ROWS,
     ),
     WienerDenoiser(noise_std=0.1, image_shape=ROWS),
     WienerDenoiser(shrinkage="low_pass", noise_std=0.1, image_shape=ROWS),

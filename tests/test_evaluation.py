@@ -75,7 +75,7 @@ def test_curve_takes_wrappers():
     expected = psnr_curve(denoiser, X, 0.1, random_state=0).psnr
     search = GridSearchCV(
         WaveletThresholdDenoiser(),
-        {"threshold": [3.0]},
+        {"threshold": ["sure"]},
         cv=2,
         scoring=make_psnr_scorer(0.1),
     )

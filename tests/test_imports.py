@@ -49,7 +49,7 @@ ALLOWED = {
     "evaluation": {"denoisers", "noise"},
     "generalization": {"__version__", "denoisers", "evaluation", "metrics", "noise"},
     "checkpoints": {"__version__", "datasets", "denoisers", "networks", "training"},
-    "displays": set(),
+    "displays": {"denoisers", "metrics", "noise"},
 }
 
 

@@ -36,6 +36,7 @@ from sklearn_gahb.jacobian._lanczos import block_lanczos
 CLEAN = make_disk_images(40, 16, random_state=0).astype(np.float64)
 TEXTURES = make_gaussian_textures(100, 32, random_state=0)
 NOISY = GaussianNoise(0.1, random_state=0).fit_transform(CLEAN)
+HARD = {"threshold": 3.0, "shrinkage": "hard", "n_shifts": 1}
 
 
 @pytest.fixture(scope="module")
@@ -186,9 +187,11 @@ def test_no_convergence_warns(network):
 @pytest.mark.parametrize(
     "denoiser",
     [
-        WaveletThresholdDenoiser("haar", noise_std=0.1),
-        WaveletThresholdDenoiser("db2", shrinkage="soft", threshold=1.0, noise_std=0.1),
-        WaveletThresholdDenoiser(shrinkage="garrote", threshold=1.0, noise_std=0.1),
+        WaveletThresholdDenoiser("haar", **HARD, noise_std=0.1),
+        WaveletThresholdDenoiser("db2", threshold=1.0, n_shifts=1, noise_std=0.1),
+        WaveletThresholdDenoiser(
+            shrinkage="garrote", threshold=1.0, n_shifts=1, noise_std=0.1
+        ),
         WienerDenoiser(noise_std=0.1),
         WienerDenoiser(
             noise_std=0.1, power_spectrum=np.random.RandomState(0).rand(16, 16)
@@ -231,8 +234,8 @@ def test_closed_bases_of_odd_sizes_and_color():
 def test_padded_or_shifted_wavelets_have_no_closed_basis():
     X = np.random.RandomState(0).rand(2, 10, 12)
     for denoiser in [
-        WaveletThresholdDenoiser("haar", n_scales=3, noise_std=0.3),
-        WaveletThresholdDenoiser("haar", n_shifts=4, noise_std=0.3),
+        WaveletThresholdDenoiser("haar", **HARD, n_scales=3, noise_std=0.3),
+        WaveletThresholdDenoiser("haar", **(HARD | {"n_shifts": 4}), noise_std=0.3),
     ]:
         basis = JacobianBasis(denoiser.fit(X)).fit(X[:1])
         assert basis.solver_ == "dense"
@@ -243,7 +246,7 @@ def test_padded_or_shifted_wavelets_have_no_closed_basis():
 
 def test_surviving_wavelets_come_first():
     """Eigenvalues equal to 1 are sorted by the size of the coefficient."""
-    denoiser = WaveletThresholdDenoiser("haar", noise_std=0.1).fit(CLEAN)
+    denoiser = WaveletThresholdDenoiser("haar", **HARD, noise_std=0.1).fit(CLEAN)
     basis = JacobianBasis(denoiser).fit(NOISY[:1])
     n_kept = int(basis.degrees_of_freedom_)
     sizes = np.abs(basis.transform(NOISY[:1])[0])

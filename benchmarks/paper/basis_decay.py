@@ -133,7 +133,9 @@ def main():
     denoisers = {
         "network, photos-grey": load_pretrained("photos-grey"),
         "network, BF-CNN": fetch_published("bf_cnn_bsd400_0-100"),
-        "wavelets, sym4": WaveletThresholdDenoiser("sym4", n_scales=3).fit(crops),
+        "wavelets, sym4": WaveletThresholdDenoiser(
+            "sym4", n_scales=3, threshold=3.0, shrinkage="hard", n_shifts=1
+        ).fit(crops),
         "bandlets, noisy geometry": BandletDenoiser(n_scales=3).fit(crops),
         "bandlets, clean geometry": BandletOracle(n_scales=3).fit(crops),
         "Fourier": WienerDenoiser().fit(crops),

@@ -170,7 +170,9 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     >>> noisy = GaussianNoise(0.1, random_state=0).fit_transform(
     ...     make_disk_images(1, 32, random_state=0)
     ... )
-    >>> denoiser = WaveletThresholdDenoiser("haar", noise_std=0.1).fit(noisy)
+    >>> denoiser = WaveletThresholdDenoiser(
+    ...     "haar", threshold=3.0, shrinkage="hard", n_shifts=1, noise_std=0.1
+    ... ).fit(noisy)
     >>> basis = JacobianBasis(denoiser).fit(noisy)
     >>> basis.components_.shape
     (1024, 1024)

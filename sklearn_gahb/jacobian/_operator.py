@@ -287,7 +287,9 @@ def jacobian_operator(denoiser, y, noise_std=None, *, clean=None):
     >>> from sklearn_gahb.datasets import make_disk_images
     >>> from sklearn_gahb.jacobian import jacobian_operator
     >>> y = make_disk_images(1, 32, random_state=0)
-    >>> denoiser = WaveletThresholdDenoiser("haar", noise_std=0.1).fit(y)
+    >>> denoiser = WaveletThresholdDenoiser(
+    ...     threshold=3.0, shrinkage="hard", noise_std=0.1
+    ... ).fit(y)
     >>> J = jacobian_operator(denoiser, y)
     >>> J.shape
     (1024, 1024)

@@ -1,16 +1,10 @@
-"""Errors between images, and scorers."""
-
-from dataclasses import dataclass
+"""Squared errors between images."""
 
 import numpy as np
-from sklearn.utils import check_random_state
 
-from ._sklearn_compat import validate_params
-from .images import check_images, check_pair, is_images
-from .noise.gaussian import check_adds_no_noise, noisy_copy
-from .units import data_range_of, warn_of_range
-
-__all__ = ["make_psnr_scorer", "mse", "psnr"]
+from .._sklearn_compat import validate_params
+from ..images import check_images, check_pair
+from ..units import warn_of_range
 
 
 @validate_params()
@@ -110,80 +104,20 @@ def psnr(clean, denoised, *, data_range=None, average=True, image_shape=None):
 
 def _squared_errors(clean, denoised, data_range, image_shape):
     """Mean squared error of each image, float64 of shape (n_images,)."""
+    errors = []
+    for x, x_hat in image_pairs(clean, denoised, data_range, image_shape):
+        squares = np.square(x - x_hat, dtype=np.float64)
+        errors.append(squares.mean(axis=(1, 2, 3)))
+    return np.concatenate(errors)
+
+
+def image_pairs(clean, denoised, data_range, image_shape):
+    """Yield batches of clean and denoised images, as arrays (n, channels, h, w)."""
     clean, denoised = (
         check_images(X, image_shape, data_range=data_range, name=name)
         for X, name in ((clean, "clean"), (denoised, "denoised"))
     )
     check_pair(clean, denoised)
     warn_of_range(clean)
-    errors = []
     for x, x_hat in zip(clean.tensors(), denoised.tensors(), strict=True):
-        difference = x.cpu().numpy() - x_hat.cpu().numpy()
-        squares = np.square(difference, dtype=np.float64)
-        errors.append(squares.mean(axis=(1, 2, 3)))
-    return np.concatenate(errors)
-
-
-@validate_params()
-def make_psnr_scorer(noise_std, *, random_state=None):
-    """Make a scorer that compares estimators of any kind at one noise level.
-
-    The scorer takes clean images, adds white Gaussian noise and returns
-    ``estimator.score(noisy, clean)``. The score of a denoiser is the mean PSNR in dB.
-    The noise of an image is the same in every call and at every position in the array.
-    All candidates of a search are therefore compared under the same noise.
-
-    Parameters
-    ----------
-    noise_std : float
-        Standard deviation of the noise, as a positive fraction of the data range: 25
-        gray levels out of 255 are ``25 / 255``. The data range is that of the
-        estimator.
-    random_state : int, RandomState instance or None, default=None
-        Seed of the noise. If it is not an int, a seed is drawn once, when the scorer is
-        made. Pass an int to get the same noise in every scorer.
-
-    Returns
-    -------
-    scorer : callable
-        Scorer with the signature ``scorer(estimator, X, y=None)``. Pass it as the
-        `scoring` argument of :class:`~sklearn.model_selection.GridSearchCV` or
-        :func:`~sklearn.model_selection.cross_validate`. If `y` holds images, they are
-        the clean images. Otherwise, the images in `X` are the clean images. The scorer
-        raises an error for a pipeline that contains a `GaussianNoise` step. Score such
-        a pipeline with ``pipeline.score(X, X)``.
-
-    Examples
-    --------
-    >>> from sklearn.model_selection import GridSearchCV
-    >>> from sklearn_gahb import WaveletThresholdDenoiser
-    >>> from sklearn_gahb.datasets import make_disk_images
-    >>> from sklearn_gahb.metrics import make_psnr_scorer
-    >>> search = GridSearchCV(
-    ...     WaveletThresholdDenoiser(),
-    ...     {"threshold": [1.0, 3.0]},
-    ...     scoring=make_psnr_scorer(0.1, random_state=0),
-    ... )
-    >>> search.fit(make_disk_images(20, random_state=0)).best_params_
-    {'threshold': 3.0}
-    """
-    seed = check_random_state(random_state).randint(2**31 - 1)
-    return _PSNRScorer(noise_std, seed)
-
-
-@dataclass(repr=False)
-class _PSNRScorer:
-    """Scorer of `make_psnr_scorer`. It is a class so that it can be pickled."""
-
-    noise_std: float
-    seed: int
-
-    def __repr__(self):
-        return f"make_psnr_scorer({self.noise_std}, random_state={self.seed})"
-
-    def __call__(self, estimator, X, y=None):
-        check_adds_no_noise(estimator, "make_psnr_scorer")
-        clean = y if is_images(y) else X
-        data_range = data_range_of(estimator)
-        noisy = noisy_copy(clean, self.noise_std, self.seed, data_range)
-        return estimator.score(noisy, clean)
+        yield x.cpu().numpy(), x_hat.cpu().numpy()
