@@ -1,4 +1,4 @@
-"""Helpers of the tables: timing in turns, rates of the machine, and files."""
+"""Helpers for `table.py` and `gpu_table.py`: timing, peak rates, and result files."""
 
 import ctypes
 import gc
@@ -36,7 +36,7 @@ class Row:
 
 
 def seconds(function, device=CPU):
-    """Time one call, including the work that it leaves to the device."""
+    """Return the seconds of one call, with the work that it starts on the device."""
     synchronize(device)
     start = perf_counter()
     function()
@@ -71,7 +71,7 @@ def added_memory(function, device=CPU):
         return (torch.cuda.max_memory_allocated(device) - before) / 2**20
     if not Path("/proc/self/clear_refs").exists():
         return None
-    # Otherwise the call could reuse memory that earlier calls freed, unnoticed.
+    # Otherwise the call could reuse freed memory, which would not count as growth.
     ctypes.CDLL(None).malloc_trim(0)
     before = memory_of_process("VmRSS")
     # Writing 5 resets the peak to the current memory of the process.
@@ -107,8 +107,8 @@ def copy_rate():
 def peak_rate(dtype, device=CPU):
     """Return the operations per second of a large matrix product or convolution.
 
-    The faster of the two counts. They come from different libraries, which favor
-    different processors.
+    The larger of the two rates is returned. Products and convolutions come from
+    different libraries, which favor different processors.
     """
     # These sizes keep a device busy for some milliseconds.
     n, n_images = (2048, 8) if device.type == "cpu" else (8192, 512)

@@ -1,4 +1,4 @@
-"""PSNR of the published bias-free networks on BSD68, against published figures.
+"""PSNR of published bias-free networks on BSD68, compared with published figures.
 
 The authors add noise without clipping, and clip the denoised images to [0, 1] before
 they measure the PSNR. This script prints the PSNR with and without clipping. It draws

@@ -2,16 +2,17 @@
 
     python benchmarks/bench_generalization.py [--parts photos disks extremes cifar]
 
-photos: patches of 16x16 pixels of photographs at half resolution. Networks are trained
-on BSD400 and tested on BSD68.
+photos: networks on patches of 16x16 pixels of photographs at half resolution. The
+networks are trained on BSD400 and tested on BSD68.
 
-disks: disk images of 16x16 pixels, with the posterior mean as the optimum.
+disks: networks on disk images of 16x16 pixels, with the posterior mean as the optimum.
 
-extremes: the memorizer and the Wiener filter.
+extremes: the perfect memorizer and the Wiener filter in place of networks.
 
-cifar: similarity of samples between subsets and to the closest training image, on
-CIFAR-10 in gray. The data folder must contain a file cifar10_gray.npz with the arrays
-`train` and `test`. --reduce 2 reduces the images to 16x16 pixels.
+cifar: networks on CIFAR-10 in gray; similarity of the samples of two networks, and of
+samples and the closest training image. The data folder must contain a file
+cifar10_gray.npz with the arrays `train` and `test`. By default (--reduce 2), the images
+are reduced to 16x16 pixels.
 
 --figures names a folder for figures. --checkpoint-dir names a folder for finished fits.
 """
@@ -107,9 +108,10 @@ def print_table(analyzer):
     print("at noise_std 0.1" + "".join(f"{name:>14}" for name in columns) + "  regime")
     for i, size in enumerate(analyzer.train_sizes_):
         values = "".join(f"{column[i]:14.2f}" for column in columns.values())
-        print(f"N = {size:<12}{values}  {analyzer.regime_[i]}")
+        print(f"N = {size:<12}{values}  {analyzer.regime_[i, at]}")
+    print(f"transition_size_ by noise level {analyzer.transition_size_.tolist()}")
     if hasattr(analyzer, "generated_images_"):
-        print(f"transition_size_ {analyzer.transition_size_}")
+        print(f"generated_transition_size_ {analyzer.generated_transition_size_}")
     print(
         f"near-duplicates, {analyzer.duplicates}: {analyzer.n_duplicates_.sum()} of "
         f"training images, {analyzer.n_test_duplicates_} of test images"

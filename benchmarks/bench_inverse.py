@@ -8,8 +8,8 @@ The network is BF-CNN, trained on 400 photographs. The images are central crops 
 draws, and of the usual alternative: biharmonic inpainting of scikit-image for missing
 pixels, and SciPy's cubic zoom for averages of blocks.
 
---beta replaces the beta of the package. --published replaces all step sizes by the
-authors' values: a growing step size that starts at h0 = 0.05, and beta = 0.2.
+--beta sets the beta of the sampler for all problems. --published uses the values of the
+authors instead: a growing step size that starts at h0 = 0.05, and beta = 0.2.
 
 The script takes half an hour on 2 cores.
 """

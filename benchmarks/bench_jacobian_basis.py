@@ -1,9 +1,10 @@
-"""Time of the leading basis vectors of a published network, against plain autograd.
+"""Time to compute leading basis vectors of a network, and time of plain autograd.
 
+The network is a published BF-CNN. The image is a crop of the first photograph of Set12.
 The plain way calls autograd once for each output value, and decomposes the symmetric
-part of the whole matrix. BF-CNN at 80x80 takes 9.2 GFLOP per product. The plain way
-already runs near the float32 peak of the processor, so only fewer products save time.
-The image is a crop of the first photograph of Set12. Each level takes minutes.
+part of the whole matrix. At 80x80 pixels, a product with the Jacobian takes 9.2 GFLOP.
+The plain way already runs near the float32 peak rate of the processor, so only a method
+with fewer products can be faster. Each noise level takes minutes.
 
     python benchmarks/bench_jacobian_basis.py [--size 80] [--levels 30 10]
         [--n-components 64 | --full] [--n-repeats 1]

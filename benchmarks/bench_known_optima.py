@@ -1,15 +1,20 @@
 """Errors and slopes of denoisers against known optima.
 
-    python benchmarks/bench_known_optima.py [--parts textures backgrounds disks]
+    python benchmarks/bench_known_optima.py [--parts textures divergence ...]
 
-textures: the slope of the Wiener filter on Gaussian textures, which is (b - 1) / b for
-exponent b, and the excess error of a spectrum learned from 200 images.
+textures: on Gaussian textures, the PSNR slope of the Wiener filter, which is
+(b - 1) / b in theory for exponent b, and the excess error if the filter learns the
+spectrum from 200 images.
 
-backgrounds: the slope of the Wiener filter on C^alpha backgrounds, which is
-alpha / (alpha + 1).
+divergence: the density gap of spectra learned from 30 and 300 Gaussian textures,
+compared with the Kullback-Leibler divergence in closed form. The gap is computed from
+mean squared differences from the optimum, and from differences of mean squared errors.
 
-disks: the posterior mean against its low-noise limit, 5 sigma^2 / d, and against the
-other denoisers.
+backgrounds: on C^alpha backgrounds, the PSNR slope of the Wiener filter, which is
+alpha / (alpha + 1) in theory.
+
+disks: the error of the posterior mean, compared with its low-noise limit, 5
+sigma^2 / d, and with the errors of other denoisers.
 
 The script takes about ten minutes on 2 cores.
 """
@@ -26,6 +31,7 @@ from sklearn_gahb import (
     DNNDenoiser,
     EmpiricalDenoiser,
     GaussianNoise,
+    GeneralizationAnalyzer,
     WaveletThresholdDenoiser,
     WienerDenoiser,
     mse,
@@ -36,9 +42,10 @@ from sklearn_gahb.datasets import (
     make_disk_images,
     make_gaussian_textures,
 )
+from sklearn_gahb.evaluation import density_gap
 from sklearn_gahb.jacobian import jacobian_operator
 
-PARTS = ["textures", "backgrounds", "disks"]
+PARTS = ["textures", "divergence", "backgrounds", "disks"]
 LEVELS = 10 ** (-np.arange(10, 31, 2.5) / 20)
 
 parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -76,6 +83,46 @@ if "textures" in parts:
             f"{100 * max(excess):.2f} percent above the true one"
         )
 
+if "divergence" in parts:
+    X, spectrum = make_gaussian_textures(
+        1400, 16, exponent=1.0, mean=0.0, return_power_spectrum=True, random_state=0
+    )
+    X = X.astype(np.float64)
+    X_test = X[600:]
+    # The part of the integral below the lowest level is proportional to its square.
+    levels = np.geomspace(3e-4, 30, 40)
+    optimum = WienerDenoiser(spectrum, zero_mean=True)
+    analyzer = GeneralizationAnalyzer(
+        WienerDenoiser(zero_mean=True),
+        (30, 300),
+        noise_std=levels,
+        optimal=optimum,
+        random_state=0,
+    ).fit(X[:600], X_test=X_test)
+    optimum.fit(X[:600])
+    for i, j in np.ndindex(2, 2):
+        learned = analyzer.estimators_[i][j]
+        ratio = spectrum / learned.power_spectrum_[..., 0]
+        exact = (ratio - 1 - np.log(ratio)).sum() / 2
+        excess = []
+        for level in levels:
+            noisy = GaussianNoise(level, random_state=0).fit_transform(X_test)
+            errors = [
+                mse(X_test, one.denoise_images(noisy, level), average=False)
+                for one in (learned, optimum)
+            ]
+            excess.append(errors[0] - errors[1])
+        of_errors = density_gap(excess, levels, n_values=X_test[0].size)
+        gap, std_err = analyzer.density_gap_[i, j], analyzer.density_gap_std_err_[i, j]
+        print(
+            f"divergence, N = {analyzer.train_sizes_[i]}, subset {j}: exact "
+            f"{exact:.4f} nats; squared differences {gap:.4f} +- {std_err:.4f} "
+            f"({(gap - exact) / std_err:+.1f} standard errors; quadrature error "
+            f"{analyzer.density_gap_quadrature_err_[i, j]:.4f}); differences of errors "
+            f"{of_errors.gap:.4f} +- {of_errors.std_err:.4f}, "
+            f"{of_errors.std_err / std_err:.0f} times the standard error"
+        )
+
 if "backgrounds" in parts:
     for alpha in (1, 2, 3):
         X = make_c_alpha_backgrounds(300, 128, alpha, random_state=0)
@@ -103,9 +150,9 @@ if "disks" in parts:
     print(
         f"{len(X)} disks, noise {sigma}: mse over 5 sigma^2 / d "
         f"{errors.mean() / limit:.3f} +- {errors.std() / limit / len(X) ** 0.5:.3f}; "
-        f"trace of the posterior over 5 {traces.mean() / 5:.3f} +- "
-        f"{traces.std() / 5 / len(traces) ** 0.5:.3f}; effective share of the draws "
-        f"{np.median(sizes):.2f} median, {sizes.min():.2f} smallest; "
+        f"trace of the Jacobian over 5 {traces.mean() / 5:.3f} +- "
+        f"{traces.std() / 5 / len(traces) ** 0.5:.3f}; effective share of the draws: "
+        f"median {np.median(sizes):.2f}, smallest {sizes.min():.2f}; "
         f"{1000 * seconds / len(X):.0f} ms per image"
     )
     train = make_disk_images(5000, 32, random_state=1)
@@ -120,7 +167,7 @@ if "disks" in parts:
         print(f"noise {sigma}: disk posterior {-10 * np.log10(best.mean()):.2f} dB")
         others = {
             "Wiener": WienerDenoiser(noise_std=sigma).fit(train),
-            "wavelets": WaveletThresholdDenoiser("haar", n_shifts=16, noise_std=sigma),
+            "wavelets": WaveletThresholdDenoiser("haar", noise_std=sigma),
             "bandlets": BandletDenoiser(n_shifts=16, noise_std=sigma),
             "empirical": EmpiricalDenoiser(noise_std=sigma),
             "BM3D": BM3DDenoiser(noise_std=sigma, n_jobs=-1),

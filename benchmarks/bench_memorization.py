@@ -1,4 +1,4 @@
-"""The memorization experiment as a grid search over the training-set size.
+"""The memorization experiment as a grid search over the training size.
 
 python benchmarks/bench_memorization.py [--max-steps 800]
 """
@@ -19,7 +19,7 @@ max_steps = parser.parse_args().max_steps
 
 
 def load(subset):
-    """Load patches with contrast: a network that has learned one gray denoises sky."""
+    """Load patches; leave out flat ones, which a network learns from one patch."""
     images = load_photo_patches(16, 4000, subset=subset, random_state=0).images
     return images[images.std(axis=(1, 2)) > 25.5]
 

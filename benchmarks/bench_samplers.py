@@ -1,4 +1,4 @@
-"""Distance of sampler end points to their limit, by number of evaluations.
+"""Error of the end points of samplers, by number of evaluations of the denoiser.
 
     python benchmarks/bench_samplers.py
 
@@ -10,8 +10,8 @@ gradient estimation and a reference that starts from the same noise:
 - For a network, the reference is DDIM with 1,000 evaluations. The script trains the
   network, a UNet, on disks in a minute. Noise levels start at 1.
 
-The third table prints the error of the covariance that coarse-to-fine ascent gives for
-a Gaussian of rank 16 in 256 dimensions, from 20,000 samples.
+The third table is for coarse-to-fine ascent on a Gaussian of rank 16 in 256 dimensions.
+It prints the error of the covariance of 20,000 samples.
 """
 
 from dataclasses import replace

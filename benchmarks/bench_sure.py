@@ -1,4 +1,4 @@
-"""PSNR on Set12 estimated by SURE without the clean images, against the true PSNR.
+"""PSNR on Set12, estimated by SURE without the clean images, and the true PSNR.
 
 The script needs the photographs of fetch_set12 and a file of fetch_published.
 

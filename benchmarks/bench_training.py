@@ -1,4 +1,4 @@
-"""Training throughput against plain eager float32 torch.
+"""Speed of training, compared with plain eager float32 torch.
 
 The plain way is a first implementation of the paper: the UNet with a bias-free norm
 made of torch.var, division and multiplication; Adam; float32; contiguous tensors. The

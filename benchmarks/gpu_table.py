@@ -4,10 +4,10 @@
 
 The script writes a Markdown table and JSON under the name of the device, as `table.py`
 does for the CPU. Plain float32 uses the default settings of torch, with which
-convolutions round to TF32. The floor is the time of the operations at the rate of a
-large matrix product or convolution in the same precision. Memory is the memory of the
-device. Without a GPU, the script runs on the CPU with everything a tenth as large, so
-that it can be tried.
+convolutions round to TF32. The floor is the time that the operations would take at the
+rate of a large matrix product or convolution in the same precision. Memory is the
+memory of the device. To try the script without a GPU, run it on the CPU: all sizes are
+then a tenth as large.
 """
 
 import argparse

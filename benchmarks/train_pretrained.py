@@ -4,7 +4,7 @@
 
 The script writes FOLDER/disks.safetensors in float16, and FOLDER/disks.json. It trains
 the network for photographs on fetch_bsd400 and tests it on fetch_bsd68. The figures in
-a card are measured with the network that was read back from the file.
+a card are measured with the network after it has been read back from the file.
 """
 
 import argparse

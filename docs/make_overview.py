@@ -23,7 +23,7 @@ noise_std = 0.15
 photo = load_photo_patches(64, 1, subset="test", random_state=0).photos["camera"]
 clean = photo[None, 60:188:2, 180:308:2] / np.float32(255)
 noisy = GaussianNoise(noise_std, random_state=0).fit_transform(clean)
-wavelets = WaveletThresholdDenoiser("haar", noise_std=noise_std).fit(clean)
+wavelets = WaveletThresholdDenoiser(noise_std=noise_std).fit(clean)
 network = load_pretrained("photos-grey")
 
 figure = plt.figure(figsize=(11, 4.4), layout="constrained")

@@ -1,7 +1,7 @@
 """Classical and deep denoisers, and the bases in which they shrink images.
 
-The denoisers are scikit-learn estimators. Other tools show whether a denoiser memorized
-its training images or learned the density of the images.
+The denoisers are scikit-learn estimators. The package also shows whether a denoiser
+memorized its training images or learned the probability density of the images.
 """
 
 import importlib
@@ -18,16 +18,21 @@ _MODULES = {
     "DiskPosteriorDenoiser": "denoisers",
     "DNNDenoiser": "denoisers",
     "EmpiricalDenoiser": "denoisers",
+    "VarianceStabilizedDenoiser": "denoisers",
     "WaveletThresholdDenoiser": "denoisers",
     "WienerDenoiser": "denoisers",
     "as_denoiser": "denoisers",
     "JacobianBasis": "jacobian",
     "GeneralizationAnalyzer": "generalization",
     "GaussianNoise": "noise",
+    "PoissonNoise": "noise",
     "estimate_noise_std": "noise",
+    "estimate_poisson_gaussian": "noise",
     "make_psnr_scorer": "metrics",
+    "make_ssim_scorer": "metrics",
     "mse": "metrics",
     "psnr": "metrics",
+    "ssim": "metrics",
     "psnr_curve": "evaluation",
 }
 _SUBMODULES = [

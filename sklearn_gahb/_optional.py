@@ -1,4 +1,4 @@
-"""Optional imports that name the install command if a package is missing."""
+"""Import optional packages; the error for a missing one names the install command."""
 
 import importlib
 

@@ -8,6 +8,7 @@ import sklearn.base
 from sklearn.base import _fit_context
 from sklearn.utils import _param_validation
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions  # noqa: F401
+from sklearn.utils.validation import _check_sample_weight as check_sample_weight  # noqa: F401
 
 
 def at_least(number):
@@ -20,11 +21,13 @@ NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
 FRACTION = Interval(Real, 0, 1, closed="right")
 COUNT = at_least(1)
 SHAPE = [tuple, list, None]
+DATA_RANGE = [POSITIVE, tuple, list, None]
 # Function parameters that have the same meaning in every function.
 SHARED = {
     "average": ["boolean"],
     "batch_size": [COUNT, None],
     "callback": [callable, None],
+    "data_range": DATA_RANGE,
     "download_if_missing": ["boolean"],
     "fraction": [FRACTION],
     "image_shape": SHAPE,

@@ -31,25 +31,43 @@ def torch_float_dtype(dtype):
     return torch.float64 if is_wide else torch.float32
 
 
-def to_tensor(stack, device=None):
+def largest_value(dtype):
+    """Value of white for a dtype (NumPy or torch): 1 unless it is unsigned."""
+    bits = str(dtype).removeprefix("torch.").partition("uint")[2]
+    return 2 ** int(bits) - 1 if bits else 1
+
+
+def to_tensor(stack, device=None, data_range=None):
     """Convert (n, h, w, c) of any dtype to a float tensor (n, c, h, w) on `device`.
 
-    Unsigned integers are divided by the largest value of their dtype. If `device` is
+    Values are fractions of the range from black to white. If `data_range` is None,
+    unsigned integers are divided by the largest value of their dtype. If `device` is
     None, tensors stay on their device.
     """
-    import torch
 
     stack = raw_tensor(stack)
     x = stack.to(device or stack.device).permute(0, 3, 1, 2)
-    if is_unsigned(x.dtype):
-        return x.float() / torch.iinfo(x.dtype).max
-    return x.to(torch_float_dtype(x.dtype))
+    scale = largest_value(x.dtype)
+    x = x.to(torch_float_dtype(x.dtype))
+    if data_range is not None:
+        black, white = data_range
+        return (x - black) / (white - black)
+    return x if scale == 1 else x / scale
 
 
-def to_array(images):
+def from_fractions(x, data_range=None):
+    """Convert fractions of a data range to values; unchanged if the range is None."""
+    if data_range is None:
+        return x
+    black, white = data_range
+    return black + (white - black) * x
+
+
+def to_array(images, data_range=None):
     """Convert an array or tensor of any dtype to a float array, as in `to_tensor`."""
     images = images if is_tensor(images) else np.asarray(images)
-    return to_tensor(images.reshape(1, 1, -1, 1)).cpu().numpy().reshape(images.shape)
+    x = to_tensor(images.reshape(1, 1, -1, 1), data_range=data_range)
+    return x.cpu().numpy().reshape(images.shape)
 
 
 def images_to_rows(images):

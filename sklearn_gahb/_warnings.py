@@ -17,7 +17,8 @@ def _folder(module):
 
 # Skip the frames of these packages, because their decorators wrap our methods.
 _PACKAGES = (os.path.dirname(__file__) + os.sep, _folder(sklearn), _folder(joblib))
-# These modules call the first function of a worker. No user code is below them.
+# These modules call the first function of a worker (a thread or process). On the call
+# stack of a worker, no user code comes before them.
 _WORKERS = (threading.__file__, _folder(multiprocessing), _folder(concurrent))
 
 

@@ -6,15 +6,22 @@ modules receive float tensors of shape (n, channels, height, width).
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from numbers import Real
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.utils import check_array, gen_batches
 from sklearn.utils.validation import validate_data
 
-from ._tensors import empty_float_like, is_tensor, is_unsigned, raw_tensor, to_tensor
+from ._tensors import (
+    empty_float_like,
+    from_fractions,
+    is_tensor,
+    largest_value,
+    raw_tensor,
+    to_tensor,
+)
 from ._warnings import warn
+from .units import check_data_range, check_same_units
 
 __all__ = ["Images", "check_images"]
 
@@ -23,11 +30,6 @@ SHAPES = "(height, width) or (height, width, channels)"
 # With this `image_shape`, each row is an image of height 1. Use it where only the
 # values matter.
 ONE_LINE = (1, -1)
-# The mean of images in [0, 1] is below this value. The mean of images in [0, 255] is
-# larger.
-LARGEST_MEAN = 2
-# Noise above this level hides images in [0, 1] almost completely.
-LARGEST_NOISE_STD = 4
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class Images:
         images are in a single stack.
     name : str, default="X"
         Name of the images in error messages.
+    data_range : tuple of (float, float), default=None
+        Values of black and white. If None, the dtype defines them.
 
     Examples
     --------
@@ -60,6 +64,7 @@ class Images:
     data: object
     stacks: list
     name: str = "X"
+    data_range: tuple | None = None
 
     def __len__(self):
         return sum(len(stack) for stack in self.stacks)
@@ -78,6 +83,12 @@ class Images:
     def sizes(self):
         """Set of the distinct image sizes (height, width)."""
         return {tuple(stack.shape[1:3]) for stack in self.stacks}
+
+    @property
+    def black_and_white(self):
+        """Values that are read as 0 and 1."""
+        dtype = self.stacks[0].dtype
+        return self.data_range or (0.0, float(largest_value(dtype)))
 
     def locate(self, index):
         """Return the stack that holds an image, and the position in that stack."""
@@ -105,12 +116,20 @@ class Images:
         if device.type == "cpu":
             return self
         stacks = [raw_tensor(stack).to(device) for stack in self.stacks]
-        return Images(self.data, stacks, self.name)
+        return replace(self, stacks=stacks)
+
+    def to_tensor(self, stack, device=None):
+        """Convert part of a stack to a float tensor (n, channels, height, width).
+
+        Values are fractions of the data range. If `device` is None, tensors stay on
+        their device.
+        """
+        return to_tensor(stack, device, self.data_range)
 
     def tensors(self):
         """Yield all images in order, as float tensors (n, channels, height, width)."""
         for number, batch in self._batches():
-            yield to_tensor(self.stacks[number][batch])
+            yield self.to_tensor(self.stacks[number][batch])
 
     def map(self, function, *others):
         """Apply a function to float tensors; return results in the layout of `data`.
@@ -120,14 +139,15 @@ class Images:
         function : callable
             Function of a batch of these images and of the corresponding batch of each
             of `others`. It returns a tensor of the same shape as the first batch,
-            (n, channels, height, width).
+            (n, channels, height, width). Values are fractions of the data range.
         *others : Images
             Images of the same shapes as these images.
 
         Returns
         -------
         result : ndarray, Tensor or list of those
-            Result of the same shape as `data`, float32 or float64.
+            Result of the same shape as `data`, float32 or float64. It is in the units
+            of `data` if `data_range` is not None, and unchanged otherwise.
         """
         import torch
 
@@ -135,8 +155,11 @@ class Images:
         results = [empty_float_like(one) for one in arrays]
         with torch.no_grad():
             for i, batch in self._batches():
-                stacks = [images.stacks[i][batch] for images in (self, *others)]
-                result = function(*map(to_tensor, stacks)).permute(0, 2, 3, 1)
+                batches = (
+                    one.to_tensor(one.stacks[i][batch]) for one in (self, *others)
+                )
+                result = from_fractions(function(*batches), self.data_range)
+                result = result.permute(0, 2, 3, 1)
                 target = results[i].reshape(self.stacks[i].shape)
                 target[batch] = result if is_tensor(target) else result.cpu().numpy()
         return results if self.is_list else results[0]
@@ -149,7 +172,9 @@ class Images:
                 yield number, batch
 
 
-def check_images(X, image_shape=None, *, name="X", estimator=None, reset=None):
+def check_images(
+    X, image_shape=None, *, data_range=None, name="X", estimator=None, reset=None
+):
     """Validate images in any accepted layout, without a copy.
 
     Parameters
@@ -162,6 +187,9 @@ def check_images(X, image_shape=None, *, name="X", estimator=None, reset=None):
         Shape of the image in each row of a 2-D array: (height, width) or
         (height, width, channels). One entry can be -1 and is then inferred, as in
         :func:`numpy.reshape`.
+    data_range : float or tuple of (float, float), default=None
+        Value of white, or values of black and white. If None, white is the largest
+        value of the dtype for unsigned integers, and 1 for all others.
     name : str, default="X"
         Name of `X` in error messages.
     estimator : estimator, default=None
@@ -178,7 +206,8 @@ def check_images(X, image_shape=None, *, name="X", estimator=None, reset=None):
     Raises
     ------
     ValueError
-        If values are not finite, or if the layout is not one of the above.
+        If values are not finite, if the layout is not one of the above, or if
+        `data_range` is not valid.
 
     Examples
     --------
@@ -192,30 +221,34 @@ def check_images(X, image_shape=None, *, name="X", estimator=None, reset=None):
     if reset is False and image_shape is not None:
         _check_features(estimator, X, numbers, reset=False)
     images = _as_images(numbers, image_shape, name)
+    images = replace(images, data_range=check_data_range(data_range))
     if reset:
         _check_features(estimator, X, numbers, reset=True)
     return images
 
 
 def check_clean(clean, noisy, image_shape=None):
-    """Validate the clean images of an oracle against the noisy Images, unless None."""
+    """Validate clean images, which must match the noisy Images; None stays None."""
     if clean is not None:
-        clean = check_images(clean, image_shape, name="clean")
+        clean = check_images(
+            clean, image_shape, data_range=noisy.data_range, name="clean"
+        )
         check_pair(noisy, clean)
     return clean
 
 
-def check_one_image(y, image_shape=None, *, name="y"):
+def check_one_image(y, image_shape=None, *, data_range=None, name="y"):
     """Validate a single image, with or without a leading axis of length 1."""
     y = y if is_tensor(y) else np.asarray(y)
     # Several rows are one image if their length does not match `image_shape`.
     n_values = math.prod(image_shape or (0,))
     if y.ndim == 2 and (n_values == 0 or (len(y) > 1 and 0 < n_values != y.shape[1])):
         numbers = _check_numbers(y[None], name)
-        return Images(numbers, [_as_stack(numbers, name)], name)
+        stacks = [_as_stack(numbers, name)]
+        return Images(numbers, stacks, name, check_data_range(data_range))
     if y.ndim == 3 and y.shape[0] > 1 and y.shape[2] <= MAX_CHANNELS:
         y = y[None]
-    images = check_images(y, image_shape, name=name)
+    images = check_images(y, image_shape, data_range=data_range, name=name)
     if len(images) != 1:
         raise ValueError(
             f"{name} holds {len(images)} images and has shape {tuple(y.shape)}. Pass "
@@ -282,7 +315,7 @@ def _check_features(estimator, X, numbers, *, reset):
     """Set or check the number and the names of the features of an estimator.
 
     The number of features of a stack is the number of values per image: pixels times
-    channels. It is not checked later, because later stacks can have another image size.
+    channels. Later stacks are not checked, because they can have another image size.
     """
     if isinstance(numbers, list):
         for name in ("n_features_in_", "feature_names_in_") if reset else ():
@@ -382,40 +415,6 @@ def _describe(images):
     if images.is_list:
         return [tuple(photo.shape) for photo in images.data[:3]]
     return tuple(images.data.shape)
-
-
-def check_same_units(X, y):
-    """Raise a ValueError if one of two Images is in [0, 1], the other in [0, 255]."""
-    for integers, others in ((X, y), (y, X)):
-        dtype, other_dtype = (one.stacks[0].dtype for one in (integers, others))
-        if not is_unsigned(dtype) or is_unsigned(other_dtype):
-            continue
-        # The mean works for noisy images too, because noise does not change it.
-        mean = float(to_tensor(others.stacks[0][:100]).double().mean())
-        if mean > LARGEST_MEAN:
-            raise ValueError(
-                f"{integers.name} is {dtype} and is scaled to [0, 1], but "
-                f"{others.name}, which is {other_dtype}, has a mean of {mean:.3g}. "
-                f"Divide {others.name} by {2 ** (8 * dtype.itemsize) - 1}."
-            )
-
-
-def complaint_of_noise_std(noise_std, dtype, name="noise_std"):
-    """Return a message if a noise level is too high for a dtype, and None otherwise."""
-    is_plausible = not isinstance(noise_std, Real) or noise_std <= LARGEST_NOISE_STD
-    if is_plausible or not is_unsigned(dtype):
-        return None
-    return (
-        f"{name}={noise_std:g} is very high for {dtype} images, which are scaled to "
-        f"[0, 1]. If you mean {noise_std:g} of 255, pass {noise_std:g} / 255."
-    )
-
-
-def warn_of_noise_std(noise_std, images, name="noise_std"):
-    """Warn about a noise level such as 25 if the Images are scaled to [0, 1]."""
-    complaint = complaint_of_noise_std(noise_std, images.stacks[0].dtype, name)
-    if complaint is not None:
-        warn(complaint)
 
 
 def equal_images(X, y):

@@ -30,6 +30,8 @@ from sklearn_gahb.transforms.wavelets import WaveletBasis
 
 CLEAN = make_c_alpha_images(4, 64, alpha=3, random_state=0)
 NOISY = GaussianNoise(0.05, random_state=0).fit_transform(CLEAN)
+# The parameters of wavelets that do the same as bandlets.
+HARD = {"threshold": 3.0, "shrinkage": "hard", "n_shifts": 1}
 DICTIONARY = {size: torch.tensor(alpert_dictionary(size, 4, (1, 2))) for size in (4, 8)}
 ORACLES = [
     BandletOracle(geometry=geometry, shrinkage=shrinkage, noise_std=0.05)
@@ -170,7 +172,7 @@ def test_best_basis_of_one_square_by_exhaustion():
 
 def test_high_cost_of_geometry_gives_wavelets():
     bandlets = BandletDenoiser(geometry_cost=1e6, noise_std=0.05).fit(CLEAN)
-    wavelets = WaveletThresholdDenoiser("haar", noise_std=0.05).fit(CLEAN)
+    wavelets = WaveletThresholdDenoiser("haar", **HARD, noise_std=0.05).fit(CLEAN)
     np.testing.assert_allclose(
         bandlets.transform(NOISY), wavelets.transform(NOISY), atol=1e-5
     )
@@ -181,7 +183,7 @@ def test_leftover_coefficients_and_lines_are_wavelets():
     for shape in [(3, 1, 40), (3, 40, 1), (3, 6, 6), (3, 1, 1)]:
         X = np.random.RandomState(0).rand(*shape)
         bandlets = BandletDenoiser(noise_std=0.2).fit(X)
-        wavelets = WaveletThresholdDenoiser("haar", noise_std=0.2).fit(X)
+        wavelets = WaveletThresholdDenoiser("haar", **HARD, noise_std=0.2).fit(X)
         np.testing.assert_allclose(
             bandlets.transform(X), wavelets.transform(X), atol=1e-12
         )
@@ -197,7 +199,9 @@ def gains():
         )
         noisy = GaussianNoise(0.01, random_state=0).fit_transform(X)
         wavelets = {
-            n: WaveletThresholdDenoiser("haar", noise_std=0.01, n_shifts=n)
+            n: WaveletThresholdDenoiser(
+                "haar", **(HARD | {"n_shifts": n}), noise_std=0.01
+            )
             .fit(X)
             .score(noisy, X)
             for n in (1, 16)
@@ -247,7 +251,9 @@ def test_noisy_geometry_with_shifts_does_no_harm(input_psnr, exponent):
     noise_std = 10 ** (-input_psnr / 20)
     X = make_c_alpha_images(32, 64, exponent, convention="released", random_state=1)
     noisy = GaussianNoise(noise_std, random_state=0).fit_transform(X)
-    wavelets = WaveletThresholdDenoiser("haar", noise_std=noise_std, n_shifts=16)
+    wavelets = WaveletThresholdDenoiser(
+        "haar", **(HARD | {"n_shifts": 16}), noise_std=noise_std
+    )
     bandlets = BandletDenoiser(noise_std=noise_std, n_shifts=16)
     gain = bandlets.fit(X).score(noisy, X) - wavelets.fit(X).score(noisy, X)
     assert gain > -0.05

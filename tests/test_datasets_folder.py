@@ -2,9 +2,13 @@
 
 import pickle
 import re
+import struct
+import sys
+import zlib
 
 import numpy as np
 import pytest
+import tifffile
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 from sklearn.model_selection import train_test_split
@@ -121,13 +125,106 @@ def test_orientation(tmp_path):
     assert_array_equal(load_image_folder(tmp_path).images[0], np.rot90(image, -1))
 
 
-def test_16_bits_are_rounded_to_8(tmp_path):
-    intensities = np.array([[0, 128, 129, 257], [1000, 32768, 65534, 65535]])
-    Image.fromarray(intensities.astype(np.uint16)).save(tmp_path / "deep.png")
-    for color in (False, True):
-        image = load_image_folder(tmp_path, color=color).images[0]
-        expected = [[0, 0, 1, 1], [4, 128, 255, 255]]
-        assert_array_equal(image.reshape(2, 4, -1)[..., 0], expected)
+def test_16_bits_stay_16_bits(tmp_path):
+    """A 12-bit PNG file used to come back as uint8, with 17 levels."""
+    levels = np.arange(4096, dtype=np.uint16).reshape(64, 64)
+    Image.fromarray(levels).save(tmp_path / "a.png")
+    Image.fromarray(levels).save(tmp_path / "b.tif")
+    tifffile.imwrite(tmp_path / "c.tif", levels, byteorder=">")
+    tifffile.imwrite(tmp_path / "d.tif", 65535 - levels, photometric="miniswhite")
+    for image in load_image_folder(tmp_path).images:
+        assert image.dtype == np.uint16
+        assert_array_equal(image, levels)
+    for image in load_image_folder(tmp_path, color=True).images:
+        assert_array_equal(image, levels[..., None].repeat(3, axis=2))
+
+
+@pytest.mark.parametrize("planar", [False, True])
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32, np.float64])
+def test_deep_color_tiff(tmp_path, dtype, planar):
+    rgb = 257 * random_image(6, 7, 3).astype(np.uint16)
+    rgb = rgb if dtype == np.uint16 else (rgb / 65535).astype(dtype)
+    stored = np.moveaxis(rgb, -1, 0) if planar else rgb
+    tifffile.imwrite(
+        tmp_path / "deep.tif",
+        stored,
+        photometric="rgb",
+        planarconfig="separate" if planar else "contig",
+    )
+    color = load_image_folder(tmp_path, color=True).images[0]
+    assert color.dtype == dtype
+    assert_array_equal(color, rgb)
+    gray = load_image_folder(tmp_path).images[0]
+    assert gray.dtype == dtype
+    tolerance = 0.51 if dtype == np.uint16 else 1e-6
+    assert_allclose(gray, rgb @ [0.299, 0.587, 0.114], atol=tolerance)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_float_tiff(tmp_path, dtype):
+    image = np.random.RandomState(0).normal(size=(9, 8)).astype(dtype)
+    tifffile.imwrite(tmp_path / "float.tif", image)
+    read = load_image_folder(tmp_path).images[0]
+    assert read.dtype == np.promote_types(dtype, np.float32)
+    assert_array_equal(read, image)
+    small = load_image_folder(tmp_path, resize=(4, 4)).images[0]
+    assert small.shape == (4, 4)
+    assert small.dtype == read.dtype
+
+
+def test_resized_16_bits(tmp_path):
+    image = np.add.outer(500 * np.arange(40), 300 * np.arange(80)).astype(np.uint16)
+    Image.fromarray(image).save(tmp_path / "gradient.png")
+    small = load_image_folder(tmp_path, resize=20).images[0]
+    assert small.dtype == np.uint16
+    expected = image.reshape(20, 2, 40, 2).mean(axis=(1, 3))
+    assert_allclose(small[3:-3, 3:-3], expected[3:-3, 3:-3], atol=1)
+
+
+def test_missing_tifffile_is_named(tmp_path, monkeypatch):
+    tifffile.imwrite(tmp_path / "float.tif", np.ones((4, 4)))
+    monkeypatch.setitem(sys.modules, "tifffile", None)
+    images = load_image_folder(tmp_path).images
+    with pytest.raises(ImportError, match=r"tifffile.*pip install .*\[images\]"):
+        images[0]
+
+
+def test_frames_that_are_not_read_are_counted(tmp_path):
+    frames = random_image(5, 8, 9)
+    tifffile.imwrite(tmp_path / "stack.tif", frames, photometric="minisblack")
+    tifffile.imwrite(
+        tmp_path / "stack_float.tif", frames / 255, photometric="minisblack"
+    )
+    images = load_image_folder(tmp_path).images
+    with pytest.warns(UserWarning, match=r"stack.tif has 5 frames, .* the first"):
+        assert_array_equal(images[0], frames[0])
+    with pytest.warns(UserWarning, match=r"stack_float.tif has 5 frames"):
+        assert_array_equal(images[1], frames[0] / 255)
+
+
+def test_lost_bits_are_named(tmp_path):
+    """Pillow reads 8 of the 16 bits of color PNG files."""
+    rgb = 257 * random_image(4, 5, 3).astype(np.uint16)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in rgb)
+    size = struct.pack(">IIBBBBB", 5, 4, 16, 2, 0, 0, 0)
+    chunks = [(b"IHDR", size), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    content = b"\x89PNG\r\n\x1a\n"
+    for name, data in chunks:
+        checksum = struct.pack(">I", zlib.crc32(name + data))
+        content += struct.pack(">I", len(data)) + name + data + checksum
+    (tmp_path / "deep.png").write_bytes(content)
+    images = load_image_folder(tmp_path, color=True).images
+    with pytest.warns(UserWarning, match=r"deep.png has 16 bits per color.*TIFF"):
+        assert_array_equal(images[0], rgb // 257)
+
+
+def test_one_array_has_one_dtype(tmp_path):
+    Image.fromarray(random_image(4, 5)).save(tmp_path / "a.png")
+    Image.fromarray(random_image(4, 5).astype(np.uint16)).save(tmp_path / "b.png")
+    images = load_image_folder(tmp_path).images
+    with pytest.raises(ValueError, match=r"uint16, uint8.*list\(images\)"):
+        np.asarray(images)
+    assert np.asarray(images[1:]).dtype == np.uint16
 
 
 @pytest.mark.parametrize("color", [False, True])
@@ -142,18 +239,23 @@ def test_palettes_bilevel_and_transparency(tmp_path, color):
         tmp_path / "c_la.png"
     )
     Image.fromarray(rgb[:, :, 0] > 100).save(tmp_path / "d_bilevel.png")
+    opaque = np.full_like(alpha, 255)
+    Image.fromarray(np.concatenate([rgb, opaque], axis=2)).save(tmp_path / "e_rgba.png")
     images = load_image_folder(tmp_path, color=color).images
     expected = rgb if color else rgb[:, :, 0]
-    for image in images[:3]:
-        assert_array_equal(image, expected)
+    for i in range(3):
+        with pytest.warns(UserWarning, match=r"transparent pixels.* dropped"):
+            assert_array_equal(images[i], expected)
     assert_array_equal(images[3], 255 * (expected > 100))
+    assert_array_equal(images[4], expected)
 
 
-@pytest.mark.parametrize("dtype", [np.int32, np.float32])
-def test_32_bits_are_refused(tmp_path, dtype):
-    Image.fromarray(np.ones((4, 4), dtype=dtype)).save(tmp_path / "deep.tif")
+@pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int32, np.uint32])
+def test_integers_of_unknown_range_are_refused(tmp_path, dtype):
+    tifffile.imwrite(tmp_path / "deep.tif", np.ones((4, 4), dtype=dtype))
     images = load_image_folder(tmp_path).images
-    with pytest.raises(OSError, match=r"deep.tif cannot be read.*32-bit.*8 or 16 bits"):
+    message = rf"deep.tif cannot be read.* {np.dtype(dtype)}, .*8 or 16 bits"
+    with pytest.raises(OSError, match=message):
         images[0]
 
 

@@ -97,7 +97,7 @@ def test_is_never_worse_than_others(sigma):
     best = ((optimum.transform(noisy) - X) ** 2).mean((1, 2))
     for other in (
         WienerDenoiser(noise_std=sigma),
-        WaveletThresholdDenoiser("haar", n_shifts=16, noise_std=sigma),
+        WaveletThresholdDenoiser("haar", noise_std=sigma),
         BandletDenoiser(n_shifts=16, noise_std=sigma),
         EmpiricalDenoiser(noise_std=sigma),
     ):

@@ -6,12 +6,15 @@ import pytest
 from sklearn.exceptions import NotFittedError
 
 from sklearn_gahb import (
+    BandletOracle,
+    GaussianNoise,
     JacobianBasis,
     WaveletThresholdDenoiser,
     WienerDenoiser,
     psnr,
 )
 from sklearn_gahb.displays import (
+    ComparisonDisplay,
     InverseProblemDisplay,
     JacobianBasisDisplay,
     PSNRCurveDisplay,
@@ -32,7 +35,9 @@ def no_windows():
 
 
 def test_what_is_drawn():
-    denoiser = WaveletThresholdDenoiser("haar", shrinkage="garrote", noise_std=0.05)
+    denoiser = WaveletThresholdDenoiser(
+        "haar", threshold=3.0, shrinkage="garrote", n_shifts=1, noise_std=0.05
+    )
     basis = JacobianBasis(denoiser.fit(X)).fit(X[:1])
     # Garrote slopes exceed 1.
     assert basis.eigenvalues_.max() > 1
@@ -96,6 +101,96 @@ def test_components_that_are_not_there():
         ValueError, match=r"ks=\[5\] must hold at least one index, each from 1 to 4"
     ):
         JacobianBasisDisplay.from_estimator(basis, ks=[5])
+
+
+def panels(display):
+    """Return (title, PSNR label, image) of the visible axes."""
+    return [
+        (ax.get_title(), ax.get_xlabel(), ax.get_images()[0].get_array())
+        for ax in display.axes_.flat
+        if ax.get_visible()
+    ]
+
+
+def test_comparison_adds_noise_and_tells_the_level():
+    wavelets = WaveletThresholdDenoiser().fit(X)
+    display = ComparisonDisplay.from_estimators(
+        {"wavelets": wavelets, "identity": lambda y, noise_std: y},
+        X,
+        noise_std=0.2,
+        random_state=0,
+    )
+    noisy = GaussianNoise(0.2, random_state=np.random.RandomState(0)).fit_transform(X)
+    denoised = wavelets.denoise_images(noisy, 0.2)
+    assert display.axes_.shape == (3, 4)
+    drawn = panels(display)
+    names = ["clean", "noisy", "wavelets", "identity"]
+    assert [title for title, _, _ in drawn] == 3 * names
+    for i, (x, y, x_hat) in enumerate(zip(X, noisy, denoised, strict=True)):
+        row = drawn[4 * i : 4 * i + 4]
+        assert row[0][1] == ""
+        for (_, label, image), expected in zip(row, (x, y, x_hat, y), strict=True):
+            np.testing.assert_allclose(image, expected, atol=1e-6)
+            if expected is not x:
+                assert label == f"{psnr(x[None], expected[None]):.1f} dB"
+    display.figure_.canvas.draw()
+
+
+def test_comparison_of_given_noisy_photographs():
+    """Photographs can differ in size, and panels can be wrapped."""
+    rng = np.random.RandomState(0)
+    photos = [
+        rng.randint(0, 256, size).astype(np.uint8) for size in ((12, 20), (16, 9))
+    ]
+    fitted = [WaveletThresholdDenoiser().fit(photos), WaveletThresholdDenoiser("haar")]
+    fitted[1].fit(photos)
+    figure = plt.figure()
+    display = ComparisonDisplay.from_estimators(
+        fitted, photos, n_columns=2, figure=figure
+    )
+    assert display.figure_ is figure
+    assert display.axes_.shape == (4, 2)
+    assert display.psnr is None
+    drawn = panels(display)
+    names = ["WaveletThresholdDenoiser 1", "WaveletThresholdDenoiser 2"]
+    assert [title for title, _, _ in drawn] == 2 * ["noisy", *names]
+    assert {label for _, label, _ in drawn} == {""}
+    assert not display.axes_[1, 1].get_visible()
+    np.testing.assert_allclose(drawn[0][2], photos[0] / 255, atol=1e-6)
+    np.testing.assert_allclose(drawn[4][2], fitted[0].transform(photos)[1])
+    figure.canvas.draw()
+
+
+def test_comparison_of_color_rows_with_an_oracle():
+    color = np.random.RandomState(0).rand(2, 16, 16, 3)
+    noisy = GaussianNoise(0.1, random_state=0).fit_transform(color)
+    rows = [one.reshape(2, -1) for one in (noisy, color)]
+    oracle = BandletOracle(noise_std=0.1, image_shape=(16, 16, 3)).fit(rows[1])
+    display = ComparisonDisplay.from_estimators(
+        [oracle], *rows, image_shape=(16, 16, 3), data_range=2
+    )
+    expected = oracle.transform(rows[0], clean=rows[1])
+    title, label, image = panels(display)[2]
+    decibels = psnr(rows[1][:1], expected[:1], data_range=2, image_shape=(16, 16, 3))
+    assert (title, label) == ("BandletOracle", f"{decibels:.1f} dB")
+    shown = (expected[0].reshape(16, 16, 3) / 2).clip(0, 1)
+    np.testing.assert_allclose(image, shown, atol=1e-6)
+
+
+def test_comparison_refuses():
+    wavelets = WaveletThresholdDenoiser().fit(X)
+    with pytest.raises(ValueError, match="at least one denoiser"):
+        ComparisonDisplay.from_estimators({}, X)
+    with pytest.raises(ValueError, match=r"\['noisy'\].*none of them"):
+        ComparisonDisplay.from_estimators({"noisy": wavelets}, X)
+    with pytest.raises(ValueError, match="'denoisers' parameter of ComparisonDisplay"):
+        ComparisonDisplay.from_estimators(wavelets, X)
+    with pytest.raises(ValueError, match=r"clean has shape \(2, 16, 16\)"):
+        ComparisonDisplay.from_estimators([wavelets], X, X[:2])
+    with pytest.raises(NotFittedError):
+        ComparisonDisplay.from_estimators([WaveletThresholdDenoiser()], X)
+    with pytest.raises(TypeError, match="is not a denoiser"):
+        ComparisonDisplay.from_estimators(["blur"], X)
 
 
 def test_samples_and_solutions():

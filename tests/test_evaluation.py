@@ -7,7 +7,14 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
-from sklearn_gahb import GaussianNoise, WaveletThresholdDenoiser
+from sklearn_gahb import (
+    GaussianNoise,
+    GeneralizationAnalyzer,
+    WaveletThresholdDenoiser,
+    WienerDenoiser,
+    mse,
+)
+from sklearn_gahb.datasets import make_gaussian_textures
 from sklearn_gahb.evaluation import density_gap, psnr_curve
 from sklearn_gahb.metrics import make_psnr_scorer, psnr
 
@@ -68,7 +75,7 @@ def test_curve_takes_wrappers():
     expected = psnr_curve(denoiser, X, 0.1, random_state=0).psnr
     search = GridSearchCV(
         WaveletThresholdDenoiser(),
-        {"threshold": [3.0]},
+        {"threshold": ["sure"]},
         cv=2,
         scoring=make_psnr_scorer(0.1),
     )
@@ -108,32 +115,73 @@ def test_density_gap_of_gaussians():
     mse = s**2 * (1 - gain) ** 2 + sigma**2 * gain**2
     optimal = s**2 * sigma**2 / (s**2 + sigma**2)
     expected = (s**2 / t**2 - 1 - np.log(s**2 / t**2)) / 2
-    result = density_gap(mse, optimal, sigma)
+    result = density_gap(mse - optimal, sigma)
     assert result.gap == pytest.approx(expected, rel=1e-3)
     assert np.isnan(result.std_err)
-    coarse = density_gap(mse[::20], optimal[::20], sigma[::20])
+    coarse = density_gap((mse - optimal)[::20], sigma[::20])
     error = abs(coarse.gap - expected)
     assert coarse.quadrature_err / 3 < error < 3 * coarse.quadrature_err
-    backwards = density_gap(mse[::-1], optimal[::-1], sigma[::-1])
+    backwards = density_gap((mse - optimal)[::-1], sigma[::-1])
     assert backwards.gap == pytest.approx(result.gap)
-    per_value = density_gap(mse / 5, optimal / 5, sigma, n_values=5)
+    per_value = density_gap((mse - optimal) / 5, sigma, n_values=5)
     assert per_value.gap == pytest.approx(result.gap)
 
 
 def test_density_gap_has_the_error_of_its_mean():
     rng = np.random.RandomState(0)
     sigma = np.geomspace(0.1, 10, 20)
-    errors = 1 + 0.1 * rng.randn(20, 50)
-    optimal = 0.9 + 0.1 * rng.randn(20, 50)
-    result = density_gap(errors, optimal, sigma)
-    gaps = [density_gap(errors[:, i], optimal[:, i], sigma).gap for i in range(50)]
+    excess = 0.1 + 0.1 * rng.randn(20, 50)
+    result = density_gap(excess, sigma)
+    gaps = [density_gap(excess[:, i], sigma).gap for i in range(50)]
     assert result.gap == pytest.approx(np.mean(gaps))
     assert result.std_err == pytest.approx(np.std(gaps, ddof=1) / 50**0.5)
-    mixed = density_gap(errors, optimal.mean(1), sigma)
-    assert mixed.gap == pytest.approx(result.gap)
-    assert mixed.std_err > 0
     for bad in ([1.0, 2.0], [1.0, 1.0, 2.0], [-1.0, 1.0, 2.0]):
         with pytest.raises(ValueError, match="noise_std"):
-            density_gap(np.ones(len(bad)), np.ones(len(bad)), bad)
-    with pytest.raises(ValueError, match="mse_optimal has shape"):
-        density_gap(np.ones(20), np.ones(19), sigma)
+            density_gap(np.ones(len(bad)), bad)
+    with pytest.raises(ValueError, match="excess_mse has shape"):
+        density_gap(np.ones(19), sigma)
+    with pytest.raises(ValueError, match="excess_mse contains NaN"):
+        density_gap(np.full(20, np.nan), sigma)
+
+
+def test_density_gap_of_learned_textures_is_their_divergence():
+    """Two stationary Gaussians of spectra S and S' have a divergence in closed form.
+
+    KL = 1/2 sum over frequencies of (S / S' - 1 - log(S / S')). Squared differences
+    from the optimum have far smaller standard errors than differences of errors.
+    """
+    X, spectrum = make_gaussian_textures(
+        1000, 16, exponent=1.0, mean=0.0, return_power_spectrum=True, random_state=0
+    )
+    X = X.astype(np.float64)
+    sigma = np.geomspace(1e-3, 30, 25)
+    optimum = WienerDenoiser(spectrum, zero_mean=True)
+    analyzer = GeneralizationAnalyzer(
+        WienerDenoiser(zero_mean=True),
+        (30, 300),
+        noise_std=sigma,
+        optimal=optimum,
+        random_state=0,
+    ).fit(X[:600], X_test=X[600:])
+    for row, gaps, errors, quadrature_errors in zip(
+        analyzer.estimators_,
+        analyzer.density_gap_,
+        analyzer.density_gap_std_err_,
+        analyzer.density_gap_quadrature_err_,
+        strict=True,
+    ):
+        ratios = [spectrum / one.power_spectrum_[..., 0] for one in row]
+        exact = np.array([(one - 1 - np.log(one)).sum() / 2 for one in ratios])
+        assert (quadrature_errors < errors).all()
+        assert (np.abs(gaps - exact) < 2 * errors).all()
+        excess = []
+        for level in sigma:
+            noisy = GaussianNoise(level, random_state=1).fit_transform(X[600:])
+            theirs, best = (
+                mse(X[600:], one.denoise_images(noisy, level), average=False)
+                for one in (row[0], optimum.fit(X[:600]))
+            )
+            excess.append(theirs - best)
+        of_errors = density_gap(excess, sigma, n_values=256)
+        assert of_errors.std_err > 5 * errors[0]
+        assert abs(of_errors.gap - exact[0]) < 4 * of_errors.std_err

@@ -22,7 +22,7 @@ from sklearn_gahb import (
 )
 from sklearn_gahb.datasets import make_disk_images, make_gaussian_textures
 from sklearn_gahb.displays import GeneralizationDisplay
-from sklearn_gahb.generalization._measures import regimes, transition_size
+from sklearn_gahb.generalization._measures import lasting_from, regimes
 from sklearn_gahb.metrics import psnr
 
 DISKS = make_disk_images(500, 16, random_state=0)
@@ -50,8 +50,10 @@ def empirical():
 
 
 def test_memorizer_memorizes_at_every_size(empirical):
-    assert empirical.regime_.tolist() == ["memorizing"] * 3
-    assert np.isnan(empirical.transition_size_)
+    assert (empirical.regime_ == "memorizing").all()
+    assert empirical.common_regime_.tolist() == ["memorizing"] * 3
+    np.testing.assert_array_equal(empirical.transition_size_, np.full(3, np.nan))
+    assert np.isnan(empirical.generated_transition_size_)
     assert np.median(empirical.train_similarity_) > 0.99
     assert (empirical.density_gap_ > 0).all()
     assert (np.diff(empirical.density_gap_.mean(axis=1)) < 0).all()
@@ -61,7 +63,7 @@ def test_wiener_generalizes_from_small_sizes_on():
     analyzer = analyze(WienerDenoiser(), noise_std=[0.1, 0.3]).fit(
         TEXTURES[:300], X_test=TEXTURES[300:]
     )
-    assert analyzer.regime_.tolist()[1:] == ["generalizing"] * 2
+    assert (analyzer.regime_[1:] == "generalizing").all()
     assert (np.diff(analyzer.agreement_, axis=0) > 0).all()
 
 
@@ -79,7 +81,8 @@ def test_classical_denoisers_do_not_depend_on_the_subset(estimator):
     analyzer = analyze(estimator, (1, 50)).fit(DISKS, X_test=TEST)
     np.testing.assert_allclose(analyzer.variance_, 0, atol=1e-12)
     np.testing.assert_allclose(analyzer.test_psnr_[0], analyzer.test_psnr_[1])
-    assert analyzer.regime_.tolist() == ["generalizing"] * 2
+    assert analyzer.regime_.tolist() == [["generalizing"]] * 2
+    assert analyzer.transition_size_.tolist() == [1]
 
 
 def test_measures_are_what_they_say(empirical):
@@ -102,7 +105,7 @@ def test_measures_are_what_they_say(empirical):
         assert empirical.agreement_[size, level] == pytest.approx(
             psnr(outputs[0], outputs[1]), abs=0.7
         )
-    gap = (empirical.train_psnr_ - empirical.test_psnr_).mean(axis=(1, 2))
+    gap = (empirical.train_psnr_ - empirical.test_psnr_).mean(axis=1)
     np.testing.assert_allclose(empirical.psnr_gap_, gap)
 
 
@@ -134,8 +137,8 @@ def test_results_are_tidy(empirical):
     assert row["squared_bias"].item() == empirical.squared_bias_[1, 2]
     assert row["optimal_mse"].item() == empirical.optimal_mse_[2]
     assert row["density_gap"].item() == empirical.density_gap_[1, 1]
-    assert row["psnr_gap"].item() == empirical.psnr_gap_[1]
-    assert row["regime"].item() == "memorizing"
+    assert row["psnr_gap"].item() == empirical.psnr_gap_[1, 2]
+    assert row["regime"].item() == row["common_regime"].item() == "memorizing"
     assert (
         row["generated_similarity"].item() == empirical.generated_similarity_[1].mean()
     )
@@ -175,6 +178,10 @@ def test_display(empirical, kind):
         x, y = display.axes_[1].lines[2].get_data()
         np.testing.assert_array_equal(x, [1, 10, 100])
         np.testing.assert_array_equal(y, empirical.agreement_[:, 1])
+        bars = display.axes_[1].containers[1].lines[2][0].get_segments()
+        low, high = np.transpose([bar[:, 1] for bar in bars])
+        spread = empirical.test_psnr_[:, :, 1].std(axis=1, ddof=1)
+        np.testing.assert_allclose(high - low, 2 * spread)
     if kind == "similarity":
         bars = [p for p in display.axes_[1].patches if isinstance(p, Rectangle)]
         assert sum(bar.get_height() for bar in bars) == pytest.approx(2)
@@ -220,10 +227,52 @@ def test_infinite_agreement_is_written_in_the_panel():
 
 
 def test_transition_size():
-    sizes = np.array([1, 10, 100])
-    assert transition_size(sizes, np.array([0, 1, 1]), np.array([1, 0.5, 0.5])) == 10
-    assert transition_size(sizes, np.array([1, 0, 1]), np.array([0, 0.5, 0.5])) == 100
-    assert np.isnan(transition_size(sizes, np.zeros(3), np.ones(3)))
+    holds = np.array([[0, 1, 0], [1, 0, 0], [1, 1, 0]], dtype=bool)
+    found = lasting_from(np.array([1, 10, 100]), holds)
+    np.testing.assert_array_equal(found, [10, 100, np.nan])
+    assert lasting_from(np.array([1, 10, 100]), holds[:, 0]) == 10
+
+
+def test_a_level_does_not_change_the_regimes_of_other_levels():
+    """The mean over levels used to turn "generalizing" into "in transition"."""
+    analyzer = analyze(WienerDenoiser(), (100,), noise_std=[0.1, 0.3])
+    before = analyzer.fit(TEXTURES[:300], X_test=TEXTURES[300:])
+    assert before.regime_.tolist() == [["generalizing"] * 2]
+    assert before.common_regime_.tolist() == ["generalizing"]
+    gap, sizes = before.psnr_gap_, before.transition_size_
+    levels = [0.1, 1e-4, 0.3]
+    after = analyzer.set_params(noise_std=levels).fit(
+        TEXTURES[:300], X_test=TEXTURES[300:]
+    )
+    assert after.regime_.tolist() == [["generalizing", "in transition", "generalizing"]]
+    assert after.common_regime_.tolist() == ["mixed"]
+    np.testing.assert_array_equal(after.psnr_gap_[:, [0, 2]], gap)
+    np.testing.assert_array_equal(after.transition_size_, [sizes[0], np.nan, sizes[1]])
+
+
+def test_spread_over_subsets_and_pairs():
+    analyzer = analyze(WienerDenoiser(), (5, 50), n_subsets=3)
+    analyzer.fit(TEXTURES[:300], X_test=TEXTURES[300:])
+    table = pd.DataFrame(analyzer.results_).groupby(["train_size", "noise_std"])
+    gaps = analyzer.train_psnr_ - analyzer.test_psnr_
+    spread = gaps.std(axis=1, ddof=1)
+    np.testing.assert_allclose(analyzer.psnr_gap_std_, spread)
+    np.testing.assert_allclose(table["psnr_gap_std"].first(), spread[:, 0])
+    np.testing.assert_allclose(
+        table["test_psnr"].std(), analyzer.test_psnr_.std(axis=1, ddof=1)[:, 0]
+    )
+    # The variances of the three pairs of outputs at one size, for other noise.
+    noisy = GaussianNoise(0.1, random_state=0).fit_transform(TEXTURES[300:])
+    outputs = [one.denoise_images(noisy, 0.1) for one in analyzer.estimators_[1]]
+    pairs = [(0, 1), (0, 2), (1, 2)]
+    expected = [np.mean((outputs[a] - outputs[b]) ** 2) / 2 for a, b in pairs]
+    assert analyzer.variance_[1, 0] == pytest.approx(np.mean(expected), rel=0.2)
+    assert analyzer.variance_std_[1, 0] == pytest.approx(
+        np.std(expected, ddof=1), rel=0.5
+    )
+    two = analyzer.set_params(n_subsets=2).fit(DISKS)
+    assert np.isnan(two.agreement_std_).all()
+    assert np.isfinite(two.psnr_gap_std_).all()
 
 
 def test_refit_forgets_samples():
@@ -303,18 +352,33 @@ def test_integers_and_rows_are_drawn_as_images(as_rows):
 def test_who_has_learned_nothing_does_not_generalize():
     untrained = quick_network().set_params(max_steps=1)
     with pytest.warns(
-        UserWarning, match=r"sizes: \[1, 10\]. Either the denoisers need"
+        UserWarning, match="N = 1 at noise_std 0.02; N = 10 at noise_std 0.02. Possible"
     ) as records:
         analyzer = analyze(untrained, (1, 10), noise_std=0.02).fit(DISKS, X_test=TEST)
     assert {record.filename for record in records} == {__file__}
-    assert analyzer.regime_.tolist() == ["in transition"] * 2
+    assert analyzer.regime_.tolist() == [["in transition"]] * 2
+
+
+class Blur(WienerDenoiser):
+    """Halve the image and the noise, whatever the noise level is."""
+
+    def denoise(self, y, noise_std=None):
+        return y / 2
+
+
+def test_harm_at_one_level_is_reported():
+    """Halving helps at noise above the intensities, and does harm below."""
+    with pytest.warns(
+        UserWarning, match=r"memorize: N = 5 at noise_std 0\.05, 0\.1\. "
+    ):
+        analyze(Blur(), (5,), noise_std=[0.05, 1.0, 0.1]).fit(DISKS, X_test=TEST)
 
 
 @pytest.mark.parametrize("gain", [0.5, 1.5])
 @pytest.mark.parametrize(("gap", "regime"), [(0, "generalizing"), (5, "memorizing")])
 def test_who_gains_next_to_nothing_has_learned_nothing(gap, regime, gain):
     """A small gain counts as no learning, for any agreement and any PSNR gap."""
-    train = np.full((1, 2, 1), 20.0 + gain)
+    train = np.full((1, 1), 20.0 + gain)
     agreement, variance = np.full((1, 1), 40.0), np.full((1, 1), 1e-4)
     found = regimes(train, train - gap, agreement, variance, np.array([20.0]))
-    assert found.tolist() == [regime if gain > 1 else "in transition"]
+    assert found.tolist() == [[regime if gain > 1 else "in transition"]]

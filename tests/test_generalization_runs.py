@@ -29,6 +29,8 @@ from sklearn_gahb.datasets import make_disk_images
 from sklearn_gahb.generalization._keys import estimator_key
 from sklearn_gahb.networks import BFCNN
 
+# The networks are trained for so few steps that they do harm.
+pytestmark = pytest.mark.filterwarnings("ignore:Denoised test images have a lower PSNR")
 DISKS = make_disk_images(500, 16, random_state=0)
 TEST = make_disk_images(60, 16, random_state=1)
 

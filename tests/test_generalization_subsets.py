@@ -204,6 +204,7 @@ def test_bad_input():
         analyze(WienerDenoiser()).fit(list(DISKS))
 
 
+@pytest.mark.filterwarnings("ignore:Denoised test images have a lower PSNR")
 def test_any_transformer_of_images_is_taken():
     analyzer = analyze(Shrink(), (1, 2), n_generated=2).fit(DISKS)
     assert analyzer.generated_images_[0].shape == (2, 2, 16, 16)

@@ -20,6 +20,7 @@ SHARED = {
     "_tensors",
     "_warnings",
     "images",
+    "units",
 }
 # The rooms, and the other rooms that each of them can import.
 ALLOWED = {
@@ -48,7 +49,7 @@ ALLOWED = {
     "evaluation": {"denoisers", "noise"},
     "generalization": {"__version__", "denoisers", "evaluation", "metrics", "noise"},
     "checkpoints": {"__version__", "datasets", "denoisers", "networks", "training"},
-    "displays": set(),
+    "displays": {"denoisers", "metrics", "noise"},
 }
 
 

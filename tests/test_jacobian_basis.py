@@ -1,6 +1,7 @@
 """Bases in which denoisers shrink images."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -11,12 +12,15 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import make_pipeline
 
 from sklearn_gahb import (
+    BandletDenoiser,
     BandletOracle,
     DNNDenoiser,
     GaussianNoise,
     JacobianBasis,
     WaveletThresholdDenoiser,
     WienerDenoiser,
+    as_denoiser,
+    mse,
     psnr,
 )
 from sklearn_gahb.datasets import make_disk_images, make_gaussian_textures
@@ -32,6 +36,7 @@ from sklearn_gahb.jacobian._lanczos import block_lanczos
 CLEAN = make_disk_images(40, 16, random_state=0).astype(np.float64)
 TEXTURES = make_gaussian_textures(100, 32, random_state=0)
 NOISY = GaussianNoise(0.1, random_state=0).fit_transform(CLEAN)
+HARD = {"threshold": 3.0, "shrinkage": "hard", "n_shifts": 1}
 
 
 @pytest.fixture(scope="module")
@@ -182,9 +187,11 @@ def test_no_convergence_warns(network):
 @pytest.mark.parametrize(
     "denoiser",
     [
-        WaveletThresholdDenoiser("haar", noise_std=0.1),
-        WaveletThresholdDenoiser("db2", shrinkage="soft", threshold=1.0, noise_std=0.1),
-        WaveletThresholdDenoiser(shrinkage="garrote", threshold=1.0, noise_std=0.1),
+        WaveletThresholdDenoiser("haar", **HARD, noise_std=0.1),
+        WaveletThresholdDenoiser("db2", threshold=1.0, n_shifts=1, noise_std=0.1),
+        WaveletThresholdDenoiser(
+            shrinkage="garrote", threshold=1.0, n_shifts=1, noise_std=0.1
+        ),
         WienerDenoiser(noise_std=0.1),
         WienerDenoiser(
             noise_std=0.1, power_spectrum=np.random.RandomState(0).rand(16, 16)
@@ -227,8 +234,8 @@ def test_closed_bases_of_odd_sizes_and_color():
 def test_padded_or_shifted_wavelets_have_no_closed_basis():
     X = np.random.RandomState(0).rand(2, 10, 12)
     for denoiser in [
-        WaveletThresholdDenoiser("haar", n_scales=3, noise_std=0.3),
-        WaveletThresholdDenoiser("haar", n_shifts=4, noise_std=0.3),
+        WaveletThresholdDenoiser("haar", **HARD, n_scales=3, noise_std=0.3),
+        WaveletThresholdDenoiser("haar", **(HARD | {"n_shifts": 4}), noise_std=0.3),
     ]:
         basis = JacobianBasis(denoiser.fit(X)).fit(X[:1])
         assert basis.solver_ == "dense"
@@ -239,7 +246,7 @@ def test_padded_or_shifted_wavelets_have_no_closed_basis():
 
 def test_surviving_wavelets_come_first():
     """Eigenvalues equal to 1 are sorted by the size of the coefficient."""
-    denoiser = WaveletThresholdDenoiser("haar", noise_std=0.1).fit(CLEAN)
+    denoiser = WaveletThresholdDenoiser("haar", **HARD, noise_std=0.1).fit(CLEAN)
     basis = JacobianBasis(denoiser).fit(NOISY[:1])
     n_kept = int(basis.degrees_of_freedom_)
     sizes = np.abs(basis.transform(NOISY[:1])[0])
@@ -391,6 +398,49 @@ def test_sure_warns_where_it_fails():
     with pytest.warns(UserWarning, match="of 1 of 1 images is not positive") as records:
         assert sure_psnr(lambda y, _: -y, 0 * NOISY[0], 0.1) == np.inf
     assert {record.filename for record in records} == {__file__}
+
+
+SOFT = WaveletThresholdDenoiser(threshold=1.0, shrinkage="soft")
+HARD = WaveletThresholdDenoiser()
+
+
+@pytest.mark.parametrize(
+    ("denoiser", "is_continuous"),
+    [
+        (SOFT, True),
+        (HARD, False),
+        (WaveletThresholdDenoiser(shrinkage="garrote"), True),
+        (WaveletThresholdDenoiser(threshold=0.0), True),
+        (WaveletThresholdDenoiser(threshold="sure", shrinkage="soft"), False),
+        (WaveletThresholdDenoiser(threshold="bayes", shrinkage="soft"), True),
+        (BandletDenoiser(), False),
+        (BandletOracle(), False),
+        (BandletOracle(shrinkage="projection"), True),
+        (WienerDenoiser(), True),
+        (make_pipeline(SOFT, SOFT), True),
+        (make_pipeline(HARD, SOFT), False),
+    ],
+    ids=str,
+)
+def test_sure_warns_of_denoisers_that_jump(denoiser, is_continuous):
+    """The estimate is right for continuous denoisers, and not for the others."""
+    X = make_disk_images(30, 32, random_state=0)
+    noisy = GaussianNoise(0.1, random_state=0).fit_transform(X)
+    denoiser = as_denoiser(clone(denoiser).fit(X))
+    assert denoiser.is_continuous == is_continuous
+    with warnings.catch_warnings(record=True) as records:
+        warnings.simplefilter("always")
+        options = {"clean": X, "n_probes": 8, "average": False, "random_state": 0}
+        risks = sure(denoiser, noisy, 0.1, **options)
+    assert len(records) == (not is_continuous)
+    if not is_continuous:
+        assert "is not a continuous function" in str(records[0].message)
+        assert records[0].filename == __file__
+    errors = mse(X, denoiser.denoise_images(noisy, 0.1, clean=X), average=False)
+    excess = risks - errors
+    standard_error = excess.std(ddof=1) / len(X) ** 0.5
+    assert (abs(excess.mean()) < 4 * standard_error) == is_continuous
+    assert not BandletOracle(shrinkage="projection", geometry="noisy").is_continuous
 
 
 def test_oracles_are_told_the_clean_images():

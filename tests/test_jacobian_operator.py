@@ -56,16 +56,19 @@ class FunctionalReLU(SmoothNetwork):
         return self.last(torch.relu(self.first(y)))
 
 
+# Hard thresholding in an orthonormal basis is homogeneous: J y is the denoised image.
+HARD = {"threshold": 3.0, "shrinkage": "hard", "n_shifts": 1, "noise_std": 0.1}
 CLOSED = {
-    "hard": WaveletThresholdDenoiser("db2", threshold=2.0, noise_std=0.1),
+    "hard": WaveletThresholdDenoiser("db2", **(HARD | {"threshold": 2.0})),
     "soft": WaveletThresholdDenoiser(
-        "haar", threshold=1.0, shrinkage="soft", noise_std=0.1
+        "haar", threshold=1.0, shrinkage="soft", n_shifts=1, noise_std=0.1
     ),
     "garrote": WaveletThresholdDenoiser(
-        "sym4", threshold=1.5, shrinkage="garrote", noise_std=0.1
+        "sym4", threshold=1.5, shrinkage="garrote", n_shifts=1, noise_std=0.1
     ),
-    "bayes": WaveletThresholdDenoiser(threshold="bayes", noise_std=0.1),
-    "shifts": WaveletThresholdDenoiser("haar", n_shifts=9, noise_std=0.1),
+    "bayes": WaveletThresholdDenoiser(**(HARD | {"threshold": "bayes"})),
+    "shifts": WaveletThresholdDenoiser("haar", **(HARD | {"n_shifts": 9})),
+    "default": WaveletThresholdDenoiser(noise_std=0.1),
 }
 
 
@@ -260,7 +263,7 @@ def test_network_of_one_size():
 
 def test_color_is_flattened_as_numpy_does():
     X = np.random.RandomState(2).rand(6, 8, 8, 3)
-    denoiser = WaveletThresholdDenoiser("haar", noise_std=0.1).fit(X)
+    denoiser = WaveletThresholdDenoiser("haar", **HARD).fit(X)
     J = jacobian_operator(denoiser, X[0])
     assert J.image_shape == (8, 8, 3)
     expected = denoiser.transform(X[:1]).ravel()

@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -85,3 +87,7 @@ def test_estimate_of_constant_images_is_zero():
     np.testing.assert_allclose(estimate_noise_std(np.ones((2, 8, 8))), 0, atol=1e-15)
     np.testing.assert_array_equal(estimate_noise_std(np.ones((2, 1, 1))), 0)
     np.testing.assert_array_equal(estimate_noise_std(np.zeros((2, 8, 8))), 0)
+
+
+def test_pickles_of_the_module_still_load():
+    assert pickle.loads(b"csklearn_gahb.noise\nGaussianNoise\n.") is GaussianNoise

@@ -3,7 +3,10 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
+import sklearn
+import torch
 from sklearn.base import clone
 from sklearn.callback import ProgressBar
 from sklearn.frozen import FrozenEstimator
@@ -48,6 +51,54 @@ def test_pipeline_that_adds_noise_is_fitted_and_scored_on_clean_images(denoiser)
     np.testing.assert_array_equal(
         pickle.loads(pickle.dumps(pipeline)).transform(X), expected
     )
+
+
+def as_tensors(X):
+    return torch.from_numpy(X)
+
+
+def as_rows_of_a_frame(X):
+    return pd.DataFrame(X.reshape(len(X), -1)).add_prefix("pixel")
+
+
+@pytest.mark.parametrize("convert", [np.asarray, as_tensors, list, as_rows_of_a_frame])
+@pytest.mark.parametrize("labels", [None, np.zeros(len(X))])
+def test_noisy_images_are_not_silently_taken_as_clean(convert, labels):
+    """pipeline.fit(X).score(X) used to train on noisy images, and add more noise."""
+    images = convert(X)
+    noise = GaussianNoise(0.1, random_state=0)
+    shape = (16, 16)
+    if convert is as_rows_of_a_frame:
+        noise.set_output(transform="pandas")
+    for denoiser in (
+        WienerDenoiser(noise_std=0.1, image_shape=shape),
+        DNNDenoiser(width=4, depth=1, max_steps=2, image_shape=shape),
+    ):
+        pipeline = make_pipeline(noise, denoiser)
+        with pytest.warns(UserWarning, match="so fit treats them as clean") as records:
+            pipeline.fit(images, labels)
+        assert {record.filename for record in records} == {__file__}
+        with pytest.warns(UserWarning, match="so score adds noise to them a second"):
+            pipeline.score(images, labels)
+        # These calls raise no warning, because pytest turns warnings into errors.
+        pipeline.fit(images, images).score(images, images)
+        noisy = noise.fit_transform(images)
+        denoiser.fit(noisy, images).score(noisy, images)
+        denoiser.fit(images).transform(noisy)
+        denoiser.score(images)
+
+
+def test_denoisers_that_learn_nothing_may_be_fitted_to_noisy_images():
+    noisy = GaussianNoise(0.1).fit_transform(X)
+    assert not WaveletThresholdDenoiser().needs_clean_images
+    WaveletThresholdDenoiser("haar").fit_transform(noisy)
+    pipeline = make_pipeline(
+        GaussianNoise(0.1), WaveletThresholdDenoiser(noise_std=0.1)
+    )
+    with pytest.warns(UserWarning, match="score adds noise"):
+        pipeline.fit(X).score(X)
+    # Without noise, the output of GaussianNoise is clean.
+    make_pipeline(GaussianNoise(0.0), WienerDenoiser(noise_std=0.1)).fit(X).score(X)
 
 
 @each_denoiser
@@ -97,6 +148,50 @@ def test_identity_cannot_win_a_search():
     quiet = WaveletThresholdDenoiser(noise_std=0.0, random_state=0).fit(X)
     with pytest.raises(ValueError, match="noise_std=0"):
         quiet.score(X)
+
+
+@pytest.mark.parametrize("is_enabled", [False, True])
+def test_metadata_routing_changes_no_score(is_enabled):
+    """With routing, Pipeline.score always routes sample_weight to the last step."""
+    pipeline = make_pipeline(GaussianNoise(0.1, random_state=0), clone(DENOISERS[0]))
+    grid = {"waveletthresholddenoiser__threshold": [1.0, 3.0]}
+    expected = pipeline.fit(X, X).score(X, X)
+    with sklearn.config_context(enable_metadata_routing=is_enabled):
+        assert pipeline.score(X, X) == expected
+        search = GridSearchCV(pipeline, grid, cv=2, error_score="raise").fit(X, X)
+        assert search.best_params_ == {"waveletthresholddenoiser__threshold": 3.0}
+        assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+        assert search.score(X, X) > 20
+        alone = make_pipeline(clone(DENOISERS[0]))
+        scores = cross_validate(alone, X, cv=2, scoring=SCORER, error_score="raise")[
+            "test_score"
+        ]
+        assert np.isfinite(scores).all()
+
+
+@pytest.mark.parametrize("is_enabled", [False, True])
+def test_scores_weight_the_images(is_enabled):
+    denoiser = clone(DENOISERS[0]).fit(X)
+    noisy = GaussianNoise(0.1, random_state=0).fit_transform(X)
+    weight = np.random.RandomState(0).rand(len(X))
+    expected = np.average(denoiser.psnr_per_image(noisy, X), weights=weight)
+    assert denoiser.score(noisy, X, sample_weight=weight) == pytest.approx(expected)
+    assert denoiser.score(noisy, X) == denoiser.psnr_per_image(noisy, X).mean()
+    with sklearn.config_context(enable_metadata_routing=is_enabled):
+        last = clone(denoiser)
+        if is_enabled:
+            last.set_score_request(sample_weight=True)
+        pipeline = make_pipeline(GaussianNoise(0.1, random_state=0), last).fit(X, X)
+        found = pipeline.score(X, X, sample_weight=weight)
+    assert found == pytest.approx(expected)
+    first_half = (np.arange(len(X)) < 30).astype(int)
+    assert denoiser.score(noisy, X, first_half) == pytest.approx(
+        denoiser.score(noisy[:30], X[:30])
+    )
+    with pytest.raises(ValueError, match="Negative values in data passed to `sample_"):
+        denoiser.score(noisy, X, sample_weight=-weight)
+    with pytest.raises(ValueError, match="sample_weight"):
+        denoiser.score(noisy, X, sample_weight=weight[:3])
 
 
 def test_images_travel_through_splits():

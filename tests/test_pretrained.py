@@ -72,7 +72,7 @@ def test_better_than_wavelets_and_not_than_the_optimum(name):
     denoiser = load_pretrained(name)
     for level in (0.05, 0.1, 0.3):
         score = make_psnr_scorer(level, random_state=0)
-        wavelets = WaveletThresholdDenoiser(n_shifts=16, noise_std=level).fit(X)
+        wavelets = WaveletThresholdDenoiser(noise_std=level).fit(X)
         assert score(denoiser, X) > score(wavelets, X) + 1
         if name == "disks":
             posterior = DiskPosteriorDenoiser(noise_std=level, random_state=0).fit(X)

@@ -12,6 +12,7 @@ from sklearn_gahb import (
     WaveletThresholdDenoiser,
     WienerDenoiser,
     make_psnr_scorer,
+    psnr,
 )
 from sklearn_gahb.jacobian import posterior_std
 
@@ -25,6 +26,7 @@ network = DNNDenoiser(width=2, depth=1, max_steps=1, random_state=0)
 @pytest.mark.parametrize(
     ("call", "message"),
     [
+        (lambda: psnr(BYTES, FLOATS), "clean is uint8 .* denoised, which is float64"),
         (lambda: network.fit(FLOATS + 25, BYTES), "y is uint8 .* X, which is float64"),
         (
             lambda: network.fit(torch.tensor(FLOATS + 25), torch.tensor(BYTES)),
@@ -48,11 +50,13 @@ network = DNNDenoiser(width=2, depth=1, max_steps=1, random_state=0)
         ),
     ],
 )
+@pytest.mark.filterwarnings("ignore:noise_std=0.1 is very low")
 def test_mixed_units_are_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
 
 
+@pytest.mark.filterwarnings("ignore:noise_std=0.1 is very low")
 def test_the_same_units_in_two_dtypes():
     noisy = FLOATS / 255 + 30 * RNG.randn(*FLOATS.shape)
     by_bytes, by_floats = (
@@ -73,6 +77,7 @@ def test_the_same_units_in_two_dtypes():
         lambda: posterior_std(denoiser.fit(BYTES), BYTES[0], 25),
     ],
 )
+@pytest.mark.filterwarnings("ignore:noise_std=0.1 is very low")
 def test_levels_of_255_warn(call):
     with pytest.warns(
         UserWarning, match=r"If you mean 25 of 255, pass 25 / 255"
@@ -81,9 +86,12 @@ def test_levels_of_255_warn(call):
     assert {record.filename for record in records} == {__file__}
 
 
-def test_analyzers_refuse_levels_of_255():
-    with pytest.raises(ValueError, match=r"noise_std=50 .* pass 50 / 255"):
-        GeneralizationAnalyzer(network, (1, 2), noise_std=[25, 50]).fit(BYTES)
+def test_analyzers_warn_of_levels_of_255():
+    analyzer = GeneralizationAnalyzer(clone(network), (1, 2), noise_std=[25, 50])
+    with pytest.warns(UserWarning, match="is very high") as records:
+        analyzer.fit(BYTES)
+    messages = [str(record.message) for record in records]
+    assert any("noise_std=50 is very high" in message for message in messages)
 
 
 def test_images_of_another_range_may_have_any_level():

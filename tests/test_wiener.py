@@ -179,8 +179,8 @@ def test_no_linear_or_learned_denoiser_beats_it_on_textures():
     assert mse(test, learned.transform(noisy)) < 1.01 * best
     for other in (
         WienerDenoiser(shrinkage="low_pass", noise_std=SIGMA),
-        WaveletThresholdDenoiser(n_shifts=16, noise_std=SIGMA),
-        WaveletThresholdDenoiser(threshold="sure", shrinkage="soft", noise_std=SIGMA),
+        WaveletThresholdDenoiser(noise_std=SIGMA),
+        WaveletThresholdDenoiser(threshold=3.0, shrinkage="hard", noise_std=SIGMA),
     ):
         assert mse(test, other.fit(train).transform(noisy)) > best
 

@@ -93,7 +93,7 @@ def trained(denoiser, X, name, options):
     if options.checkpoint_dir is None:
         return denoiser.fit(X)
     options.checkpoint_dir.mkdir(parents=True, exist_ok=True)
-    # Other images or other parameters make another network.
+    # The file name depends on the images and the parameters.
     recipe = joblib.hash((X, denoiser.get_params()))[:8]
     path = options.checkpoint_dir / f"{name}_{options.preset}_{recipe}.safetensors"
     if path.exists():

@@ -1,18 +1,19 @@
-"""The basis of a network at photographs against fixed bases.
+"""Bases of networks at photographs, compared with other bases.
 
-The table shows how many vectors of each basis hold 99 percent of the energy of the
-clean image (without its mean), the PSNR of its best approximation by k of them, and
-how much they follow the contours that people have drawn
-(`sklearn_gahb.jacobian.harmonicity`): their energy near contours over the share of
-the area, and their frequencies along and across contours. Vectors are weighted by
-their contributions to the denoised image. The last column is the PSNR of the
-denoiser. Figures are means and standard deviations over 12 photographs of the
-validation set of BSDS500, at half resolution, noise 30 / 255. Bases of networks and
-bandlets are those of the noisy image; principal components are those of crops of
-BSD400.
+For each basis, the table shows how many vectors hold 99 percent of the energy of the
+clean image (without its mean), and the PSNR of the best approximation of the clean
+image by k vectors. It also shows how much the vectors follow contours that people have
+drawn (`sklearn_gahb.jacobian.harmonicity`): the share of their energy near contours,
+divided by the share of the area near contours, and their frequencies along and across
+contours. In these means, vectors are weighted by their contributions to the denoised
+image. The last column is the PSNR of the denoiser. Figures are means and standard
+deviations over 12 photographs of the validation set of BSDS500, at half resolution,
+noise 30 / 255. Bases of networks and bandlets are computed from the noisy image
+(bandlets with clean geometry from the clean image). Principal components are computed
+from crops of BSD400.
 
-Needs bsds500/ beside what the fetchers have filled, in SKLEARN_GAHB_DATA. About five
-minutes on two cores.
+The script takes about five minutes on two cores. The data folder SKLEARN_GAHB_DATA must
+contain bsds500/, besides the files that the fetchers download.
 """
 
 import argparse
@@ -132,7 +133,9 @@ def main():
     denoisers = {
         "network, photos-grey": load_pretrained("photos-grey"),
         "network, BF-CNN": fetch_published("bf_cnn_bsd400_0-100"),
-        "wavelets, sym4": WaveletThresholdDenoiser("sym4", n_scales=3).fit(crops),
+        "wavelets, sym4": WaveletThresholdDenoiser(
+            "sym4", n_scales=3, threshold=3.0, shrinkage="hard", n_shifts=1
+        ).fit(crops),
         "bandlets, noisy geometry": BandletDenoiser(n_scales=3).fit(crops),
         "bandlets, clean geometry": BandletOracle(n_scales=3).fit(crops),
         "Fourier": WienerDenoiser().fit(crops),

@@ -1,4 +1,4 @@
-"""Networks with and without additive constants beyond the training noise.
+"""Networks with and without additive constants, above the training noise levels.
 
     python benchmarks/paper/bias_free.py [--preset laptop|gpu|paper] [--images FOLDER]
 

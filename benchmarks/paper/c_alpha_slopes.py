@@ -6,8 +6,8 @@ This script measures the slope of the output PSNR against the input PSNR from 10
 30 dB. Images have 80x80 pixels as in the paper, because little is left of smaller
 images at 10 dB. Smaller presets train on crops of these images.
 
-Networks are trained at noise up to 0.4, which covers the test levels. --highest-noise
-changes this limit.
+Networks are trained at noise up to 0.4, so all test levels are in the training range.
+--highest-noise changes this limit.
 
 The paper's figures use the paper's own convention, `released`. The theoretical slope
 alpha / (alpha + 1) belongs to the convention `hoelder`.
@@ -16,7 +16,7 @@ Bandlets are chosen from the clean image. Their coefficients are either threshol
 multiplied by the ideal attenuation, which also knows the clean coefficients.
 
 With --steps-per-level, copies of the network are trained further, each at one level.
-They show what a single network for all levels lacks.
+The gain of the copies shows what a single network for all levels loses.
 """
 
 import copy
@@ -47,7 +47,7 @@ if preset.image_size < options.image_size:
 
 
 def psnr_of_specialists(network, X, X_test, n_steps):
-    """Return the PSNR at each level of a copy of the network trained further there."""
+    """Train a copy of the network further at each level; return its PSNR there."""
     found = []
     for level in LEVELS:
         specialist = copy.copy(network).set_params(

@@ -1,4 +1,4 @@
-r"""Network, posterior mean and 5 sigma^2 / d on disk images (figure 6).
+r"""Errors of network and posterior mean on disks, and 5 sigma^2 / d (figure 6).
 
     python benchmarks/paper/disks.py [--preset laptop|gpu|paper] [--shipped]
 

@@ -1,11 +1,11 @@
-"""Gap between training and test PSNR against N by image size (figure 15).
+"""Gap between training and test PSNR, by N and by image size (figure 15).
 
     python benchmarks/paper/gap_by_size.py [--preset laptop|gpu|paper] [--images FOLDER]
 
 The paper uses image sizes of 20, 40, 80 and 160 pixels, and UNets of 1, 2, 3 and 4
-scales. This script uses a quarter, a half and all of the image size of the preset, and
-UNets of 1, 2 and 3 scales. PSNR is averaged over noise levels in [0, 1]. Images are
-crops of the same photographs. N grows until the gap is below half a decibel.
+scales. This script uses a quarter of the image size of the preset, half of it and all
+of it, with UNets of 1, 2 and 3 scales. PSNR is averaged over noise levels in [0, 1].
+Images are crops of the same photographs. N grows until the gap is below half a decibel.
 """
 
 from itertools import pairwise

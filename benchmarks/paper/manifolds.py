@@ -1,4 +1,4 @@
-r"""Networks against m sigma^2 / d on a ray and on sine waves (appendix).
+r"""Errors of networks on a ray and on sine waves, and m sigma^2 / d (appendix).
 
     python benchmarks/paper/manifolds.py [--preset laptop|gpu|paper]
 

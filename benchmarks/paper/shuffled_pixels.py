@@ -4,7 +4,7 @@
 
 A fixed permutation of all pixels does not change the optimal error, but it destroys the
 geometry that networks are made for. The Wiener filter with the full covariance of the
-pixels (principal components) is not affected by the permutation.
+pixels, which shrinks principal components, does not depend on the order of the pixels.
 """
 
 from pathlib import Path

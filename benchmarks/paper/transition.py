@@ -2,10 +2,10 @@
 
     python benchmarks/paper/transition.py [--preset laptop|gpu|paper] [--images FOLDER]
 
-This script reports PSNR gaps, agreement and samples. For each training-set size, two
-networks are trained on patches of different photographs. The paper trains on faces of
-80x80 pixels; pass a folder of such images to --images. With --figures, the figures are
-saved in that folder.
+For each training size, the script trains two networks on patches of different
+photographs. It prints their PSNR, the agreement of the networks, and similarities of
+their samples. The paper trains on faces of 80x80 pixels; pass a folder of such images
+to --images. With --figures, the figures are saved in that folder.
 """
 
 from pathlib import Path
@@ -48,7 +48,7 @@ columns = {
 print("at noise_std 0.1" + "".join(f"{name:>11}" for name in columns) + "  regime")
 for i, size in enumerate(analyzer.train_sizes_):
     values = "".join(f"{column[i]:11.2f}" for column in columns.values())
-    print(f"N = {size:<12}{values}  {analyzer.regime_[i]}")
+    print(f"N = {size:<12}{values}  {analyzer.regime_[i, at]}")
 if options.figures is not None:
     options.figures.mkdir(parents=True, exist_ok=True)
     for kind in ("psnr", "similarity", "samples"):
@@ -86,6 +86,6 @@ verdict(
     "networks at large N",
     f"similarity to training images {to_train[0]:.2f} at N = 1 and {to_train[-1]:.2f} "
     f"at the largest N; between networks {between[0]:.2f} and {between[-1]:.2f}; the "
-    f"curves cross at N = {analyzer.transition_size_}",
+    f"curves cross at N = {analyzer.generated_transition_size_}",
     to_train[0] > 0.9 and between[-1] > max(0.9, to_train[-1]),
 )

@@ -30,6 +30,7 @@ from sklearn_gahb import (
     psnr,
 )
 from sklearn_gahb.datasets import load_photo_patches
+from sklearn_gahb.displays import ComparisonDisplay
 
 train = load_photo_patches(128, 1500, subset="train", random_state=0)
 test = load_photo_patches(128, 40, subset="test", random_state=0)
@@ -62,15 +63,13 @@ deep = DNNDenoiser(
 
 denoisers = {
     "Wiener": WienerDenoiser(),
-    "wavelets, hard": WaveletThresholdDenoiser(threshold=3.0),
-    "wavelets, universal": WaveletThresholdDenoiser(
-        threshold="universal", shrinkage="soft"
+    "wavelets, hard": WaveletThresholdDenoiser(
+        threshold=3.0, shrinkage="hard", n_shifts=1
     ),
-    "wavelets, BayesShrink": WaveletThresholdDenoiser(
-        threshold="bayes", shrinkage="soft"
-    ),
-    "wavelets, SURE": WaveletThresholdDenoiser(threshold="sure", shrinkage="soft"),
-    "wavelets, hard, 16 shifts": WaveletThresholdDenoiser(threshold=3.0, n_shifts=16),
+    "wavelets, universal": WaveletThresholdDenoiser(threshold="universal", n_shifts=1),
+    "wavelets, BayesShrink": WaveletThresholdDenoiser(threshold="bayes", n_shifts=1),
+    "wavelets, SURE": WaveletThresholdDenoiser(n_shifts=1),
+    "wavelets, SURE, 16 shifts": WaveletThresholdDenoiser(),
     "deep": deep,
 }
 for denoiser in denoisers.values():
@@ -121,25 +120,21 @@ for name, row in scores.items():
 
 clean = test.photos["camera"][None, 60:188, 170:298] / 255
 noisy = noise.set_params(noise_std=0.2).transform(clean)
-panels = {"clean": clean, "noisy": noisy} | {
-    name: denoiser.set_params(noise_std=0.2).transform(noisy)
-    for name, denoiser in denoisers.items()
-}
-
-fig, axes = plt.subplots(3, 3, figsize=(8, 8.6), layout="constrained")
-for ax, (name, image) in zip(axes.flat, panels.items(), strict=True):
-    ax.imshow(image[0], cmap="gray", vmin=0, vmax=1)
-    title = name if name == "clean" else f"{name}\n{psnr(clean, image):.1f} dB"
-    ax.set(title=title, xticks=[], yticks=[])
-fig.suptitle("A crop of a test photograph at noise_std 0.2")
-fig.savefig("classical_vs_deep.png", dpi=150)
+figure = plt.figure(figsize=(8, 9), layout="constrained")
+figure.suptitle("A crop of a test photograph at noise_std 0.2")
+ComparisonDisplay.from_estimators(
+    denoisers, noisy, clean, noise_std=0.2, n_columns=3, figure=figure
+)
+figure.savefig("classical_vs_deep.png", dpi=150)
 
 # %%
-# The deep denoiser performs best when the noise is strong.
+# The deep denoiser is the best at medium noise. Wavelets averaged over 16 shifts, which
+# :class:`~sklearn_gahb.WaveletThresholdDenoiser` uses by default, are as good at strong
+# noise and better at weak noise. Each build of this page checks these claims.
 
 # sphinx_gallery_start_ignore
 table = np.array([scores[name] for name in denoisers])
-without_shifts = [name != "wavelets, hard, 16 shifts" for name in denoisers]
-assert (table[-1, 1:] >= table[without_shifts, 1:].max(axis=0)).all()
-assert (table[-1, 2:] >= table[:, 2:].max(axis=0)).all()
+assert (table[-1, 1:3] > table[:-1, 1:3].max(axis=0)).all()
+assert table[-1, 3] > table[:-1, 3].max() - 0.2
+assert table[-2, 0] > table[-1, 0]
 # sphinx_gallery_end_ignore

@@ -30,7 +30,7 @@ X_test = make_disk_images(60, 16, random_state=1)
 analyzer = GeneralizationAnalyzer(
     DNNDenoiser(width=8, depth=2, max_steps=600, learning_rate=5e-3),
     train_sizes=(1, 10, 100, 1000),
-    noise_std=[0.02, 0.1, 0.5],
+    noise_std=[0.05, 0.1, 0.5],
     n_generated=40,
     optimal=DiskPosteriorDenoiser(random_state=0),
     duplicates="ignore",
@@ -38,8 +38,9 @@ analyzer = GeneralizationAnalyzer(
     random_state=0,
 ).fit(X, X_test=X_test)
 
-for size, regime in zip(analyzer.train_sizes_, analyzer.regime_, strict=True):
-    print(f"{size:5} images: {regime}")
+for size, regimes in zip(analyzer.train_sizes_, analyzer.regime_, strict=True):
+    pairs = zip(analyzer.noise_std_, regimes, strict=True)
+    print(f"{size:5} images: ", *(f"{one} at {level:g}." for level, one in pairs))
 
 # %%
 # PSNR on training images and test images
@@ -87,7 +88,7 @@ ax.legend()
 # small networks were trained for half a minute and do not draw perfect disks yet. The
 # figure shows a sample with strong contrast, and stretches the contrast of each image.)
 
-GeneralizationDisplay.from_estimator(analyzer, kind="samples", sample=36)
+GeneralizationDisplay.from_estimator(analyzer, kind="samples", sample=7)
 
 # %%
 # The next figure summarizes all samples. Similarity is the cosine between two images
@@ -98,7 +99,7 @@ GeneralizationDisplay.from_estimator(analyzer, kind="similarity")
 plt.show()
 
 # sphinx_gallery_start_ignore
-assert analyzer.regime_[0] == "memorizing"
-assert analyzer.regime_[-1] == "generalizing"
+assert analyzer.regime_[0, level] == "memorizing"
+assert analyzer.regime_[-1, level] == "generalizing"
 assert np.all(np.diff(analyzer.variance_[:, level]) < 0)
 # sphinx_gallery_end_ignore

@@ -39,7 +39,9 @@ noisy = GaussianNoise(noise_std, random_state=0).fit_transform(clean)
 
 denoisers = {
     "Wiener": WienerDenoiser().fit(train),
-    "wavelets": WaveletThresholdDenoiser("sym4", n_scales=3).fit(train),
+    "wavelets": WaveletThresholdDenoiser(
+        n_scales=3, threshold=3.0, shrinkage="hard", n_shifts=1
+    ).fit(train),
     "bandlets": BandletDenoiser(n_scales=3).fit(train),
     "network": load_pretrained("photos-grey"),
 }

@@ -68,7 +68,9 @@ for ax, (alpha, X) in zip(axes, images.items(), strict=True):
         "network": load_pretrained(f"c-alpha-{alpha}"),
         "bandlets, ideal attenuation": BandletOracle(shrinkage="attenuation").fit(X),
         "bandlets of the noisy image": BandletDenoiser().fit(X),
-        "Haar wavelets": WaveletThresholdDenoiser("haar").fit(X),
+        "Haar wavelets": WaveletThresholdDenoiser(
+            "haar", threshold=3.0, shrinkage="hard", n_shifts=1
+        ).fit(X),
     }
     curves[alpha] = {
         name: psnr_curve(denoiser, X, levels, random_state=0)

@@ -1,7 +1,7 @@
 """Network files: your own, the pretrained ones, and those that others published.
 
-No code in a file is ever executed. Our files are safetensors with JSON in the header.
-PyTorch's restricted unpickler reads the published files.
+No code in a file is ever executed. The files of this package are safetensors with JSON
+in the header. PyTorch's restricted unpickler reads the published files.
 """
 
 from ._own import load, save

@@ -51,8 +51,8 @@ def save(denoiser, path, *, dtype="float32"):
         Path of the file. Any extension works; the usual extension is ".safetensors".
     dtype : {"float32", "float16"}, default="float32"
         Data type of the weights in the file. "float16" halves the file size. Rounding
-        changes each weight by at most one part in 2048. Weights below 6e-5 change by at
-        most 3e-8. `load` converts the weights back to float32.
+        changes a weight by at most one part in 2048, or by at most 3e-8 if the weight
+        is below 6e-5. `load` converts the weights back to float32.
 
     Raises
     ------
@@ -161,12 +161,12 @@ def load(path, architecture=None):
     architecture : callable or torch.nn.Module, default=None
         Your own architecture. It is required if the saved denoiser does not use a
         built-in architecture, because the file does not contain the code of your
-        architecture. If :meth:`DNNDenoiser.from_module` wrapped the module, wrap the
-        module in the same way. First wrap it in a
-        :class:`~sklearn_gahb.networks.PaddedNetwork` if images were padded. Then wrap
-        the result in a :class:`~sklearn_gahb.networks.NoiseFromImage` if the module
-        predicts the image. If you omit `architecture`, the error message says what to
-        pass.
+        architecture. If :meth:`DNNDenoiser.from_module` wrapped the saved module, wrap
+        your module in the same way: first in a
+        :class:`~sklearn_gahb.networks.PaddedNetwork` if the module accepts only certain
+        side lengths, and then in a :class:`~sklearn_gahb.networks.NoiseFromImage` if
+        the module predicts the image. If you omit `architecture`, the error message
+        says what to pass.
 
     Returns
     -------

@@ -28,8 +28,8 @@ def load_pretrained(name="photos-grey"):
       with noise of standard deviation 0 to 0.4.
 
     The networks accept images of other sizes, but they were not trained on such images.
-    The card of each network, :func:`pretrained_card`, describes its training images,
-    its training and its PSNR.
+    :func:`pretrained_card` returns the card of a network. The card describes the
+    training images, the training and the PSNR.
 
     Parameters
     ----------
@@ -43,8 +43,8 @@ def load_pretrained(name="photos-grey"):
         GPU if PyTorch finds a GPU. To train the network further on your own images,
         call ``set_params(warm_start=True, learning_rate=3e-4)``, choose `max_steps`,
         and then call `fit`. Use images or crops at least as large as the training
-        images in the card, because the normalization layers adapt to the statistics of
-        these images. Without ``warm_start=True``, `fit` trains a new network.
+        images that the card describes, because `fit` adapts the normalization layers to
+        your images. Without ``warm_start=True``, `fit` trains a new network.
 
     See Also
     --------

@@ -9,7 +9,8 @@ from .._sklearn_compat import StrOptions, validate_params
 from ..datasets import fetch_files
 from ._restore import restore
 
-# Largest training noise in units of 1/255, by file name in weights/ of the data folder.
+# Largest training noise level in units of 1/255. The keys are names of files in the
+# subfolder weights/ of the data folder.
 PUBLISHED = {
     "bf_dncnn_bsd400_0-55": 55,
     "bf_unet_bsd400_0-55": 55,

@@ -1,4 +1,4 @@
-"""Fitted denoisers from the weights in a file."""
+"""Create fitted denoisers from the weights in a file."""
 
 from contextlib import nullcontext, suppress
 

@@ -15,7 +15,7 @@ CONSTRAINTS = {
 
 
 def filter_exponents(alpha, beta, convention):
-    """Return the filter exponents for a regularity of contours and backgrounds.
+    """Return the filter exponents for given regularities of contours and backgrounds.
 
     In d dimensions, white noise filtered by |k|^-a has Hoelder regularity a - d / 2.
 
@@ -44,7 +44,7 @@ def filter_noise(noise, exponent, n_dimensions):
     noise : ndarray of shape (n_samples, size) or (n_samples, size, size)
         Lines or images.
     exponent : float
-        Decay of the filter. The factor at zero frequency is 1.
+        Exponent of the filter. The factor at zero frequency is 1.
     n_dimensions : {1, 2}
         Number of axes to transform.
 
@@ -124,10 +124,10 @@ def make_c_alpha_images(
 
     The optimal denoising rate of this class of images is known. Let the contour and the
     backgrounds have regularity :math:`\alpha`. The mean squared error of the best
-    denoiser then decays like :math:`\sigma^{2 \alpha / (\alpha + 1)}` [1]_. The slope
-    of the output PSNR, as a function of the input PSNR, is then
-    :math:`\alpha / (\alpha + 1)`. Thresholding in a best bandlet basis attains this
-    rate [2]_, and deep denoisers come close [3]_.
+    denoiser at noise level :math:`\sigma` then decays like
+    :math:`\sigma^{2 \alpha / (\alpha + 1)}` [1]_. The output PSNR, as a function of the
+    input PSNR, then has the slope :math:`\alpha / (\alpha + 1)`. Thresholding in a best
+    bandlet basis attains this rate [2]_, and deep denoisers come close [3]_.
 
     An image of N x N pixels is made in four steps [3]_:
 
@@ -243,9 +243,10 @@ def make_c_alpha_backgrounds(
     then rescaled to [p, 1] or to [0, q] with equal probability, where p and q are
     uniform on [0, 1].
 
-    Linear denoisers attain the optimal rate on such images. The mean squared error of
-    the Wiener filter decays like :math:`\sigma^{2 (b - 1) / b}`. In the convention
-    "hoelder", this rate is :math:`\sigma^{2 \alpha / (\alpha + 1)}`.
+    Linear denoisers attain the optimal rate on such images. At noise level
+    :math:`\sigma`, the mean squared error of the Wiener filter decays like
+    :math:`\sigma^{2 (b - 1) / b}`. In the convention "hoelder", this rate is
+    :math:`\sigma^{2 \alpha / (\alpha + 1)}`.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ from .._sklearn_compat import at_least, validate_params
 from ._common import check_range, sample_batches
 
 # Half the width of the edge of a disk, in pixels. A disk whose radius is at least twice
-# this value is flat in the middle, and its area is exact.
+# this value is flat in the middle, and its coverage integrates exactly to its area.
 EDGE_HALF_WIDTH = 1.0
 
 
@@ -80,9 +80,9 @@ class DiskPrior:
 def _edge_position(row, column, radius, image_size):
     """Position on the edge: 0 outside, 1/2 on the circle, 1 inside.
 
-    t = 1/2 + (radius^2 - rho^2) / (4 h radius). To first order at the circle, this
-    equals 1/2 + (radius - rho) / (2 h). It avoids the square root in rho, which is not
-    smooth.
+    t = 1/2 + (radius^2 - rho^2) / (4 h radius). To first order at the circle, t equals
+    1/2 + (radius - rho) / (2 h). The formula for t avoids rho itself, which is a square
+    root and therefore not smooth.
     """
     pixels = np.arange(image_size, dtype=radius.dtype)
     slope = 1 / (4 * EDGE_HALF_WIDTH * radius[:, None])
@@ -303,8 +303,8 @@ def make_disk_images(
     The radius is uniform on `radius_range`. Given the radius, the center is uniform on
     the square of all positions where the disk and its edge fit in the image. Both
     coordinates of the center are in [radius + 0.5, image_size - 1.5 - radius], in
-    pixels. The intensities of foreground and background are uniform on [0, 1].
-    Otherwise, the parameters are independent.
+    pixels. The intensities of foreground and background are uniform on [0, 1]. Except
+    that the center depends on the radius, the parameters are independent.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Images in a folder of the user. Each file is read when its image is accessed."""
+"""Load the images in a folder. Each file is read when its image is accessed."""
 
 import operator
 import os
@@ -13,6 +13,7 @@ from sklearn.utils import Bunch
 from .._optional import import_optional
 from .._sklearn_compat import StrOptions, validate_params
 from .._warnings import warn
+from ._read import crop_center, read_image, resize_image
 
 EXTENSIONS = (
     ".bmp",
@@ -31,95 +32,8 @@ _DESCR = """\
 Images of the folder {path}
 ---------------------------
 
-{n_images} images, {channels}, unsigned 8-bit integers.
+{n_images} images, {channels}, in the dtypes of the files.
 """
-
-
-def read_image(path, color):
-    """Read an image file upright, with 8 bits per channel.
-
-    Parameters
-    ----------
-    path : Path
-        Image file. If it has several frames, the first frame is read.
-    color : bool
-        If True, return red, green and blue. If False, return the luma of ITU-R BT.601.
-
-    Returns
-    -------
-    image : PIL.Image.Image
-        Image in mode "RGB" or "L".
-
-    Raises
-    ------
-    OSError
-        If the file is missing, damaged or not an image, or if its intensities cannot be
-        converted to 8 bits.
-    """
-    pillow = import_optional("PIL.Image", "images")
-    ops = import_optional("PIL.ImageOps", "images")
-    try:
-        with pillow.open(path) as file:
-            image = ops.exif_transpose(file)
-        if image.mode in ("I", "F"):
-            raise ValueError(
-                f"its intensities are 32-bit numbers (mode {image.mode!r}) of unknown "
-                "range. Convert the file to 8 or 16 bits"
-            )
-        if image.mode.startswith("I;16"):
-            # 65535 / 255 = 257. Pillow's own conversion would clip at 255.
-            intensities = np.round(np.asarray(image) / 257)
-            image = pillow.fromarray(intensities.astype(np.uint8))
-        if image.mode in ("P", "PA"):
-            image = image.convert("RGBA")
-        return image.convert("RGB" if color else "L")
-    # Pillow raises many types of errors for damaged files.
-    except Exception as error:
-        raise OSError(f"The image file {path} cannot be read: {error}.") from error
-
-
-def resize_image(image, size):
-    """Resize an image with an antialiasing Lanczos filter.
-
-    Parameters
-    ----------
-    image : PIL.Image.Image
-        Image to resize.
-    size : int or tuple of int
-        Height and width. An int is the length of the shorter side, and the longer side
-        is scaled in proportion.
-
-    Returns
-    -------
-    resized : PIL.Image.Image
-        Image of the new size.
-    """
-    if isinstance(size, tuple):
-        height, width = size
-    else:
-        scale = size / min(image.size)
-        height, width = round(image.height * scale), round(image.width * scale)
-    resampling = import_optional("PIL.Image", "images").Resampling
-    return image.resize((width, height), resampling.LANCZOS)
-
-
-def crop_center(image, size):
-    """Cut out the center of an image.
-
-    Parameters
-    ----------
-    image : ndarray of shape (height, width) or (height, width, n_channels)
-        Image to crop.
-    size : tuple of int
-        Height and width of the crop, at most the height and width of the image.
-
-    Returns
-    -------
-    crop : ndarray of shape (*size) or (*size, n_channels)
-        View of the image.
-    """
-    top, left = (image.shape[0] - size[0]) // 2, (image.shape[1] - size[1]) // 2
-    return image[top : top + size[0], left : left + size[1]]
 
 
 @dataclass(frozen=True, repr=False)
@@ -127,7 +41,7 @@ class ImageFiles(Sequence):
     """Sequence of images that reads a file whenever its image is accessed.
 
     An index returns an image: an ndarray of shape (height, width) or
-    (height, width, 3) and dtype uint8. A slice returns `ImageFiles` and reads no file.
+    (height, width, 3). A slice returns `ImageFiles` and reads no file.
 
     Parameters
     ----------
@@ -157,7 +71,6 @@ class ImageFiles(Sequence):
         image = read_image(filename, self.color)
         if self.resize is not None:
             image = resize_image(image, self.resize)
-        image = np.array(image)
         if self.crop is None:
             return image
         height, width = image.shape[:2]
@@ -167,6 +80,16 @@ class ImageFiles(Sequence):
                 f"smaller than crop={self.crop}."
             )
         return crop_center(image, self.crop)
+
+    def __array__(self, dtype=None, copy=None):
+        images = list(self)
+        dtypes = sorted({str(image.dtype) for image in images})
+        if len(dtypes) > 1:
+            raise ValueError(
+                f"The image files have the dtypes {', '.join(dtypes)}, whose values of "
+                "white differ, so one array cannot hold them. Use list(images)."
+            )
+        return np.stack(images).astype(dtype or dtypes[0], copy=False)
 
     def __repr__(self):
         return f"<{len(self)} image files>"
@@ -261,7 +184,7 @@ def load_image_folder(
     color : bool, default=False
         If True, return images with the channels red, green and blue. For gray files,
         the three channels are equal. If False, return gray images: the luma of ITU-R
-        BT.601, 0.299 red + 0.587 green + 0.114 blue. Transparency is ignored.
+        BT.601, 0.299 red + 0.587 green + 0.114 blue.
     resize : int or tuple of int, default=None
         Height and width after resizing with an antialiasing Lanczos filter. An int is
         the length of the shorter side, and the longer side is scaled in proportion. If
@@ -287,8 +210,9 @@ def load_image_folder(
         Dictionary-like object, with the following attributes.
 
         images : sequence of n_images ndarray of shape (height, width) or \
-                (height, width, 3), dtype=uint8
-            Images in the order of `filenames`. A slice is a sequence of the same kind.
+                (height, width, 3)
+            Images in the order of `filenames`, in the dtypes of the files: uint8,
+            uint16, float32 or float64. A slice is a sequence of the same kind.
         filenames : list of str
             Sorted names of the files.
         DESCR : str
@@ -297,7 +221,8 @@ def load_image_folder(
     Raises
     ------
     ImportError
-        If Pillow is not installed.
+        If Pillow is not installed. Accessing an image raises this error if its file
+        needs tifffile, and tifffile is not installed.
     OSError
         If `path` is not a folder. Accessing an image raises this error if its file
         cannot be read; the message names the file.
@@ -305,16 +230,26 @@ def load_image_folder(
         If the folder has no images or if an argument is invalid. Accessing an image
         raises this error if the image is smaller than `crop`.
 
+    Warns
+    -----
+    UserWarning
+        Accessing an image warns if its file has several frames, of which the first is
+        read; if its file has transparent pixels, whose transparency is dropped; or if
+        its file is a color PNG file of 16 bits, of which Pillow reads 8.
+
     See Also
     --------
     load_photo_patches : Patches of photographs that need no download.
 
     Notes
     -----
-    Images are rotated upright according to their EXIF orientation. Files with 16 bits
-    per channel are rounded to 8 bits, and palettes are converted to colors. Files with
-    32-bit intensities are refused, because their range is unknown. If a file has
-    several frames, the first frame is read.
+    Images are rotated upright according to their EXIF orientation, and palettes are
+    converted to colors. Signed integers and integers of 32 bits are refused, because
+    their range is unknown. Pillow reads most files. tifffile reads TIFF files of 16-bit
+    colors, and TIFF files of floats that Pillow cannot read.
+
+    Denoisers divide 16-bit integers by 65535. Many cameras store 12 bits in files of 16
+    bits, so white is 4095. Divide such images by their white: ``image / 4095``.
 
     Examples
     --------

@@ -61,7 +61,7 @@ def make_registry(data_home=None):
     Returns
     -------
     registry : pooch.Pooch
-        Registry of the URLs and SHA256 checksums of all files. It downloads files.
+        Registry of the URLs and SHA256 checksums of all files. It can download them.
     """
     pooch = import_optional("pooch", "images")
     registry = pooch.create(get_data_home(data_home), base_url="", retry_if_failed=2)
@@ -129,7 +129,7 @@ def _check_file(path, expected, url):
         raise OSError(
             f"The file {path} has the SHA256 checksum {found} instead of {expected}. "
             "It is damaged, or it is another file. The file was not changed. Delete it "
-            f"to download it again, or replace it with {url}"
+            f"to download it again, or replace it with the file at {url}"
         )
 
 

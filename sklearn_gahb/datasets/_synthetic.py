@@ -37,14 +37,15 @@ def make_gaussian_textures(
     r"""Draw stationary periodic Gaussian images with a power-law spectrum.
 
     An image is white Gaussian noise whose Fourier coefficients are multiplied by
-    :math:`\sqrt{S(k)}`, where :math:`S(k) \propto |k|^{-2 \, \mathrm{exponent}}`. The
-    power law is infinite at zero frequency. There, S has the same value as at the
-    lowest non-zero frequency. This value is positive, so the mean intensity of an image
-    is random too.
+    :math:`\sqrt{S(k)}`, where :math:`S(k) \propto |k|^{-2 \, \mathrm{exponent}}`. This
+    power law is infinite at zero frequency, so S(0) is set to the value of S at the
+    lowest non-zero frequency. S(0) is positive, so the mean intensity of an image is
+    random too.
 
-    The Fourier coefficients are independent, so the optimal denoiser is the Wiener
-    filter :math:`S / (S + \sigma^2)`. Its mean squared error is the average of
-    :math:`S \sigma^2 / (S + \sigma^2)` over the frequencies.
+    The Fourier coefficients are independent, so the optimal denoiser at noise level
+    :math:`\sigma` is the Wiener filter :math:`S / (S + \sigma^2)`. The mean squared
+    error of this filter is the average of :math:`S \sigma^2 / (S + \sigma^2)` over the
+    frequencies.
 
     Parameters
     ----------
@@ -98,7 +99,7 @@ def make_gaussian_textures(
     """
     rng = check_random_state(random_state)
     wavenumber = radial_wavenumber(image_size, 2)
-    # S(k) = S(-k), so the columns that rfft2 leaves out are mirror images.
+    # S(k) = S(-k), so the columns that rfft2 omits mirror the columns that it keeps.
     power_spectrum = wavenumber[:, axis_wavenumber(image_size)] ** (-2.0 * exponent)
     power_spectrum *= std**2 / power_spectrum.mean()
     amplitude = np.sqrt(power_spectrum[:, : image_size // 2 + 1])

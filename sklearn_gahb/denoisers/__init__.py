@@ -10,6 +10,7 @@ from ._dnn import DNNDenoiser
 from ._empirical import EmpiricalDenoiser
 from ._function import FunctionDenoiser
 from ._transformer import TransformerDenoiser
+from ._variance_stabilized import VarianceStabilizedDenoiser
 from ._wavelet import WaveletThresholdDenoiser
 from ._wiener import WienerDenoiser
 from .base import BaseDenoiser
@@ -29,6 +30,7 @@ __all__ = [
     "Linearization",
     "Prior",
     "TransformerDenoiser",
+    "VarianceStabilizedDenoiser",
     "WaveletThresholdDenoiser",
     "WienerDenoiser",
     "as_denoiser",

@@ -29,7 +29,7 @@ def as_denoiser(denoiser):
         - a fitted denoiser inside a :class:`~sklearn.frozen.FrozenEstimator` or a
           fitted search, such as :class:`~sklearn.model_selection.GridSearchCV`;
         - a :class:`~sklearn.pipeline.Pipeline`, whose steps are applied in order;
-          `GaussianNoise` steps, which add noise, are skipped;
+          `GaussianNoise` and `PoissonNoise` steps, which add noise, are skipped;
         - a trained :class:`torch.nn.Module` that predicts the noise; if the network
           predicts the image, pass ``DNNDenoiser.from_module(network, "image")``;
         - a function ``denoise(y, noise_std) -> x_hat`` on float tensors of shape

@@ -19,14 +19,15 @@ from .linearization import linearize_on_average
 
 
 class BandletDenoiser(BaseDenoiser):
-    r"""Thresholding in an orthonormal bandlet basis that follows the geometry.
+    r"""Thresholding in an orthonormal bandlet basis that follows image contours.
 
     .. math:: \hat x = \sum_{|\langle y, g_k \rangle| > T} \langle y, g_k \rangle\, g_k
 
-    A quadtree splits the subbands of a wavelet transform into squares. In each square,
-    the wavelet coefficients are either kept or transformed by Alpert multiwavelets
-    along one of many directions. A smooth contour then produces few large coefficients
-    [1]_ [2]_. The best basis minimizes the Lagrangian
+    The vectors :math:`g_k` form the best bandlet basis of the noisy image y. In a
+    bandlet basis, a quadtree splits the subbands of a wavelet transform into squares.
+    In each square, the wavelet coefficients are either kept or transformed by Alpert
+    multiwavelets along one of many directions. A smooth contour then produces few large
+    coefficients [1]_ [2]_. The best basis minimizes the Lagrangian
 
     .. math:: \sum_k \min(\langle y, g_k \rangle^2, T^2) + T^2\, \gamma\, B
 
@@ -44,7 +45,7 @@ class BandletDenoiser(BaseDenoiser):
     n_scales : int, default=None
         Number of scales of the wavelet transform. It must not exceed the base-2
         logarithm of the shorter side, rounded up. If None, the largest number that
-        leaves at least 8 coarse coefficients per side is used, but at least 1.
+        leaves at least 8 coarse coefficients per side is used. The minimum is 1.
     block_sizes : tuple of int, default=(4, 8)
         Side lengths of the squares, in coefficients. Each side length must be twice the
         previous one.
@@ -64,9 +65,12 @@ class BandletDenoiser(BaseDenoiser):
         because the image is shifted by 0 to s - 1 pixels along each axis. Each
         translation has its own best basis.
     noise_std : float, default=None
-        Standard deviation of the noise, in the units of the images. Images of unsigned
-        integers are scaled to [0, 1], so 25 gray levels out of 255 are ``25 / 255``. If
-        None, `estimate_noise_std` estimates the noise level of each image.
+        Standard deviation of the noise, as a fraction of the data range: 25 gray levels
+        out of 255 are ``25 / 255``. If None, `estimate_noise_std` estimates the noise
+        level of each image.
+    data_range : float or tuple of (float, float), default=None
+        Value of white, or values of black and white. If None, white is the largest
+        value of the dtype for unsigned integers, and 1 for all others.
     image_shape : tuple of int, default=None
         Shape of the image in each row of a 2-D array: (height, width) or
         (height, width, channels).
@@ -115,6 +119,7 @@ class BandletDenoiser(BaseDenoiser):
     True
     """
 
+    needs_clean_images = False
     _parameter_constraints: dict = {
         **BaseDenoiser._parameter_constraints,
         "wavelet": [str, pywt.Wavelet],
@@ -139,6 +144,7 @@ class BandletDenoiser(BaseDenoiser):
         geometry_cost=0.5,
         n_shifts=1,
         noise_std=None,
+        data_range=None,
         image_shape=None,
         random_state=None,
     ):
@@ -151,6 +157,7 @@ class BandletDenoiser(BaseDenoiser):
         self.geometry_cost = geometry_cost
         self.n_shifts = n_shifts
         self.noise_std = noise_std
+        self.data_range = data_range
         self.image_shape = image_shape
         self.random_state = random_state
 
@@ -189,6 +196,9 @@ class BandletDenoiser(BaseDenoiser):
             self.denoise(y, noise_std),
             partial(basis.eigenbasis, images[0], slopes),
         )
+
+    # Hard thresholding and the choice of the basis jump.
+    is_continuous = False
 
     def _images(self, y):
         """Return the arrays that the shrinkage depends on: the noisy images."""

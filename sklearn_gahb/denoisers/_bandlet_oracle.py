@@ -26,10 +26,10 @@ class BandletOracle(BandletDenoiser):
     - ``"attenuation"``:
       :math:`\langle x, g_k \rangle^2 / (\langle x, g_k \rangle^2 + \sigma^2)`.
 
-    The last two rules use the clean coefficients. In a given basis, ``"projection"``
-    has the smallest expected error of all rules whose factors are 0 or 1 and do not
-    depend on the noise. No rule with fixed factors of any value has a smaller expected
-    error than ``"attenuation"``.
+    The last two rules use only the clean coefficients, so in a given basis their
+    factors do not depend on the noise. Among all rules with this property,
+    ``"attenuation"`` has the smallest expected error. If the factors must also be 0 or
+    1, ``"projection"`` has the smallest expected error.
 
     Parameters
     ----------
@@ -62,9 +62,12 @@ class BandletOracle(BandletDenoiser):
         because the image is shifted by 0 to s - 1 pixels along each axis. Each
         translation has its own best basis.
     noise_std : float, default=None
-        Standard deviation of the noise, in the units of the images. Images of unsigned
-        integers are scaled to [0, 1], so 25 gray levels out of 255 are ``25 / 255``. If
-        None, `estimate_noise_std` estimates the noise level of each image.
+        Standard deviation of the noise, as a fraction of the data range: 25 gray levels
+        out of 255 are ``25 / 255``. If None, `estimate_noise_std` estimates the noise
+        level of each image.
+    data_range : float or tuple of (float, float), default=None
+        Value of white, or values of black and white. If None, white is the largest
+        value of the dtype for unsigned integers, and 1 for all others.
     image_shape : tuple of int, default=None
         Shape of the image in each row of a 2-D array: (height, width) or
         (height, width, channels).
@@ -144,6 +147,7 @@ class BandletOracle(BandletDenoiser):
         shrinkage="hard",
         n_shifts=1,
         noise_std=None,
+        data_range=None,
         image_shape=None,
         random_state=None,
     ):
@@ -157,6 +161,7 @@ class BandletOracle(BandletDenoiser):
             geometry_cost=geometry_cost,
             n_shifts=n_shifts,
             noise_std=noise_std,
+            data_range=data_range,
             image_shape=image_shape,
             random_state=random_state,
         )
@@ -219,6 +224,11 @@ class BandletOracle(BandletDenoiser):
         oracle = copy.copy(self)
         oracle._clean = clean
         return oracle
+
+    @property
+    def is_continuous(self):
+        """Whether the oracle is linear, because only the clean image determines it."""
+        return self.geometry == "clean" and self.shrinkage != "hard"
 
     def _images(self, y):
         """Return the noisy and the clean images."""

@@ -10,7 +10,7 @@ from .._sklearn_compat import StrOptions
 from .base import BaseDenoiser
 from .checks import to_numpy
 
-# The package crashes on sides shorter than 9 pixels.
+# Shorter sides are extended, because the package crashes on sides below 9 pixels.
 SMALLEST_SIDE = 16
 
 
@@ -20,9 +20,9 @@ class BM3DDenoiser(BaseDenoiser):
     BM3D stacks similar blocks of an image and shrinks them together in a 3-D transform
     [1]_ [2]_. For a long time, it was the best classical denoiser of photographs.
     Images with three channels are transformed to luminance and chrominance, and blocks
-    are matched in the luminance. In all other images, each channel is denoised
-    independently. The same holds for three-channel images whose luminance or
-    chrominance is constant. Sides shorter than 16 pixels are extended by reflection.
+    are matched in the luminance. In all other images, and in three-channel images whose
+    luminance or chrominance is constant, each channel is denoised independently. Sides
+    shorter than 16 pixels are extended by reflection.
 
     The package ``bm3d`` is not installed by default: install it with ``pip install
     "sklearn-gahb[bm3d]"``. Its license, by Tampere University, allows non-commercial
@@ -34,12 +34,15 @@ class BM3DDenoiser(BaseDenoiser):
         Profile (set of parameters) of the package. "np" is the normal profile, "vn" is
         for very noisy images, and "high" gives better results but is slower.
     noise_std : float, default=None
-        Standard deviation of the noise, in the units of the images. Images of unsigned
-        integers are scaled to [0, 1], so 25 gray levels out of 255 are ``25 / 255``. If
-        None, `estimate_noise_std` estimates the noise level of each image.
+        Standard deviation of the noise, as a fraction of the data range: 25 gray levels
+        out of 255 are ``25 / 255``. If None, `estimate_noise_std` estimates the noise
+        level of each image.
     n_jobs : int, default=None
         Number of images to denoise in parallel, by :class:`joblib.Parallel`. -1 means
         one image per processor.
+    data_range : float or tuple of (float, float), default=None
+        Value of white, or values of black and white. If None, white is the largest
+        value of the dtype for unsigned integers, and 1 for all others.
     image_shape : tuple of int, default=None
         Shape of the image in each row of a 2-D array: (height, width) or
         (height, width, channels).
@@ -63,7 +66,7 @@ class BM3DDenoiser(BaseDenoiser):
     Notes
     -----
     BM3D has no Jacobian, so `jacobian_operator` and `JacobianBasis` do not accept it.
-    The package takes 0.4 s per image, even for small images.
+    Even for small images, the package takes 0.4 s per image.
 
     References
     ----------
@@ -83,6 +86,7 @@ class BM3DDenoiser(BaseDenoiser):
     True
     """
 
+    needs_clean_images = False
     _parameter_constraints: dict = {
         **BaseDenoiser._parameter_constraints,
         "profile": [StrOptions({"np", "vn", "high"})],
@@ -95,18 +99,23 @@ class BM3DDenoiser(BaseDenoiser):
         *,
         noise_std=None,
         n_jobs=None,
+        data_range=None,
         image_shape=None,
         random_state=None,
     ):
         self.profile = profile
         self.noise_std = noise_std
         self.n_jobs = n_jobs
+        self.data_range = data_range
         self.image_shape = image_shape
         self.random_state = random_state
 
     def learn(self, clean, noisy=None):
         """Check that the package is installed; see :meth:`BaseDenoiser.learn`."""
         import_optional("bm3d", "bm3d")
+
+    # Block matching and hard thresholding jump.
+    is_continuous = False
 
     def denoise(self, y, noise_std=None):
         """Call the package on each image; see :meth:`BaseDenoiser.denoise`."""

@@ -37,6 +37,11 @@ class DenoiserChain(BaseDenoiser):
         return self.denoisers[0].image_shape
 
     @property
+    def data_range(self):
+        """Data range of the images that the first denoiser takes."""
+        return self.denoisers[0].data_range
+
+    @property
     def noise_std(self):
         """Noise level of the last denoiser."""
         return self.denoisers[-1].noise_std
@@ -84,6 +89,11 @@ class DenoiserChain(BaseDenoiser):
         """Device of the first denoiser that needs a specific device."""
         devices = (one.device_ for one in self.denoisers)
         return next((one for one in devices if one is not None), None)
+
+    @property
+    def is_continuous(self):
+        """Whether all denoisers are continuous."""
+        return all(one.is_continuous for one in self.denoisers)
 
     def fit(self, X, y=None):
         """Return the chain unchanged, because its denoisers are already fitted.

@@ -14,7 +14,8 @@ from .prior import Prior
 
 # A smaller effective sample size gives a warning.
 ENOUGH = 100
-# Lower levels are raised to this one: their posterior is narrower than rounding.
+# Lower noise levels are raised to this level, because their posterior is narrower than
+# rounding errors.
 SMALLEST_NOISE = 1e-4
 
 
@@ -30,9 +31,9 @@ class DiskPosteriorDenoiser(BaseDenoiser):
     squared error on such images. As the noise vanishes, this error approaches the value
     :math:`5 \sigma^2 / d`, where d is the number of pixels. The integral over the
     intensities is computed by quadrature, and the integral over the geometry by
-    adaptive importance sampling. This takes about 0.02 s per image of 32x32 pixels.
-    `fit` learns only the height and width of the images. The parameter `radius_range`
-    determines the prior.
+    adaptive importance sampling. Together, they take about 0.02 s per image of 32x32
+    pixels. `fit` learns only the height and width of the images. The parameter
+    `radius_range` determines the prior.
 
     Parameters
     ----------
@@ -43,10 +44,12 @@ class DiskPosteriorDenoiser(BaseDenoiser):
     n_draws : int, default=1500
         Number of geometries to draw for each image.
     noise_std : float, default=None
-        Standard deviation of the noise, in the units of the images. Images of unsigned
-        integers are scaled to [0, 1], so 25 gray levels out of 255 are ``25 / 255``. If
-        None, `estimate_noise_std` estimates the noise level of each image. Noise levels
-        below 0.0001 are raised to 0.0001.
+        Standard deviation of the noise, as a fraction of the data range: 25 gray levels
+        out of 255 are ``25 / 255``. If None, `estimate_noise_std` estimates the noise
+        level of each image. Noise levels below 0.0001 are raised to 0.0001.
+    data_range : float or tuple of (float, float), default=None
+        Value of white, or values of black and white. If None, white is the largest
+        value of the dtype for unsigned integers, and 1 for all others.
     image_shape : tuple of int, default=None
         Shape (height, width) of the image in each row of a 2-D array.
     random_state : int, RandomState instance or None, default=None
@@ -98,6 +101,7 @@ class DiskPosteriorDenoiser(BaseDenoiser):
     True
     """
 
+    needs_clean_images = False
     _parameter_constraints: dict = {
         **BaseDenoiser._parameter_constraints,
         "radius_range": [tuple, list, np.ndarray, None],
@@ -110,12 +114,14 @@ class DiskPosteriorDenoiser(BaseDenoiser):
         *,
         n_draws=1500,
         noise_std=None,
+        data_range=None,
         image_shape=None,
         random_state=None,
     ):
         self.radius_range = radius_range
         self.n_draws = n_draws
         self.noise_std = noise_std
+        self.data_range = data_range
         self.image_shape = image_shape
         self.random_state = random_state
 
@@ -128,7 +134,8 @@ class DiskPosteriorDenoiser(BaseDenoiser):
                 "channels. Images of disks must be gray and square, with at least 8x8 "
                 "pixels."
             )
-        # Half the smallest radius of make_disk_images: such disks have no flat middle.
+        # 1.0 is half the smallest radius in make_disk_images. Disks of this radius have
+        # no flat middle.
         prior = DiskPrior.of(height, self.radius_range, smallest=1.0)
         self.radius_range_ = prior.smallest, prior.largest
         self.image_size_ = height
@@ -167,7 +174,7 @@ class DiskPosteriorDenoiser(BaseDenoiser):
         return y.new_tensor(np.array(means)).reshape(y.shape)
 
     def linearize(self, y, noise_std=None):
-        """Linearize in closed form; see :meth:`BaseDenoiser.linearize`."""
+        """Linearize with the covariance; see :meth:`BaseDenoiser.linearize`."""
         (posterior,) = self._posteriors(y, noise_std)
         factors = y.new_tensor(posterior.covariance_factors() / posterior.sigma)
 

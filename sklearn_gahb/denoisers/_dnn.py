@@ -14,10 +14,11 @@ from ..images import MAX_CHANNELS
 from ..networks.adapters import adapt_network, takes_noise_std
 from ..networks.frozen import FrozenNetwork, is_linear_once_frozen
 from ..training import Recipe, TrainingRun, resolve_device
-from ..training.processes import broadcast_object
+from ..units import warn_of_pedestal
+from ._progress import follow
 from ._tiles import denoise_in_tiles
 from .base import BaseDenoiser
-from .checks import check_tensors
+from .checks import check_level_of_noise, check_tensors
 from .linearization import linearize_frozen
 from .prior import Prior
 
@@ -31,8 +32,8 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
     E is the mean over training images x, white Gaussian noise z and noise levels
     :math:`\sigma`. The network does not know the noise level. A network without
     additive constants is homogeneous: ``transform(a * y) == a * transform(y)`` for
-    positive a. It also generalizes to noise levels outside its training range [1]_. The
-    default architecture and noise levels come from [2]_.
+    positive a. Such a network also generalizes to noise levels outside its training
+    range [1]_. The default architecture and noise levels come from [2]_.
 
     Parameters
     ----------
@@ -53,17 +54,20 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
     bias : bool, default=False
         If True, a network that is chosen by name has additive constants.
     noise_std : float or None, default=0.1
-        Standard deviation of the noise that ``score(X)`` adds, in the units of the
-        images. Images of unsigned integers are scaled to [0, 1], so 25 gray levels out
-        of 255 are ``25 / 255``. A network that takes noise levels also receives this
-        value; see :meth:`from_module`.
+        Standard deviation of the noise that ``score(X)`` adds, as a fraction of the
+        data range: 25 gray levels out of 255 are ``25 / 255``. A network that takes
+        noise levels also receives this value; see :meth:`from_module`.
     train_noise_std : float or tuple of (float, float), default=(0.0, 1.0)
-        Noise level, or range of noise levels, to train on. The default suits images
-        with values in [0, 1].
+        Noise level, or range of noise levels, to train on.
     noise_distribution : {"squared", "uniform"}, default="squared"
         Distribution of the noise levels in the range (low, high). Let u be uniform on
         (0, 1). "squared" draws low + (high - low) u^2, which favors low noise levels as
         in [2]_. "uniform" draws low + (high - low) u.
+    supervision : {"clean", "noisy"}, default="clean"
+        What the images in `X` are if `fit` gets no images in `y`. From noisy images
+        with white noise of level `noise_std`, a network learns without clean images, by
+        recorruption [3]_: half of this noise level is added, and the network predicts
+        an image whose noise is independent. `train_noise_std` is then not used.
     patch_size : int, default=None
         Side length of the random square crops to train on, in pixels. If None, training
         uses whole images, and all images must have the same size.
@@ -72,7 +76,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
     n_train_samples : int, default=None
         Number of images to train on. They are the first images in a random order that
         `random_state` fixes, so smaller training sets are subsets of larger ones. If
-        None, `fit` uses all images. If too large, `fit` warns and uses all images.
+        None, `fit` uses all images. If fewer are available, `fit` warns and uses all.
     max_steps : int, default=2000
         Number of gradient steps. A larger training set does not increase this number.
     batch_size : int, default=64
@@ -96,7 +100,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         Device to compute on. "auto" uses a GPU if torch finds one.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         Precision of the multiplications during training. "auto" uses bfloat16 if the
-        hardware supports it. `transform` always computes in float32.
+        device multiplies it faster. `transform` always computes in float32.
     compile : bool or "auto", default="auto"
         If True, compile the network with :func:`torch.compile`, which can take minutes.
         "auto" compiles the network if training is long and a C++ compiler is found.
@@ -104,12 +108,15 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         If True, `fit` trains the network of the previous `fit` for `max_steps` more
         steps. The architecture must not change. In a search, pass the trained network
         as `architecture` instead, because a search fits clones, which have no network.
+    data_range : float or tuple of (float, float), default=None
+        Value of white, or values of black and white. If None, white is the largest
+        value of the dtype for unsigned integers, and 1 for all others.
     image_shape : tuple of int, default=None
         Shape of the image in each row of a 2-D array: (height, width) or
         (height, width, channels).
     random_state : int, RandomState instance or None, default=None
         Seeds the choice of images and crops, the noise and the initial weights. Pass an
-        int for reproducible results (same device, number of threads and versions).
+        int for results that repeat with the same device, thread count and versions.
 
     Attributes
     ----------
@@ -150,7 +157,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
     which can be a search or a pipeline. Several processes in a process group of
     :mod:`torch.distributed` can train one network; see the user guide.
 
-    `transform` splits photographs of more than about half a million pixels into tiles.
+    `transform` splits photographs of more than about 300,000 pixels into tiles.
     The attribute `margin` of the network sets the overlap of the tiles in pixels. If
     your own network has no attribute `margin`, the tiles overlap by 64 pixels.
 
@@ -162,6 +169,9 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
     .. [2] Z. Kadkhodaie, F. Guth, E. P. Simoncelli, S. Mallat, "Generalization in
        diffusion models arises from geometry-adaptive harmonic representations",
        ICLR 2024. :arxiv:`2310.02557`
+    .. [3] T. Pang, H. Zheng, Y. Quan, H. Ji, "Recorrupted-to-recorrupted: unsupervised
+       deep learning for image denoising", CVPR 2021.
+       :doi:`10.1109/CVPR46437.2021.00208`
 
     Examples
     --------
@@ -191,6 +201,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         noise_std=0.1,
         train_noise_std=(0.0, 1.0),
         noise_distribution="squared",
+        supervision="clean",
         patch_size=None,
         augment=False,
         n_train_samples=None,
@@ -205,6 +216,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         precision="auto",
         compile="auto",
         warm_start=False,
+        data_range=None,
         image_shape=None,
         random_state=None,
     ):
@@ -215,6 +227,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         self.noise_std = noise_std
         self.train_noise_std = train_noise_std
         self.noise_distribution = noise_distribution
+        self.supervision = supervision
         self.patch_size = patch_size
         self.augment = augment
         self.n_train_samples = n_train_samples
@@ -229,6 +242,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         self.precision = precision
         self.compile = compile
         self.warm_start = warm_start
+        self.data_range = data_range
         self.image_shape = image_shape
         self.random_state = random_state
 
@@ -283,8 +297,8 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         TypeError
             If `network` is not a module.
         ValueError
-            If the network does not accept `n_channels` channels. If a layer normalizes
-            by batch statistics, so that outputs depend on the whole batch.
+            If the network does not accept `n_channels` channels, or if a layer
+            normalizes by statistics of the whole batch.
 
         Examples
         --------
@@ -307,7 +321,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         return denoiser.adopt(network, n_channels)
 
     def adopt(self, network, n_channels, loss_curve=()):
-        """Set the trained network, so that the denoiser is fitted.
+        """Store a trained network, so that the denoiser counts as fitted.
 
         Parameters
         ----------
@@ -334,18 +348,8 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
     def learn(self, clean, noisy=None):
         """Train the network; see :meth:`BaseDenoiser.learn`."""
         run = self._prepare(clean, noisy)
-        # If only clean images are given, y holds labels, which `score` ignores.
-        X, y = (clean, None) if noisy is None else (noisy, clean)
-        train = run.train_indices
-        data = {
-            "X": lambda: X.take(train),
-            "y": lambda: np.zeros(len(train)) if y is None else y.take(train),
-            "reconstruction_attributes": lambda: {
-                "network_": copy.deepcopy(run.network).eval()
-            },
-        }
         try:
-            self._follow(run, data)
+            follow(run, self, clean, noisy)
         except KeyboardInterrupt as interrupt:
             if not run.can_be_finished():
                 raise
@@ -356,28 +360,10 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
     def _prepare(self, clean, noisy=None):
         """Make a training run with the parameters of this denoiser."""
         previous = getattr(self, "network_", None) if self.warm_start else None
-        seed = self.random_state
-        is_seeded = isinstance(seed, Integral)
-        if previous is not None and self.early_stopping and not is_seeded:
-            raise ValueError(
-                "early_stopping with warm_start needs an int as random_state, so that "
-                "every fit sets the same images aside; got "
-                f"random_state={seed!r}."
-            )
-        return TrainingRun(
-            Recipe.of(self), clean, noisy, previous=previous, random_state=seed
-        )
-
-    def _follow(self, run, data):
-        """Train, and call the callbacks."""
-        context = self._init_callback_context(max_subtasks=min(100, self.max_steps))
-        context.call_on_fit_task_begin(estimator=self)
-        for start, stop in run:
-            task = context.subcontext(f"steps {start + 1} to {stop}")
-            task.call_on_fit_task_begin(estimator=self)
-            if broadcast_object(task.call_on_fit_task_end(estimator=self, **data)):
-                break
-        context.call_on_fit_task_end(estimator=self, **data)
+        if self.supervision == "noisy" and noisy is None:
+            check_level_of_noise(self.noise_std, clean)
+        recipe, seed = Recipe.of(self), self.random_state
+        return TrainingRun(recipe, clean, noisy, previous=previous, random_state=seed)
 
     def _keep(self, run):
         """Store the network and the losses of a run."""
@@ -428,6 +414,16 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
             size = self.patch_size, self.patch_size
         sigma_max = Recipe.of(self).noise_range[1]
         return Prior(super().prior(size).size, mean=0.5, sigma_max=sigma_max)
+
+    def _check_images(self, X, noise_std=None, *, reset):
+        images = super()._check_images(X, noise_std, reset=reset)
+        warn_of_pedestal(images, is_clean=reset)
+        return images
+
+    @property
+    def needs_clean_images(self):
+        """Whether `X` must be clean if `fit` gets no images in `y`."""
+        return self.supervision == "clean"
 
     @property
     def device_(self):

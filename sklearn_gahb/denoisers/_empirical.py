@@ -7,12 +7,14 @@ from sklearn.utils import gen_batches
 
 from .._tensors import to_tensor
 from ..posteriors import finite
+from ..units import check_data_range
 from .base import BaseDenoiser
 from .checks import check_one_size, check_size
 from .linearization import Linearization
 from .prior import Prior
 
-# Float64 values of training images, and of weights, held at a time: 32 MiB each.
+# Number of float64 values in a block of training images, and in a block of weights.
+# Each block takes 32 MiB.
 BLOCK = 2**22
 
 
@@ -31,9 +33,12 @@ class EmpiricalDenoiser(BaseDenoiser):
     Parameters
     ----------
     noise_std : float, default=None
-        Standard deviation of the noise, in the units of the images. Images of unsigned
-        integers are scaled to [0, 1], so 25 gray levels out of 255 are ``25 / 255``. If
-        None, `estimate_noise_std` estimates the noise level of each image.
+        Standard deviation of the noise, as a fraction of the data range: 25 gray levels
+        out of 255 are ``25 / 255``. If None, `estimate_noise_std` estimates the noise
+        level of each image.
+    data_range : float or tuple of (float, float), default=None
+        Value of white, or values of black and white. If None, white is the largest
+        value of the dtype for unsigned integers, and 1 for all others.
     image_shape : tuple of int, default=None
         Shape of the image in each row of a 2-D array: (height, width) or
         (height, width, channels).
@@ -80,8 +85,11 @@ class EmpiricalDenoiser(BaseDenoiser):
     True
     """
 
-    def __init__(self, noise_std=None, *, image_shape=None, random_state=None):
+    def __init__(
+        self, noise_std=None, *, data_range=None, image_shape=None, random_state=None
+    ):
         self.noise_std = noise_std
+        self.data_range = data_range
         self.image_shape = image_shape
         self.random_state = random_state
 
@@ -130,13 +138,15 @@ class EmpiricalDenoiser(BaseDenoiser):
         return Prior(size, mean, max(10 * spread, 1.0))
 
     def _prepare(self, y, noise_std):
-        """Return the images as rows minus a center, the center, and the variances.
+        """Return the images as centered rows, the center, and the noise variances.
 
         The center is a training image. Subtracting it avoids cancellation later.
         """
         check_size(self, y, self.train_images_.shape[1:3])
         rows = y.double().flatten(1)
-        center = to_tensor(self.train_images_[:1]).to(rows).flatten(1)
+        data_range = check_data_range(self.data_range)
+        center = to_tensor(self.train_images_[:1], data_range=data_range)
+        center = center.to(rows).flatten(1)
         sigma = self.noise_levels(y.double(), noise_std)
         return rows - center, center, sigma.reshape(-1, 1) ** 2
 
@@ -150,7 +160,8 @@ class EmpiricalDenoiser(BaseDenoiser):
         if indices is None:
             indices = torch.arange(len(images))
         for batch in gen_batches(len(indices), self._n_at_once()):
-            x = to_tensor(images[indices[batch].cpu().numpy()])
+            stack = images[indices[batch].cpu().numpy()]
+            x = to_tensor(stack, data_range=check_data_range(self.data_range))
             yield indices[batch], x.to(like).flatten(1)
 
     def _n_at_once(self):

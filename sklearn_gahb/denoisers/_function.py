@@ -23,6 +23,9 @@ class FunctionDenoiser(BaseDenoiser):
     noise_std : float, default=None
         Standard deviation of the noise that ``score(X)`` adds. The function receives
         this noise level if the caller passes none.
+    data_range : float or tuple of (float, float), default=None
+        Value of white, or values of black and white. If None, white is the largest
+        value of the dtype for unsigned integers, and 1 for all others.
     image_shape : tuple of int, default=None
         Shape of the image in each row of a 2-D array: (height, width) or
         (height, width, channels).
@@ -55,12 +58,14 @@ class FunctionDenoiser(BaseDenoiser):
         *,
         device=None,
         noise_std=None,
+        data_range=None,
         image_shape=None,
         random_state=None,
     ):
         self.function = function
         self.device = device
         self.noise_std = noise_std
+        self.data_range = data_range
         self.image_shape = image_shape
         self.random_state = random_state
 

@@ -16,12 +16,14 @@ from .linearization import linearize_on_average
 
 
 class WaveletThresholdDenoiser(BaseDenoiser):
-    r"""Thresholding in an orthonormal wavelet basis.
+    r"""Thresholding in an orthonormal wavelet basis, averaged over translations.
 
     .. math:: \hat x = \sum_k \rho_T(\langle y, \psi_k \rangle)\, \psi_k
 
-    The wavelets are periodized. The coarse coefficients are not thresholded. At
-    threshold T, the shrinkage of a coefficient c is
+    Here, y is the noisy image, and the wavelets :math:`\psi_k` are periodized. The
+    coarse coefficients are not thresholded. The denoised image is the mean of
+    :math:`\hat x` over `n_shifts` translations of the wavelets. At threshold T, the
+    shrinkage of a coefficient c is
 
     - ``"hard"``: c if :math:`|c| > T`, and 0 otherwise;
     - ``"soft"``: :math:`\mathrm{sign}(c) \max(|c| - T, 0)`;
@@ -38,25 +40,29 @@ class WaveletThresholdDenoiser(BaseDenoiser):
     n_scales : int, default=None
         Number of scales of the wavelet transform. It must not exceed the base-2
         logarithm of the shorter side, rounded up. If None, the largest number that
-        leaves at least 8 coarse coefficients per side is used, but at least 1.
-    threshold : float or {"universal", "bayes", "sure"}, default=3.0
+        leaves at least 8 coarse coefficients per side is used. The minimum is 1.
+    threshold : float or {"universal", "bayes", "sure"}, default="sure"
         Threshold T. A number :math:`\alpha` means :math:`T = \alpha \sigma`, where
-        :math:`\sigma` is the noise level. "universal" is :math:`\sigma \sqrt{2 \log
+        :math:`\sigma` is the noise level. About 3 is common for hard thresholding, and
+        about 1.5 for soft thresholding. "universal" is :math:`\sigma \sqrt{2 \log
         d}`, where d is the number of pixels [1]_. "bayes" is :math:`\sigma^2 /
         \sqrt{\max(E\,c^2 - \sigma^2, 0)}` in each band [2]_. "sure" minimizes Stein's
         unbiased risk estimate of soft thresholding in each band [3]_, and requires
         ``shrinkage="soft"``.
-    shrinkage : {"hard", "soft", "garrote"}, default="hard"
+    shrinkage : {"hard", "soft", "garrote"}, default="soft"
         Shrinkage rule; see above.
-    n_shifts : int, default=1
+    n_shifts : int, default=16
         Number of translations to average over (cycle spinning [4]_). The number must be
         a square ``s**2``, because the image is shifted by 0 to s - 1 pixels along each
         axis. With 16 translations, the result is nearly translation invariant, and the
-        computation takes 16 times as long.
+        computation takes 16 times as long as with ``n_shifts=1``.
     noise_std : float, default=None
-        Standard deviation of the noise, in the units of the images. Images of unsigned
-        integers are scaled to [0, 1], so 25 gray levels out of 255 are ``25 / 255``. If
-        None, `estimate_noise_std` estimates the noise level of each image.
+        Standard deviation of the noise, as a fraction of the data range: 25 gray levels
+        out of 255 are ``25 / 255``. If None, `estimate_noise_std` estimates the noise
+        level of each image.
+    data_range : float or tuple of (float, float), default=None
+        Value of white, or values of black and white. If None, white is the largest
+        value of the dtype for unsigned integers, and 1 for all others.
     image_shape : tuple of int, default=None
         Shape of the image in each row of a 2-D array: (height, width) or
         (height, width, channels).
@@ -79,6 +85,14 @@ class WaveletThresholdDenoiser(BaseDenoiser):
     --------
     WienerDenoiser : Shrinkage in the Fourier basis.
     DNNDenoiser : Shrinkage in a basis that a network adapts to the image.
+
+    Notes
+    -----
+    The default parameters are those that ``benchmarks/bench_wavelets.py`` recommends.
+    On seven photographs at noise level 25/255, they reach 29.7 dB. With
+    ``n_shifts=1``, the PSNR is 28.9 dB. Hard thresholding with ``threshold=3.0`` and
+    ``n_shifts=1`` reaches 27.1 dB, but it is a projection onto vectors of one
+    orthonormal basis, and a linear map of y as long as these vectors do not change.
 
     References
     ----------
@@ -103,6 +117,7 @@ class WaveletThresholdDenoiser(BaseDenoiser):
     True
     """
 
+    needs_clean_images = False
     _parameter_constraints: dict = {
         **BaseDenoiser._parameter_constraints,
         "wavelet": [str, pywt.Wavelet],
@@ -117,10 +132,11 @@ class WaveletThresholdDenoiser(BaseDenoiser):
         wavelet="sym4",
         *,
         n_scales=None,
-        threshold=3.0,
-        shrinkage="hard",
-        n_shifts=1,
+        threshold="sure",
+        shrinkage="soft",
+        n_shifts=16,
         noise_std=None,
+        data_range=None,
         image_shape=None,
         random_state=None,
     ):
@@ -130,6 +146,7 @@ class WaveletThresholdDenoiser(BaseDenoiser):
         self.shrinkage = shrinkage
         self.n_shifts = n_shifts
         self.noise_std = noise_std
+        self.data_range = data_range
         self.image_shape = image_shape
         self.random_state = random_state
 
@@ -167,6 +184,16 @@ class WaveletThresholdDenoiser(BaseDenoiser):
             partial(basis.eigenbasis, image, slopes[0]),
         )
 
+    @property
+    def is_continuous(self):
+        """Whether small changes of the noisy image change the denoised image little.
+
+        Hard thresholding jumps at the threshold, and the threshold "sure" jumps from
+        one minimum of the risk estimate to another.
+        """
+        jumps = self.shrinkage == "hard" or self.threshold == "sure"
+        return self.threshold == 0 or not jumps
+
     def _prepare(self, y, noise_std):
         """Return translations, wavelets, and a function from bands to thresholds."""
         check_thresholding(self.threshold, self.shrinkage, self.n_shifts)
@@ -186,6 +213,7 @@ def check_thresholding(threshold, shrinkage, n_shifts):
     if threshold == "sure" and shrinkage != "soft":
         raise ValueError(
             "threshold='sure' estimates the risk of soft thresholding and needs "
-            f"shrinkage='soft'; got shrinkage={shrinkage!r}."
+            f"shrinkage='soft'; got shrinkage={shrinkage!r}. For other shrinkage, pass "
+            "a number, such as threshold=3.0."
         )
     check_n_shifts(n_shifts)

@@ -41,9 +41,12 @@ class WienerDenoiser(BaseDenoiser):
         If True, the images are assumed to have mean 0. No mean is subtracted then, and
         the denoiser is linear.
     noise_std : float, default=None
-        Standard deviation of the noise, in the units of the images. Images of unsigned
-        integers are scaled to [0, 1], so 25 gray levels out of 255 are ``25 / 255``. If
-        None, `estimate_noise_std` estimates the noise level of each image.
+        Standard deviation of the noise, as a fraction of the data range: 25 gray levels
+        out of 255 are ``25 / 255``. If None, `estimate_noise_std` estimates the noise
+        level of each image.
+    data_range : float or tuple of (float, float), default=None
+        Value of white, or values of black and white. If None, white is the largest
+        value of the dtype for unsigned integers, and 1 for all others.
     image_shape : tuple of int, default=None
         Shape of the image in each row of a 2-D array: (height, width) or
         (height, width, channels).
@@ -99,6 +102,7 @@ class WienerDenoiser(BaseDenoiser):
         shrinkage="wiener",
         zero_mean=False,
         noise_std=None,
+        data_range=None,
         image_shape=None,
         random_state=None,
     ):
@@ -106,6 +110,7 @@ class WienerDenoiser(BaseDenoiser):
         self.shrinkage = shrinkage
         self.zero_mean = zero_mean
         self.noise_std = noise_std
+        self.data_range = data_range
         self.image_shape = image_shape
         self.random_state = random_state
 
@@ -133,7 +138,7 @@ class WienerDenoiser(BaseDenoiser):
         """Linearize in closed form; see :meth:`BaseDenoiser.linearize`."""
         y = y.detach()
         gain = self._gain(y, noise_std)
-        # Real filters with the periodic transform are symmetric.
+        # Real gains of the periodic Fourier coefficients make the filter symmetric.
         multiply = partial(fourier.filter_frequencies, gain=gain)
         eigenbasis = partial(fourier.fourier_eigenbasis, gain[0])
         return Linearization(self.denoise(y, noise_std), multiply, multiply, eigenbasis)

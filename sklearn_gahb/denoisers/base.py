@@ -2,37 +2,35 @@
 
 from abc import ABCMeta, abstractmethod
 
+import numpy as np
 import torch
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from .._fitting import unchanged_on_failure
 from .._sklearn_compat import (
+    DATA_RANGE,
     NOT_NEGATIVE,
     SHAPE,
     BaseEstimator,
+    check_sample_weight,
     fit_context,
     validate_params,
 )
-from ..images import (
-    check_clean,
-    check_images,
-    height_width_channels,
-    is_images,
-    warn_of_noise_std,
-)
+from ..images import check_clean, check_images, is_images
 from ..metrics import psnr
-from ..noise import median_noise_std
-from ..samplers import GradientEstimation, run_sampler
+from ..noise.gaussian import median_noise_std, warn_of_noisy_images
+from ..units import warn_of_units
 from .checks import (
     check_levels,
     check_n_channels,
     check_target,
     check_tensors,
     noisy_and_clean,
+    set_shape,
 )
 from .linearization import linearize_by_autograd
-from .prior import Prior
+from .prior import Prior, draw_images
 
 
 class BaseDenoiser(
@@ -43,12 +41,12 @@ class BaseDenoiser(
     A subclass defines `denoise`. Like every scikit-learn estimator, it also defines
     ``__init__``. It may override `learn` (which learns nothing by default), `linearize`
     (which uses automatic differentiation by default), `with_clean` (for oracles),
-    `prior` (for sampling) and `device_`. Every function of this package that takes a
-    denoiser accepts the subclass.
+    `prior` (for sampling), `device_`, `is_continuous` and `needs_clean_images`. Every
+    function of this package that takes a denoiser accepts instances of the subclass.
 
-    The parameters `noise_std`, `image_shape` and `random_state` are optional. A
-    subclass that uses one of these parameters lists it in its ``__init__``. A parameter
-    that the subclass does not list is None.
+    The parameters `noise_std`, `data_range`, `image_shape` and `random_state` are
+    optional. A subclass that uses one of these parameters lists it in its ``__init__``.
+    A parameter that the subclass does not list is None.
 
     To denoise tensors, call the fitted denoiser: ``denoiser(y, noise_std)`` checks the
     arguments and calls `denoise`.
@@ -73,10 +71,12 @@ class BaseDenoiser(
     """
 
     noise_std = None
+    data_range = None
     image_shape = None
     random_state = None
     _parameter_constraints: dict = {
         "noise_std": [NOT_NEGATIVE, None],
+        "data_range": DATA_RANGE,
         "image_shape": SHAPE,
         "random_state": ["random_state"],
     }
@@ -88,7 +88,8 @@ class BaseDenoiser(
         Parameters
         ----------
         y : Tensor of shape (n, channels, height, width)
-            Noisy images, on `device_`. Do not modify them in place.
+            Noisy images, as fractions of the data range, on `device_`. Do not modify
+            them in place.
         noise_std : float or Tensor of shape (n, 1, 1, 1), default=None
             Noise level of all images, or of each image. If None, use the parameter
             `noise_std`. If that parameter is None too, the noise level is unknown. Call
@@ -114,8 +115,8 @@ class BaseDenoiser(
     def linearize(self, y, noise_std=None):
         """Linearize the denoiser at one image.
 
-        The noise level, the thresholds and the geometry are held fixed. By default,
-        torch differentiates `denoise`.
+        The noise level, the thresholds and the choice of a best basis are held fixed.
+        By default, torch differentiates `denoise`.
 
         Parameters
         ----------
@@ -170,6 +171,16 @@ class BaseDenoiser(
         """Device on which `denoise` needs its images; None for any device."""
         return None
 
+    @property
+    def needs_clean_images(self):
+        """Whether ``fit(X)`` needs clean images; True if `learn` is overridden."""
+        return type(self).learn is not BaseDenoiser.learn
+
+    @property
+    def is_continuous(self):
+        """Whether the denoised image is a continuous function of the noisy image."""
+        return True
+
     def noise_levels(self, y, noise_std=None):
         """Return the noise level of each image.
 
@@ -210,10 +221,9 @@ class BaseDenoiser(
         Parameters
         ----------
         X : array-like or list of array-like
-            Clean images, or noisy images if `y` holds the clean images. Pass a list of
-            photographs or an array of shape (n_images, height, width) or (n_images,
-            height, width, channels). If `image_shape` is set, an array of shape
-            (n_images, n_pixels) also works.
+            Clean images, or noisy images if `y` holds the clean images: an array of
+            shape (n_images, height, width) or (n_images, height, width, channels), or
+            (n_images, n_pixels) if `image_shape` is set, or a list of photographs.
         y : array-like or list of array-like, default=None
             Clean images of the same shape as `X`. Labels (1-D) are ignored.
 
@@ -226,15 +236,16 @@ class BaseDenoiser(
         ------
         ValueError
             If the images do not have an accepted layout, or contain NaN or infinity. If
-            `X` equals `y`, because the denoiser would learn the identity. If one of `X`
-            and `y` holds unsigned integers and the other holds values far outside of
-            [0, 1].
+            `X` equals `y`, because the denoiser would learn the identity. If `X` and
+            `y` have different units.
         """
         with unchanged_on_failure(self):
             images = self._check_images(X, reset=True)
             if is_images(y):
                 self.learn(check_target(self, y, images), images)
             else:
+                if self.needs_clean_images:
+                    warn_of_noisy_images(images, "fit treats them as clean images")
                 self.learn(images)
         return self
 
@@ -277,24 +288,23 @@ class BaseDenoiser(
         clean = check_clean(clean, noisy, self.image_shape)
         return self._restore(noisy, noise_std, clean)
 
-    def score(self, X, y=None):
+    def score(self, X, y=None, sample_weight=None):
         """Compute the mean PSNR in dB.
 
         Parameters
         ----------
         X : array-like or list of array-like
-            Noisy images if `y` holds the clean images. Otherwise, clean images with
-            values in [0, 1], to which `score` adds noise of standard deviation
-            `noise_std`. Unsigned integers are divided by the largest value of their
-            dtype.
+            Noisy images if `y` holds the clean images. Otherwise, clean images, to
+            which `score` adds noise of standard deviation `noise_std`.
         y : array-like or list of array-like, default=None
             Clean images of the same shape as `X`. Labels (1-D) are ignored.
+        sample_weight : array-like of shape (n_images,), default=None
+            Weights of the images in the mean. If None, all images have the same weight.
 
         Returns
         -------
         score : float
-            Mean PSNR of the images, for a data range of 1. If the images have another
-            range, divide the images by this range first.
+            Mean PSNR of the images, relative to the data range.
 
         Raises
         ------
@@ -302,7 +312,12 @@ class BaseDenoiser(
             If `y` holds no images and `noise_std` is None or 0, or if an image in `X`
             equals the corresponding image in `y`.
         """
-        return float(self.psnr_per_image(X, y).mean())
+        ratios = self.psnr_per_image(X, y)
+        if sample_weight is not None:
+            sample_weight = check_sample_weight(
+                sample_weight, ratios, ensure_non_negative=True
+            )
+        return float(np.average(ratios, weights=sample_weight))
 
     @validate_params(noise_std=[NOT_NEGATIVE, None])
     def psnr_per_image(self, X, y=None, *, noise_std=None):
@@ -319,12 +334,18 @@ class BaseDenoiser(
         Returns
         -------
         psnr : ndarray of shape (n_images,)
-            PSNR of each image, for a data range of 1.
+            PSNR of each image, relative to the data range.
         """
         images = self._check_images(X, noise_std, reset=False)
         noisy, clean = noisy_and_clean(self, images, y, self._level(noise_std))
         denoised = self._restore(noisy, noise_std, clean)
-        return psnr(clean.data, denoised, average=False, image_shape=self.image_shape)
+        return psnr(
+            clean.data,
+            denoised,
+            data_range=self.data_range,
+            average=False,
+            image_shape=self.image_shape,
+        )
 
     @validate_params()
     def sample(
@@ -350,67 +371,46 @@ class BaseDenoiser(
         n_samples : int, default=1
             Number of images to draw.
         image_shape : tuple of int, default=None
-            Shape (height, width) or (height, width, channels) of the images. If None, a
-            network trained on crops draws images of the size of the crops. Other
-            denoisers draw images of the size of those passed to `fit`.
+            Shape of the images: (height, width) or (height, width, channels). If None,
+            the size of the training crops, or else of the images passed to `fit`.
         sampler : Sampler, default=None
             Sampling method from :mod:`sklearn_gahb.samplers`. If None,
             ``GradientEstimation()`` is used, which evaluates the denoiser 50 times.
         mean : float or Tensor that broadcasts to (n, channels, height, width), \
                 default=None
-            Mean of the noisy images that sampling starts from. If None, the mean that
-            :meth:`prior` returns is used.
+            Mean of the first noisy images. If None, that of :meth:`prior` is used.
         batch_size : int, default=None
             Number of images to denoise at a time.
         keep_every : int or None, default=1
-            Interval between the steps that the trajectory keeps. For example, 2 means
-            every second step. If None, the trajectory keeps only the last step.
+            Interval between the steps in the trajectory. If None, only the last step.
         return_trajectory : bool, default=False
             If True, return the samples and the trajectory.
         callback : callable, default=None
-            Function that is called as ``callback(step, y, noise_std)`` before the first
-            step (with ``step=0``) and after each step.
+            Function ``callback(step, y, noise_std)``, called after each step.
         random_state : int, RandomState instance or None, default=None
-            Seeds the noise. With the same int, a larger `n_samples` adds samples and
-            leaves the earlier ones unchanged.
+            Seed of the noise.
 
         Returns
         -------
         X : ndarray of shape (n_samples, height, width), (n_samples, height, width, \
                 channels) or (n_samples, n_pixels)
-            Samples in float32, not clipped. If the denoiser has an `image_shape`, each
-            sample is a row of the array. Otherwise, each sample is an image.
+            Samples in float32, not clipped. They are rows if the denoiser has an
+            `image_shape`. They are in the units of `data_range`.
         trajectory : Trajectory
             Steps that sampling kept. Returned only if `return_trajectory` is True.
         """
         check_is_fitted(self)
-        size, n_channels = None, getattr(self, "n_channels_in_", 1)
-        if image_shape is not None:
-            *size, n_channels = height_width_channels(image_shape, n_channels)
-            check_n_channels(self, n_channels, "image_shape")
-        prior = self.prior(size)
-        if prior.size is None:
-            raise ValueError(
-                f"{type(self).__name__} was not fitted on images of one size, so the "
-                "size of samples is unknown; pass image_shape=(height, width)."
-            )
-        y, trajectory = run_sampler(
+        X, trajectory = draw_images(
             self,
-            GradientEstimation() if sampler is None else sampler,
-            prior.mean if mean is None else mean,
-            (n_samples, n_channels, *prior.size),
-            sigma_max=prior.sigma_max,
-            device=self.device_,
+            n_samples,
+            image_shape=image_shape,
+            sampler=sampler,
+            mean=mean,
             batch_size=batch_size,
             keep_every=keep_every if return_trajectory else None,
             callback=callback,
             random_state=random_state,
         )
-        X = y.permute(0, 2, 3, 1).cpu().numpy()
-        X = X[..., 0] if n_channels == 1 else X
-        sides = zip(self.image_shape or (), prior.size, strict=False)
-        if self.image_shape and all(a in (-1, b) for a, b in sides):
-            X = X.reshape(n_samples, -1)
         return (X, trajectory) if return_trajectory else X
 
     def _restore(self, noisy, noise_std, clean):
@@ -425,20 +425,20 @@ class BaseDenoiser(
         return noisy.map(denoise, clean)
 
     def _level(self, noise_std):
-        """Return the given level, or else the parameter; None if it is unknown."""
+        """Return the given level or, if it is None, the parameter `noise_std`."""
         return self.noise_std if noise_std is None else noise_std
 
     def _check_images(self, X, noise_std=None, *, reset):
         if not reset:
             check_is_fitted(self)
             self._validate_params()
-        images = check_images(X, self.image_shape, estimator=self, reset=reset)
-        warn_of_noise_std(self._level(noise_std), images)
+        shape, data_range = self.image_shape, self.data_range
+        images = check_images(
+            X, shape, data_range=data_range, estimator=self, reset=reset
+        )
+        warn_of_units(self._level(noise_std), images)
         if reset:
-            self.n_channels_in_ = images.n_channels
-            vars(self).pop("image_size_in_", None)
-            if len(images.sizes) == 1:
-                (self.image_size_in_,) = images.sizes
+            set_shape(self, images)
         else:
             check_n_channels(self, images.n_channels)
         return images

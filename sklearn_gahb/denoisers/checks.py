@@ -3,8 +3,13 @@
 import numpy as np
 import torch
 
+from .._warnings import warn
 from ..images import check_images, check_pair, equal_images, is_images, is_photo_list
-from ..noise import add_noise
+from ..noise.gaussian import add_noise, median_noise_std, warn_of_noisy_images
+from ..units import warn_if_swapped
+
+# Ratio of the estimated noise level to the given noise level, in noisy images.
+LARGEST_RATIO = 1.5
 
 
 def to_numpy(y, denoiser):
@@ -58,6 +63,14 @@ def check_n_channels(denoiser, n_channels, name="X"):
         )
 
 
+def set_shape(denoiser, images):
+    """Set the number of channels, and the size if all images have the same one."""
+    denoiser.n_channels_in_ = images.n_channels
+    vars(denoiser).pop("image_size_in_", None)
+    if len(images.sizes) == 1:
+        (denoiser.image_size_in_,) = images.sizes
+
+
 def check_one_size(denoiser, images):
     """Return the (height, width) that all images share, or raise a ValueError."""
     if len(images.sizes) > 1:
@@ -87,8 +100,15 @@ def check_target(denoiser, y, images):
             f"y has shape {tuple(np.shape(y))}. Labels, which are ignored, must have "
             "one axis: pass y.ravel(). Otherwise, y must hold the clean images."
         )
-    clean = check_images(y, denoiser.image_shape, name="y", estimator=denoiser)
+    clean = check_images(
+        y,
+        denoiser.image_shape,
+        data_range=images.data_range,
+        name="y",
+        estimator=denoiser,
+    )
     check_pair(images, clean)
+    warn_if_swapped(images, clean)
     if equal_images(images, clean).all():
         raise ValueError(
             "X equals y, but X must hold the noisy images and y the clean images. If "
@@ -97,6 +117,23 @@ def check_target(denoiser, y, images):
             "first step."
         )
     return clean
+
+
+def check_level_of_noise(noise_std, noisy):
+    """Raise or warn if `noise_std` is not the level of the noise in noisy Images."""
+    if not noise_std:
+        raise ValueError(
+            f"noise_std={noise_std} must be the level of the noise in the images, "
+            "because supervision='noisy' learns from noisy images. "
+            "sklearn_gahb.noise.estimate_noise_std estimates it."
+        )
+    found = np.median(median_noise_std(next(noisy.tensors()).cpu().numpy()))
+    if not 1 / LARGEST_RATIO < found / noise_std < LARGEST_RATIO:
+        warn(
+            f"noise_std={noise_std:g}, but the noise in {noisy.name} has a level of "
+            f"about {found:.3g}. supervision='noisy' needs the level of the noise in "
+            "the images, as a fraction of the data range."
+        )
 
 
 def noisy_and_clean(denoiser, images, y, noise_std):
@@ -130,5 +167,7 @@ def noisy_and_clean(denoiser, images, y, noise_std):
             "positive noise_std, call score(noisy, clean), or score with "
             "sklearn_gahb.metrics.make_psnr_scorer(noise_std)."
         )
+    warn_of_noisy_images(images, "score adds noise to them a second time")
     noisy = add_noise(images, noise_std, denoiser.random_state)
-    return check_images(noisy, denoiser.image_shape), images
+    noisy = check_images(noisy, denoiser.image_shape, data_range=images.data_range)
+    return noisy, images

@@ -43,13 +43,13 @@ class Linearization:
 
 
 def linearize_on_average(spin, maps, x_hat, eigenbasis):
-    """Linearize an average over translations, from symmetric maps of arrays.
+    """Linearize an average over translations of denoisers with symmetric Jacobians.
 
     Parameters
     ----------
     spin : CycleSpinning
     maps : list of callable
-        Derivative for each translation.
+        Derivative for each translation, as a symmetric map of arrays.
     x_hat : Tensor of shape (1, channels, height, width)
         Denoised image.
     eigenbasis : callable
@@ -93,13 +93,23 @@ def linearize_frozen(frozen, y, x_hat):
     return Linearization(x_hat, torch.no_grad()(multiply), transposed)
 
 
+def slope(function, images):
+    """Return a function of each pixel at `images`, and its derivative there."""
+    with torch.enable_grad():
+        images = images.detach().requires_grad_()
+        values = function(images)
+        (derivative,) = torch.autograd.grad(values.sum(), images)
+    return values.detach(), derivative
+
+
 class AutogradProducts:
     """Products with the Jacobian of a differentiable map at one image.
 
-    The graph of k copies of the image is kept. Each further product of k vectors with
-    the transpose then costs one backward pass and no forward pass. This backward pass
-    is linear in the vector u that is passed back. The product J v is the derivative of
-    the backward pass with respect to u, along v, and costs about three passes.
+    Torch keeps the graph of k copies of the image. Each further product of k vectors
+    with the transpose of J then costs one backward pass and no forward pass. This
+    backward pass is linear in the vector u that is passed back. The product J v is the
+    derivative of the backward pass with respect to u, along v, and costs about three
+    passes.
 
     Parameters
     ----------

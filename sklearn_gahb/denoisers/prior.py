@@ -1,8 +1,14 @@
-"""Prior knowledge that sampling starts from."""
+"""Prior knowledge that sampling starts from, and samples of a denoiser."""
 
 from dataclasses import dataclass
 
 import torch
+
+from .._tensors import from_fractions
+from ..images import height_width_channels
+from ..samplers import GradientEstimation, run_sampler
+from ..units import check_data_range
+from .checks import check_n_channels
 
 
 @dataclass(frozen=True)
@@ -16,8 +22,8 @@ class Prior:
     mean : float or Tensor that broadcasts to (n, channels, height, width)
         Mean of the images.
     sigma_max : float
-        Noise level that sampling starts from. It hides the images completely, or is the
-        highest noise level that the denoiser supports.
+        Noise level that sampling starts from: a level that hides the images completely,
+        or the highest level that the denoiser supports.
 
     Examples
     --------
@@ -29,3 +35,60 @@ class Prior:
     size: tuple | None
     mean: float | torch.Tensor
     sigma_max: float
+
+
+def draw_images(
+    denoiser,
+    n_samples,
+    *,
+    image_shape,
+    sampler,
+    mean,
+    batch_size,
+    keep_every,
+    callback,
+    random_state,
+):
+    """Draw images from the prior of a denoiser, in the layout that it was fitted on.
+
+    Parameters
+    ----------
+    denoiser : BaseDenoiser
+    n_samples, image_shape, sampler, mean, batch_size, keep_every, callback, \
+            random_state
+        Arguments of ``denoiser.sample``.
+
+    Returns
+    -------
+    X : ndarray of shape (n_samples, ...)
+    trajectory : Trajectory
+    """
+    size, n_channels = None, getattr(denoiser, "n_channels_in_", 1)
+    if image_shape is not None:
+        *size, n_channels = height_width_channels(image_shape, n_channels)
+        check_n_channels(denoiser, n_channels, "image_shape")
+    prior = denoiser.prior(size)
+    if prior.size is None:
+        raise ValueError(
+            f"{type(denoiser).__name__} was not fitted on images of one size, so the "
+            "size of samples is unknown; pass image_shape=(height, width)."
+        )
+    y, trajectory = run_sampler(
+        denoiser,
+        GradientEstimation() if sampler is None else sampler,
+        prior.mean if mean is None else mean,
+        (n_samples, n_channels, *prior.size),
+        sigma_max=prior.sigma_max,
+        device=denoiser.device_,
+        batch_size=batch_size,
+        keep_every=keep_every,
+        callback=callback,
+        random_state=random_state,
+    )
+    y = from_fractions(y, check_data_range(denoiser.data_range))
+    X = y.permute(0, 2, 3, 1).cpu().numpy()
+    X = X[..., 0] if n_channels == 1 else X
+    sides = zip(denoiser.image_shape or (), prior.size, strict=False)
+    if denoiser.image_shape and all(a in (-1, b) for a, b in sides):
+        X = X.reshape(n_samples, -1)
+    return X, trajectory

@@ -1,4 +1,4 @@
-"""Training of several networks in one pass."""
+"""Training of several networks in one pass: each operation runs on all networks."""
 
 from .._sklearn_compat import has_callbacks
 from ..training import Recipe, train_side_by_side

@@ -1,11 +1,13 @@
-"""Figures: one display class per kind of figure, which draws arrays on axes."""
+"""Figures: one display class per kind of figure."""
 
+from ._comparison import ComparisonDisplay
 from ._generalization import GeneralizationDisplay
 from ._jacobian_basis import JacobianBasisDisplay
 from ._psnr_curve import PSNRCurveDisplay
 from ._sampling import InverseProblemDisplay, TrajectoryDisplay
 
 __all__ = [
+    "ComparisonDisplay",
     "GeneralizationDisplay",
     "InverseProblemDisplay",
     "JacobianBasisDisplay",

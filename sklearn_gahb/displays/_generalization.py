@@ -13,15 +13,19 @@ from ._lines import legend_above, line_style
 class GeneralizationDisplay:
     """Draw the results of a `GeneralizationAnalyzer`.
 
-    There are four kinds of figure, similar to figures 1 and 2 of [1]_:
+    The analyzer fits denoisers on disjoint subsets of the images. Below, the outputs
+    and samples of a subset are those of the denoiser that was fitted on it. There are
+    four kinds of figure, similar to figures 1 and 2 of [1]_:
 
     - "agreement" shows three curves over the number of training images: the PSNR on
       training images, the PSNR on test images, and the PSNR between the outputs of
-      different subsets. There is one panel per noise level. If the outputs are
-      identical, their PSNR is infinite, and the panel says so.
+      different subsets. There is one panel per noise level. Error bars show the
+      standard deviation over subsets, or over pairs of subsets for the agreement. The
+      agreement of two subsets has no error bars. If the outputs are identical, their
+      PSNR is infinite, and the panel says so.
     - "psnr" shows the output PSNR against the input PSNR, on training and test images.
       There is one color and marker per training size. The analyzer must have several
-      noise levels.
+      noise levels. Error bars show the standard deviation over subsets.
     - "similarity" shows two filled histograms: the similarities between samples and
       their closest training images, and the similarities between samples of two
       subsets. An outline shows a third histogram, for comparison: the similarities
@@ -46,6 +50,8 @@ class GeneralizationDisplay:
         PSNR in dB on training images and on test images.
     agreement : ndarray of shape (n_sizes, n_levels)
         PSNR in dB between the outputs of different subsets.
+    agreement_std : ndarray of shape (n_sizes, n_levels)
+        Standard deviation of `agreement` over pairs of subsets, or nan.
     generated_similarity : ndarray of shape (n_sizes, n_samples), default=None
         Similarity between samples of two subsets.
     train_similarity : ndarray of shape (n_sizes, n_subsets, n_samples), default=None
@@ -95,6 +101,7 @@ class GeneralizationDisplay:
     train_psnr: np.ndarray
     test_psnr: np.ndarray
     agreement: np.ndarray
+    agreement_std: np.ndarray
     generated_similarity: np.ndarray | None = None
     train_similarity: np.ndarray | None = None
     subset_similarity: list | None = None
@@ -183,15 +190,19 @@ class GeneralizationDisplay:
         figure = figure or new_figure(1.2 + 2.6 * len(self.noise_std), 3.5)
         axes = figure.subplots(1, len(self.noise_std), sharey=True, squeeze=False)[0]
         series = {
-            "training images": self.train_psnr.mean(axis=1),
-            "test images": self.test_psnr.mean(axis=1),
-            "agreement of the outputs": self.agreement,
+            "training images": _mean_and_std(self.train_psnr),
+            "test images": _mean_and_std(self.test_psnr),
+            "agreement of the outputs": (
+                _finite(self.agreement),
+                np.nan_to_num(self.agreement_std),
+            ),
         }
         for level, (ax, noise_std) in enumerate(zip(axes, self.noise_std, strict=True)):
-            for i, (label, values) in enumerate(series.items()):
-                drawn = np.where(np.isfinite(values), values, np.nan)[:, level]
-                ax.semilogx(self.train_sizes, drawn, line_style(i), label=label)
-            ax.set(title=f"noise_std = {noise_std:g}", xlabel="training images")
+            for i, (label, (means, spread)) in enumerate(series.items()):
+                points = self.train_sizes, means[:, level], spread[:, level]
+                ax.errorbar(*points, fmt=line_style(i), label=label)
+            title = f"noise_std = {noise_std:g}"
+            ax.set(title=title, xlabel="training images", xscale="log")
             if np.isposinf(self.agreement[:, level]).any():
                 write_infinite_agreement(ax)
         axes[0].set_ylabel("PSNR (dB)")
@@ -203,14 +214,18 @@ class GeneralizationDisplay:
         ax = figure.subplots()
         order = np.argsort(-self.noise_std)
         x = -20 * np.log10(self.noise_std[order])
+        train, test = (
+            [one[:, order] for one in _mean_and_std(psnr)]
+            for psnr in (self.train_psnr, self.test_psnr)
+        )
         for i, size in enumerate(self.train_sizes):
-            train, test = (
-                np.where(np.isfinite(one[i]), one[i], np.nan).mean(axis=0)[order]
-                for one in (self.train_psnr, self.test_psnr)
-            )
-            style = {"color": f"C{i % 10}", "marker": line_style(i)[0]}
-            ax.plot(x, train, linestyle="--", markerfacecolor="white", **style)
-            ax.plot(x, test, label=f"N = {size}", **style)
+            color, marker = f"C{i % 10}", line_style(i)[0]
+            for (mean, spread), line, style in [
+                (train, "--", {"markerfacecolor": "white"}),
+                (test, "-", {"label": f"N = {size}"}),
+            ]:
+                style |= {"color": color, "markersize": 5}
+                ax.errorbar(x, mean[i], spread[i], fmt=marker + line, **style)
         ax.plot([], [], color="0.3", label="test images")
         ax.plot([], [], "--", color="0.3", label="training images")
         ax.set(xlabel="input PSNR (dB)", ylabel="output PSNR (dB)")
@@ -260,6 +275,17 @@ def write_infinite_agreement(ax):
     """Say in a panel why no line of the agreement is drawn."""
     text = "agreement is infinite:\nthe outputs are identical"
     ax.text(0.5, 0.97, text, transform=ax.transAxes, ha="center", va="top")
+
+
+def _finite(values):
+    # The PSNR of equal images is infinite.
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def _mean_and_std(psnr):
+    """Mean and standard deviation over the subsets, which are axis 1."""
+    finite = _finite(psnr)
+    return finite.mean(axis=1), np.nan_to_num(finite.std(axis=1, ddof=1))
 
 
 def _samples_and_neighbors(analyzer, sample):

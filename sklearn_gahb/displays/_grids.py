@@ -56,8 +56,9 @@ def draw_grid(images, titles, limits, figure=None):
     return figure, axes
 
 
-def write_psnr(ax, clean, image):
-    """Write the PSNR of an image below it, for intensities in [0, 1]."""
+def write_psnr(ax, clean, image, data_range=1.0):
+    """Write the PSNR of an image below it."""
     with np.errstate(divide="ignore"):
-        decibels = -10 * np.log10(np.mean(np.square(clean - image)))
+        mse = np.mean(np.square((clean - image) / data_range))
+        decibels = -10 * np.log10(mse)
     ax.set_xlabel(f"{decibels:.1f} dB", fontsize="small")

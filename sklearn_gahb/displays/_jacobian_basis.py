@@ -8,10 +8,13 @@ from scipy.ndimage import gaussian_filter
 from sklearn.utils.validation import check_is_fitted
 
 from .._tensors import to_array
+from ..units import check_data_range
 from ._grids import draw_grid, gray_or_rgb, new_figure, write_psnr
 
 # Vectors per row of the figure, and vectors drawn by default.
 N_COLUMNS, N_SHOWN = 6, 18
+# Gradients below this fraction of the largest gradient are not contours.
+CONTOUR_THRESHOLD = 0.2
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -121,7 +124,7 @@ class JacobianBasisDisplay:
         if noisy.ndim == 1:
             noisy = noisy.reshape(basis.image_shape_)
         if clean is not None:
-            clean = to_array(clean)
+            clean = to_array(clean, check_data_range(basis.data_range_))
             if clean.size != noisy.size:
                 raise ValueError(
                     f"clean has shape {clean.shape}; expected {noisy.shape}, the shape "
@@ -236,9 +239,23 @@ class JacobianBasisDisplay:
 
 
 def draw_contours(ax, image):
-    """Draw thin contour lines of an image, after smoothing away its texture."""
+    """Draw one thin line along each contour of an image.
+
+    The line follows the maxima of the gradient magnitude, where the second derivative
+    in the direction of the gradient is zero. Small gradients are texture.
+    """
     gray = image.mean(axis=-1) if image.ndim == 3 else image
-    smooth = gaussian_filter(gray, min(gray.shape) / 32)
-    levels = np.linspace(smooth.min(), smooth.max(), 5)[1:-1]
-    if min(gray.shape) > 1 and levels[0] < levels[-1]:
-        ax.contour(smooth, levels, colors="0.2", linewidths=0.5)
+    if min(gray.shape) < 3:
+        return
+    gray = gaussian_filter(gray.astype(float), min(gray.shape) / 32)
+    by_row, by_column = np.gradient(gray)
+    (by_row_twice, mixed), (_, by_column_twice) = map(np.gradient, (by_row, by_column))
+    curvature = (
+        by_row**2 * by_row_twice
+        + 2 * by_row * by_column * mixed
+        + by_column**2 * by_column_twice
+    )
+    sizes = np.hypot(by_row, by_column)
+    if sizes.max() > 0:
+        visible = np.ma.masked_where(sizes < CONTOUR_THRESHOLD * sizes.max(), curvature)
+        ax.contour(visible, [0], colors="0.2", linewidths=0.6)

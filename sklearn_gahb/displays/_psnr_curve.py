@@ -110,7 +110,8 @@ class PSNRCurveDisplay:
         curves = self.curves.values()
         if not curves or not all(hasattr(one, "input_psnr") for one in curves):
             raise ValueError(
-                "curves must be a dict with at least one result of psnr_curve by name; "
+                "curves must be a dict that maps at least one name to a result of "
+                "psnr_curve; "
                 f"got {self.curves!r}."
             )
         ax = ax or new_figure(6.4, 4.8).subplots()

@@ -110,8 +110,8 @@ class InverseProblemDisplay:
     The figure has one row per image. The columns show four images: the clean image
     (if it is known), the image of least norm with the same measurements, one draw, and
     the mean of the draws. If the clean image is known, the PSNR of the other three is
-    written below them. It is recommended to use `from_solution` to create an
-    `InverseProblemDisplay`.
+    written below them; the limits of the intensities are its data range. It is
+    recommended to use `from_solution` to create an `InverseProblemDisplay`.
 
     Parameters
     ----------
@@ -226,5 +226,5 @@ class InverseProblemDisplay:
         if self.clean is not None:
             for row, (clean, *others) in zip(self.axes_, images, strict=True):
                 for ax, image in zip(row[1:], others, strict=True):
-                    write_psnr(ax, clean, image)
+                    write_psnr(ax, clean, image, limits[1] - limits[0])
         return self

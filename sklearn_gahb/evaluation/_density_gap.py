@@ -9,23 +9,37 @@ from ._psnr_curve import standard_error
 
 
 @validate_params(noise_std=["array-like"], n_values=[COUNT])
-def density_gap(mse, mse_optimal, noise_std, *, n_values=1):
-    r"""Bound the KL divergence of a learned density from its denoiser's excess error.
+def density_gap(excess_mse, noise_std, *, n_values=1):
+    r"""Bound a KL divergence of densities by the excess error of a denoiser.
 
     .. math:: KL(p \,\|\, p_\theta) \le \int_0^\infty \left(
               E \|x_\theta(y) - x\|^2 - E \|x^\star(y) - x\|^2 \right)
               \sigma^{-3} \, d\sigma
 
-    Here, :math:`x_\theta` is the denoiser and :math:`x^\star` is the optimal denoiser,
-    at noise level :math:`\sigma` [1]_. The bound is an equality if :math:`x_\theta` is
-    the optimal denoiser of the density :math:`p_\theta`. The trapezoidal rule in
-    :math:`\log \sigma` approximates the integral over the range of `noise_std`.
+    Here, p is the density of the images x, and :math:`p_\theta` is the density that the
+    denoiser :math:`x_\theta` has learned. At noise level :math:`\sigma`,
+    :math:`x^\star` is the optimal denoiser for p [1]_. The bound is an equality if
+    :math:`x_\theta` is the optimal denoiser for :math:`p_\theta`. The trapezoidal rule
+    in :math:`\log \sigma` approximates the integral over the range of `noise_std`. The
+    integral outside of this range is left out.
+
+    The optimal denoiser is the conditional mean of x given y, so its error is
+    orthogonal to every function of y. The excess error is therefore equal to
+
+    .. math:: E \|x_\theta(y) - x^\star(y)\|^2
+
+    If you can evaluate the optimal denoiser, pass this mean squared difference. Its
+    standard error is several times smaller than that of the difference of two errors.
+    If you know only the errors of both denoisers, pass their difference.
 
     Parameters
     ----------
-    mse, mse_optimal : array-like of shape (n_levels,) or (n_levels, n_images)
-        Mean squared errors of the denoiser and of the optimal denoiser. Pass one error
-        per image, or the mean over the images.
+    excess_mse : array-like of shape (n_levels,) or (n_levels, n_images)
+        Excess error of the denoiser at each noise level: the mean squared difference
+        from the output of the optimal denoiser,
+        ``mse(optimal_output, output, average=False)``, or else the mean squared error
+        minus that of the optimal denoiser. Pass one number per image, or the mean over
+        the images.
     noise_std : array-like of shape (n_levels,)
         At least three positive noise levels, in increasing or decreasing order.
     n_values : int, default=1
@@ -41,12 +55,24 @@ def density_gap(mse, mse_optimal, noise_std, *, n_values=1):
         gap : float
             Value of the integral, in nats.
         std_err : float
-            Standard error of `gap` over the images. It is nan if both `mse` and
-            `mse_optimal` are means over the images. If only one of them is a mean, this
-            mean is treated as exact.
+            Standard error of `gap` over the images. It is nan if `excess_mse` is the
+            mean over the images.
         quadrature_err : float
             Estimated error of the trapezoidal rule: a third of the change in `gap` when
             every other noise level is omitted.
+
+    Raises
+    ------
+    ValueError
+        If `noise_std` is not as described, or if `excess_mse` has another number of
+        levels or is not finite.
+
+    Notes
+    -----
+    The mean squared difference is exact only if the optimal denoiser is. If
+    :math:`x^\star` is computed with an independent error, such as that of importance
+    sampling, the squared difference exceeds the excess error by the mean square of this
+    error. The difference of the two errors is too small by the same amount.
 
     References
     ----------
@@ -61,11 +87,11 @@ def density_gap(mse, mse_optimal, noise_std, *, n_values=1):
     >>> sigma = np.geomspace(1e-3, 1e3, 200)
     >>> optimal = sigma**2 / (1 + sigma**2)
     >>> never = np.minimum(1.0, sigma**2)
-    >>> f"{density_gap(never, optimal, sigma).gap:.3f}"
+    >>> f"{density_gap(never - optimal, sigma).gap:.3f}"
     '0.500'
     """
     sigma = np.asarray(noise_std, dtype=np.float64)
-    theirs, best = (np.asarray(one, dtype=np.float64) for one in (mse, mse_optimal))
+    excess = np.asarray(excess_mse, dtype=np.float64)
     steps = np.diff(np.log(np.where(sigma > 0, sigma, np.nan)).ravel())
     is_monotonic = (steps > 0).all() or (steps < 0).all()
     is_finite = np.isfinite(steps).all()
@@ -74,23 +100,19 @@ def density_gap(mse, mse_optimal, noise_std, *, n_values=1):
             "noise_std must be at least three positive noise levels that strictly "
             f"increase or decrease; got {noise_std!r}."
         )
-    for name, one in (("mse", theirs), ("mse_optimal", best)):
-        if one.ndim not in (1, 2) or len(one) != len(sigma):
-            raise ValueError(
-                f"{name} has shape {one.shape}; expected ({len(sigma)},) or "
-                f"({len(sigma)}, n_images), because noise_std has {len(sigma)} levels."
-            )
-        if not np.isfinite(one).all():
-            raise ValueError(
-                f"{name} contains NaN or infinity; expected finite errors. Remove "
-                "the noise levels without a finite error."
-            )
-    if theirs.ndim != best.ndim:
-        theirs, best = (one.reshape(len(sigma), -1) for one in (theirs, best))
+    if excess.ndim not in (1, 2) or len(excess) != len(sigma):
+        raise ValueError(
+            f"excess_mse has shape {excess.shape}; expected ({len(sigma)},) or "
+            f"({len(sigma)}, n_images), because noise_std has {len(sigma)} levels."
+        )
+    if not np.isfinite(excess).all():
+        raise ValueError(
+            "excess_mse contains NaN or infinity; expected finite errors. Remove the "
+            "noise levels without a finite error."
+        )
     order = np.argsort(sigma)
     log_sigma = np.log(sigma[order])
-    excess = n_values * (theirs - best)[order]
-    integrand = (excess.T / sigma[order] ** 2).T
+    integrand = n_values * (excess[order].T / sigma[order] ** 2).T
     gaps = trapezoid(integrand, log_sigma, axis=0)
     # Both grids keep both ends, so that both integrals cover the same range.
     coarse = np.unique([*range(0, len(sigma), 2), len(sigma) - 1])

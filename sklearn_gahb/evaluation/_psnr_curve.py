@@ -5,7 +5,7 @@ from sklearn.utils import Bunch, check_random_state
 
 from .._sklearn_compat import POSITIVE, validate_params
 from ..denoisers import as_denoiser
-from ..noise import check_noise_levels, noisy_copy
+from ..noise.gaussian import check_noise_levels, noisy_copy
 
 
 @validate_params(noise_std=["array-like", POSITIVE], blind=["boolean"])
@@ -25,10 +25,10 @@ def psnr_curve(
         Anything that :func:`~sklearn_gahb.as_denoiser` accepts. If the denoiser is an
         oracle, it receives the clean images.
     X : array-like or list of array-like
-        Clean images in [0, 1], in a layout that `denoiser` accepts.
+        Clean images, in a layout and units that `denoiser` accepts.
     noise_std : float or array-like of shape (n_levels,)
-        Standard deviation of the noise at each noise level, in the units of the images.
-        Positive.
+        Standard deviation of the noise at each noise level, as a fraction of the data
+        range. Positive.
     blind : bool, default=False
         If True, do not pass the noise level to the denoiser. The denoiser then uses its
         own `noise_std`, or estimates the noise level if its `noise_std` is None.
@@ -95,7 +95,8 @@ def psnr_curve(
     denoiser = as_denoiser(denoiser)
     ratios = []
     for level in levels:
-        noisy, told = noisy_copy(X, level, seed), None if blind else level
+        noisy = noisy_copy(X, level, seed, denoiser.data_range)
+        told = None if blind else level
         ratios.append(denoiser.psnr_per_image(noisy, X, noise_std=told))
     ratios = np.stack(ratios)
     input_psnr = -20 * np.log10(levels)

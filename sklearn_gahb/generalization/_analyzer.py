@@ -37,17 +37,17 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
     ----------
     estimator : estimator
         Denoiser to fit, or a pipeline or search that ends in a denoiser and adds no
-        noise. The estimator is fitted on clean images only. The number of training
-        steps is the same for every training size. Each fit uses a different seed, which
-        replaces the `random_state` of the estimator.
+        noise. The estimator is fitted on clean images only. A network trains for the
+        same number of steps at every training size. Each fit uses a different seed,
+        which replaces the `random_state` of the estimator.
     train_sizes : array-like of int, default=(1, 10, 100, 1000, 10000)
         Numbers of training images, in increasing order. For each subset, a larger
         training set contains the smaller training sets.
     n_subsets : int, default=2
         Number of disjoint subsets for each training size. Must be at least 2.
     noise_std : float or array-like of shape (n_levels,), default=0.1
-        Noise levels of the noisy images, in the units of the images. The analyzer
-        passes the noise level to denoisers that use it.
+        Noise levels of the noisy images, as fractions of the data range of `estimator`.
+        The analyzer passes the noise level to denoisers that use it.
     n_generated : int, default=0
         Number of images that each denoiser generates. All denoisers start from the same
         noise. If 0, no image is generated and no similarity is computed.
@@ -75,16 +75,17 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         Use None for networks on one GPU, because several processes would have to share
         the GPU.
     n_networks_per_pass : int, default=1
-        Number of networks to train side by side in one pass. This number changes the
-        results only by rounding errors. The rounding errors grow during training to a
-        few hundredths of a dB. On a CPU, small networks train faster in one pass than
-        one after another, because launching operations takes most of their training
-        time. For example, a pass of eight networks of width 8 on 16x16 images takes 0.6
-        times as long. Larger networks train more slowly in one pass. For example, a
-        pass of networks of width 16 on 32x32 images takes 1.4 times as long. The memory
-        grows with the number of networks in a pass. Each of the `n_jobs` workers runs
-        its own passes. Passes contain fewer networks if some workers would otherwise be
-        idle. Callbacks are called for each network, but not for each training step. If
+        Number of networks to train side by side in one pass, where each operation runs
+        on all networks at once. This number changes the results only by rounding
+        errors, which grow during training to a few hundredths of a dB. On a CPU, small
+        networks train faster in one pass than one after another, because launching
+        operations takes most of their training time. For example, a pass of eight
+        networks of width 8 on 16x16 images takes 0.6 times as long. Larger networks
+        train more slowly in one pass than one after another. For example, a pass of
+        networks of width 16 on 32x32 images takes 1.4 times as long. The memory grows
+        with the number of networks in a pass. Each of the `n_jobs` workers runs its own
+        passes. Passes contain fewer networks if some workers would otherwise be idle.
+        Callbacks are called for each network, but not for each training step. If
         a pass is interrupted, all networks of the pass are lost. If
         `n_networks_per_pass` is above 1, the estimator must be a
         :class:`~sklearn_gahb.DNNDenoiser`. Its `architecture` must be a name, and early
@@ -95,9 +96,10 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         training images, the parameters and the source code of the estimator,
         `random_state`, and the package versions. The later call can request more noise
         levels, generated images or training sizes. If `duplicates` is "remove", a
-        larger training size can change the subsets. Only the source code of functions
-        and classes themselves is compared, and not the source code that they call. The
-        files are pickles, so use only folders that you trust.
+        larger training size can change the subsets, and changed subsets are fitted
+        again. The source code of the estimator's own functions and classes is compared,
+        but not the source code that they call. The files are pickles, so use only
+        folders that you trust.
     random_state : int, RandomState instance or None, default=None
         Seed of the subsets, the fits, the noise and the generated images. Pass an int
         if you use `checkpoint_dir`.
@@ -124,12 +126,12 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         Mean PSNR in dB on the training images and on the test images.
     test_mse_ : ndarray of shape (n_sizes, n_subsets, n_levels)
         Mean squared error on the test images, averaged over pixels and channels.
-    psnr_gap_ : ndarray of shape (n_sizes,)
-        Training PSNR minus test PSNR, averaged over subsets and noise levels. The gap
-        is infinite if a denoiser returns a training image exactly.
+    psnr_gap_ : ndarray of shape (n_sizes, n_levels)
+        Training PSNR minus test PSNR in dB, averaged over subsets. The gap is infinite
+        if a denoiser returns a training image exactly.
     agreement_ : ndarray of shape (n_sizes, n_levels)
         PSNR in dB between the outputs of the denoisers of different subsets, for the
-        same noisy test images.
+        same noisy test images, averaged over pairs of subsets.
     variance_ : ndarray of shape (n_sizes, n_levels)
         Variance of the denoised test images over the subsets, averaged over pixels and
         channels. It is half the mean squared difference between the outputs of the
@@ -139,50 +141,74 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         sum of `squared_bias_` and `variance_` is the mean squared difference between
         the denoised test images and the outputs of `optimal`. The estimate is unbiased,
         so it can be negative. Only available if `optimal` is given.
+    psnr_gap_std_, agreement_std_, variance_std_, squared_bias_std_ : ndarray of \
+            shape (n_sizes, n_levels)
+        Spread of the attributes above: the standard deviation of `psnr_gap_` over
+        subsets, and those of the others over pairs of subsets. Two subsets are a single
+        pair, whose spread is nan.
     optimal_mse_ : ndarray of shape (n_levels,)
         Mean squared error of `optimal` on the test images. Only available if `optimal`
         is given.
     density_gap_ : ndarray of shape (n_sizes, n_subsets)
-        Bound in nats on the Kullback-Leibler divergence of the learned density. It is
-        computed from all noise levels with
-        :func:`~sklearn_gahb.evaluation.density_gap`. Only available if `optimal` is
+        Bound in nats on the Kullback-Leibler divergence between the density of the
+        images and the learned density. :func:`~sklearn_gahb.evaluation.density_gap`
+        computes the bound from all noise levels and from the mean squared difference
+        between the denoised test images and the outputs of `optimal`. If these outputs
+        have errors of their own, such as those of importance sampling in
+        :class:`~sklearn_gahb.DiskPosteriorDenoiser`, the mean square of these errors
+        adds to `density_gap_` and to `squared_bias_`. Only available if `optimal` is
         given and there are at least three noise levels.
-    regime_ : ndarray of str of shape (n_sizes,)
-        Regime of each training size, determined from means over subsets and noise
-        levels. "memorizing": the PSNR gap is above 3 dB and the training PSNR is more
-        than 1 dB above the PSNR of the noisy images. "generalizing": the PSNR gap is
-        below 1 dB, the agreement is above the test PSNR, and the test PSNR is more than
-        1 dB above the PSNR of the noisy images. "in transition": the size is in neither
-        of these regimes. If `variance_` is 0 at every noise level, the gap counts as 0,
-        because the denoisers do not depend on their training images. If there are few
-        training images, the gap depends strongly on how hard these images are to
-        denoise.
+    density_gap_std_err_, density_gap_quadrature_err_ : ndarray of shape (n_sizes, \
+            n_subsets)
+        Standard error of `density_gap_` over the test images, and estimated error of
+        the integration over the noise levels. Available if `density_gap_` is.
+    regime_ : ndarray of str of shape (n_sizes, n_levels)
+        Regime of each training size at each noise level, determined from means over
+        subsets. It does not depend on the other noise levels. "memorizing": the PSNR
+        gap is above 3 dB and the training PSNR is more than 1 dB above the PSNR of the
+        noisy images. "generalizing": the PSNR gap is below 1 dB, the agreement is above
+        the test PSNR, and the test PSNR is more than 1 dB above the PSNR of the noisy
+        images. "in transition": neither of these regimes. If `variance_` is 0, the gap
+        counts as 0, because the denoisers do not depend on their training images. If
+        there are few training images, the gap depends strongly on how hard these images
+        are to denoise.
+    common_regime_ : ndarray of str of shape (n_sizes,)
+        Regime that all levels in `noise_std_` share, or "mixed" if they do not share
+        one.
+    transition_size_ : ndarray of shape (n_levels,)
+        Smallest training size such that, for this and all larger sizes, the regime at
+        the noise level is "generalizing". The value is nan if there is no such size.
     results_ : dict of str to ndarray
         All measures as columns, with one row per training size, subset and noise level.
-        Pass it to ``pandas.DataFrame(analyzer.results_)``.
+        For a data frame, call ``pandas.DataFrame(analyzer.results_)``. For the spread
+        of a measure over subsets, call ``.groupby(["train_size", "noise_std"])`` and
+        ``["test_psnr"].std()`` on the data frame. Measures that are means over subsets
+        or pairs have a column for their spread, such as "agreement_std".
     generated_images_ : list of ndarray of shape (n_subsets, n_generated, ...)
         For each training size, the images that the denoisers generated, of shape
-        (height, width[, channels]). This attribute and the following ones are only
-        available if `n_generated` is positive.
+        (height, width[, channels]), as fractions of the data range. This attribute and
+        the following ones are only available if `n_generated` is positive.
     closest_train_images_ : list of ndarray of the shapes of `generated_images_`
         For each generated image, the closest training image of the same subset, as
-        floats.
+        fractions of the data range.
     generated_similarity_ : ndarray of shape (n_sizes, n_generated)
-        Cosine between the mean-free images that the denoisers of the first two subsets
-        generated.
+        Cosine between the images that the denoisers of the first two subsets generated,
+        after the mean of each image is subtracted. The other similarities are also
+        computed after this subtraction.
     train_similarity_ : ndarray of shape (n_sizes, n_subsets, n_generated)
         Cosine between each generated image and the closest training image of its
         subset.
     test_similarity_ : ndarray of shape (n_sizes, n_subsets, n_generated)
-        Cosine between each generated image and the closest test image, both mean-free.
+        Cosine between each generated image and the closest test image.
     subset_similarity_ : list of ndarray of shape (n_images,)
         Baseline for each training size: cosine between a training image of the first
         subset and the closest image of the second subset. Up to 500 images are used.
-    transition_size_ : float
+    generated_transition_size_ : float
         Smallest training size such that, for this and all larger sizes, the mean of
         `generated_similarity_` is above the mean of `train_similarity_`. Generated
         images of two subsets are then closer to each other than to their training
-        images. The value is nan if there is no such size.
+        images. The value is nan if there is no such size. Images are generated from
+        high to low noise, so this size has no noise level.
 
     See Also
     --------
@@ -214,7 +240,7 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
     ...     EmpiricalDenoiser(), (1, 10, 100), duplicates="ignore", random_state=0
     ... )
     >>> analyzer.fit(X[:400], X_test=X[400:]).regime_.tolist()
-    ['memorizing', 'memorizing', 'memorizing']
+    [['memorizing'], ['memorizing'], ['memorizing']]
     """
 
     _parameter_constraints: dict = {
@@ -300,6 +326,13 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
             and `X_test` are in different units, or if an argument is out of range.
         TypeError
             If the estimator has no `transform`.
+
+        Warns
+        -----
+        UserWarning
+            If, at some training sizes and noise levels, the mean PSNR of the denoised
+            test images is more than 0.1 dB below that of the noisy images, and the
+            regime is not "memorizing".
         """
         check_estimator(self.estimator)
         if self.n_networks_per_pass > 1:
@@ -326,7 +359,7 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
 
 
 def prepare_folder(folder, random_state):
-    """Make the folder for fits and warn if no later call can reuse them."""
+    """Make the folder for the fits, and warn if no later call can reuse the fits."""
     if folder is not None and not isinstance(random_state, Integral):
         warn(
             "No later call can reuse the fits in checkpoint_dir, because random_state="

@@ -9,11 +9,12 @@ from sklearn.utils import check_random_state
 
 from .._tensors import is_tensor
 from .._warnings import warn
-from ..images import ONE_LINE, check_images, check_same_units, complaint_of_noise_std
-from ..noise import check_adds_no_noise, check_noise_levels
+from ..images import ONE_LINE, check_images
+from ..noise.gaussian import check_adds_no_noise, check_noise_levels
+from ..units import check_same_units, data_range_of, warn_of_noise_std
 from . import _subsets
 
-# Number of test images drawn from X if the user passes no X_test.
+# Maximum number of test images drawn from X if the user passes no X_test.
 N_TEST_IMAGES = 500
 
 
@@ -41,6 +42,8 @@ class Design:
         whether these candidates were removed or kept.
     noise_std : ndarray of shape (n_levels,)
         Noise levels.
+    data_range : float, tuple of (float, float) or None
+        Data range of the estimator.
     fit_seed, noise_seed, sample_seed : int
     """
 
@@ -52,6 +55,7 @@ class Design:
     tested: np.ndarray
     n_test_duplicates: int
     noise_std: np.ndarray
+    data_range: float | tuple | None
     fit_seed: int
     noise_seed: int
     sample_seed: int
@@ -76,9 +80,10 @@ def make_design(analyzer, X, X_test, groups, subsets):
     sizes = check_sizes(analyzer.train_sizes)
     levels = check_noise_levels(analyzer.noise_std)
     X = check_stack(X, "X")
-    complaint = complaint_of_noise_std(levels.max(), X.dtype)
-    if complaint is not None:
-        raise ValueError(complaint)
+    data_range = data_range_of(analyzer.estimator)
+    images = check_images(X, ONE_LINE, data_range=data_range)
+    for level in levels.min(), levels.max():
+        warn_of_noise_std(float(level), images)
     groups = _subsets.check_groups(groups, len(X))
     if subsets is None:
         pools = _subsets.draw_pools(len(X), groups, analyzer.n_subsets, rng)
@@ -115,6 +120,7 @@ def make_design(analyzer, X, X_test, groups, subsets):
         tested[chosen] if is_left_over else np.empty(0, dtype=int),
         n_test_duplicates,
         levels,
+        data_range,
         *seeds,
     )
 
@@ -139,6 +145,11 @@ def check_estimator(estimator):
             "subsets; pass the estimator without the FrozenEstimator."
         )
     check_adds_no_noise(estimator, "the analyzer")
+    if any(getattr(one, "supervision", None) == "noisy" for one in inner):
+        raise ValueError(
+            "The analyzer fits on clean images, but the estimator has "
+            "supervision='noisy'. Set supervision='clean'."
+        )
 
 
 def check_stack(X, name):

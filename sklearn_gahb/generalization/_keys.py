@@ -33,8 +33,8 @@ def estimator_key(estimator):
 def plain(value):
     """Convert a value to containers and arrays with the same hash in every process.
 
-    Functions and classes are replaced by their names and source code, because users
-    edit code between two runs. The code that they call is not included.
+    Functions and classes are replaced by their names and source code, so that edits of
+    the code change the hash. The code that they call is not included.
     """
     if isinstance(value, dict):
         return {name: plain(one) for name, one in value.items()}

@@ -8,16 +8,18 @@ import numpy as np
 from .._warnings import warn
 from ..denoisers import as_denoiser
 from ..evaluation import density_gap
-from ..images import ONE_LINE, check_images
+from ..units import check_data_range
 from ._design import Design
 from ._similarity import compare_generated, mean_free_unit_rows
-from ._sweep import rows_as_images
+from ._sweep import rows_as_images, to_fractions
 
 # Training PSNR minus test PSNR in dB. A denoiser memorizes if this gap is above
 # LARGEST_GAP, and can generalize if the gap is below SMALLEST_GAP.
 LARGEST_GAP, SMALLEST_GAP = 3.0, 1.0
 # Smallest PSNR gain in dB that shows that a denoiser has learned anything.
 LEAST_GAIN = 1.0
+# Smallest PSNR loss in dB that counts as harm. Losses below it can be sampling errors.
+LEAST_HARM = 0.1
 # Attributes of the design that the fitted analyzer has too.
 DESIGNED = ["train_sizes", "noise_std", "subsets", "n_duplicates", "n_test_duplicates"]
 AXES = ("size", "subset", "level")
@@ -25,10 +27,16 @@ AXES = ("size", "subset", "level")
 # axis, the table contains the means over this axis.
 COLUMNS = {
     ("size", "subset", "level"): ["train_psnr", "test_psnr", "test_mse"],
-    ("size", "level"): ["agreement", "variance", "squared_bias"],
-    ("level",): ["optimal_mse"],
-    ("size",): ["psnr_gap", "regime", "generated_similarity", "subset_similarity"],
-    ("size", "subset"): ["density_gap", "train_similarity", "test_similarity"],
+    ("size", "level"): [
+        *("psnr_gap", "psnr_gap_std", "agreement", "agreement_std", "regime"),
+        *("variance", "variance_std", "squared_bias", "squared_bias_std"),
+    ],
+    ("level",): ["optimal_mse", "transition_size"],
+    ("size",): ["common_regime", "generated_similarity", "subset_similarity"],
+    ("size", "subset"): [
+        *("density_gap", "density_gap_std_err", "density_gap_quadrature_err"),
+        *("train_similarity", "test_similarity"),
+    ],
 }
 
 
@@ -41,20 +49,28 @@ class Measures:
     train_psnr: np.ndarray
     test_psnr: np.ndarray
     test_mse: np.ndarray
+    psnr_gap: np.ndarray
+    psnr_gap_std: np.ndarray
     agreement: np.ndarray
+    agreement_std: np.ndarray
     variance: np.ndarray
-    psnr_gap: np.ndarray | None = None
-    regime: np.ndarray | None = None
+    variance_std: np.ndarray
+    regime: np.ndarray
+    common_regime: np.ndarray
+    transition_size: np.ndarray
     squared_bias: np.ndarray | None = None
+    squared_bias_std: np.ndarray | None = None
     optimal_mse: np.ndarray | None = None
     density_gap: np.ndarray | None = None
+    density_gap_std_err: np.ndarray | None = None
+    density_gap_quadrature_err: np.ndarray | None = None
     generated_similarity: np.ndarray | None = None
     train_similarity: np.ndarray | None = None
     test_similarity: np.ndarray | None = None
     subset_similarity: list | None = None
     generated_images: list | None = None
     closest_train_images: list | None = None
-    transition_size: float | None = None
+    generated_transition_size: float | None = None
 
     def attributes(self):
         """Return the fitted attributes by name, including the table `results_`."""
@@ -102,28 +118,36 @@ def measure(design, results, optimum):
         return np.array([[function(one) for one in row] for row in results])
 
     outputs = [[one.test_outputs for one in row] for row in results]
+    train_psnr = gather(lambda one: one.train_psnr.mean(axis=1))
+    test_psnr = gather(lambda one: one.test_psnr.mean(axis=1))
+    gaps = psnr_gaps(train_psnr, test_psnr)
+    agreements = np.array([agreement(row) for row in outputs])
+    variances = np.array([model_variance(row) for row in outputs])
+    noisy_psnr = -20 * np.log10(design.noise_std)
+    regime = regimes(
+        train_psnr.mean(axis=1),
+        test_psnr.mean(axis=1),
+        agreements.mean(axis=1),
+        variances.mean(axis=1),
+        noisy_psnr,
+    )
     found = Measures(
         design=design,
         estimators=[[one.estimator for one in row] for row in results],
-        train_psnr=gather(lambda one: one.train_psnr.mean(axis=1)),
-        test_psnr=gather(lambda one: one.test_psnr.mean(axis=1)),
+        train_psnr=train_psnr,
+        test_psnr=test_psnr,
         test_mse=gather(lambda one: (10 ** (-one.test_psnr / 10)).mean(axis=1)),
-        agreement=np.array([agreement(row) for row in outputs]),
-        variance=np.array([model_variance(row) for row in outputs]),
+        psnr_gap=gaps.mean(axis=1),
+        psnr_gap_std=spread(gaps),
+        agreement=agreements.mean(axis=1),
+        agreement_std=spread(agreements),
+        variance=variances.mean(axis=1),
+        variance_std=spread(variances),
+        regime=regime,
+        common_regime=common_regime(regime),
+        transition_size=lasting_from(design.train_sizes, regime == "generalizing"),
     )
-    psnrs = found.train_psnr, found.test_psnr
-    noisy_psnr = -20 * np.log10(design.noise_std)
-    found.psnr_gap = psnr_gap(*psnrs)
-    found.regime = regimes(*psnrs, found.agreement, found.variance, noisy_psnr)
-    too_low = (found.train_psnr < noisy_psnr).all(axis=(1, 2))
-    if too_low.any():
-        warn(
-            "At every noise level, denoised training images have a lower PSNR than the "
-            f"noisy images. Training sizes: {design.train_sizes[too_low].tolist()}. "
-            "Either the denoisers need more training, or the intensities or noise_std "
-            "are not in units of [0, 1] (unsigned integers are divided by their "
-            "largest value)."
-        )
+    warn_of_harm(found, noisy_psnr)
     if optimum is not None:
         measure_against(optimum, found, outputs)
     if results[0][0].generated is not None:
@@ -131,14 +155,43 @@ def measure(design, results, optimum):
     return found
 
 
+def warn_of_harm(found, noisy_psnr):
+    """Warn where denoising new images does harm and memorization is not the reason.
+
+    At low noise, a denoiser that has memorized its training images turns every new
+    image into one of them, so its test PSNR is below that of the noisy images. This is
+    a result of the study and no reason for a warning.
+    """
+    is_harmed = found.test_psnr.mean(axis=1) < noisy_psnr - LEAST_HARM
+    is_harmed &= found.regime != "memorizing"
+    if is_harmed.any():
+        where = [
+            f"N = {size} at noise_std {', '.join(f'{one:g}' for one in levels)}"
+            for size, row in zip(found.design.train_sizes, is_harmed, strict=True)
+            if len(levels := found.design.noise_std[row])
+        ]
+        warn(
+            "Denoised test images have a lower PSNR than the noisy images, although "
+            f"the denoisers do not memorize: {'; '.join(where)}. Possible reasons: the "
+            "denoisers need more training; they were trained for other noise levels; "
+            "or the intensities or noise_std are not in units of [0, 1] (unsigned "
+            "integers are divided by their largest value)."
+        )
+
+
 def measure_against(optimum, found, outputs):
     """Fill in the measures that need the outputs of the optimal denoiser."""
     design = found.design
-    clean = check_images(design.X_test, ONE_LINE).map(lambda x: x)
-    found.squared_bias = np.array([squared_bias(row, optimum) for row in outputs])
+    clean = to_fractions(design.X_test, design)
+    biases = np.array([squared_bias(row, optimum) for row in outputs])
+    found.squared_bias, found.squared_bias_std = biases.mean(axis=1), spread(biases)
     found.optimal_mse = mean_square(optimum - clean).mean(axis=1)
     if len(design.noise_std) >= 3:
-        found.density_gap = density_gaps(outputs, optimum, clean, design.noise_std)
+        (
+            found.density_gap,
+            found.density_gap_std_err,
+            found.density_gap_quadrature_err,
+        ) = density_gaps(outputs, optimum, design.noise_std)
 
 
 def measure_generated(found, results):
@@ -148,7 +201,7 @@ def measure_generated(found, results):
     test_rows = mean_free_unit_rows(design.X_test)
     denoiser = as_denoiser(results[0][0].estimator)
     compared = [
-        compare_generated(*pair, test_rows)
+        compare_generated(*pair, test_rows, check_data_range(design.data_range))
         for pair in zip(generated, design.train_images(), strict=True)
     ]
     found.generated_images = generated
@@ -160,123 +213,134 @@ def measure_generated(found, results):
     found.train_similarity = np.array([one.to_train for one in compared])
     found.test_similarity = np.array([one.to_test for one in compared])
     found.subset_similarity = [one.baseline for one in compared]
-    found.transition_size = transition_size(
-        design.train_sizes,
-        found.generated_similarity.mean(axis=1),
-        found.train_similarity.mean(axis=(1, 2)),
-    )
+    between = found.generated_similarity.mean(axis=1)
+    is_closer = between > found.train_similarity.mean(axis=(1, 2))
+    size = lasting_from(design.train_sizes, is_closer)
+    found.generated_transition_size = float(size)
 
 
-def mean_over_pairs(function, outputs):
-    """Average a function of two outputs over all pairs of subsets."""
-    pairs = combinations(range(len(outputs)), 2)
-    return np.mean([function(outputs[a], outputs[b]) for a, b in pairs], axis=0)
+def for_pairs(function, outputs):
+    """Evaluate a function of two outputs for each pair of subsets."""
+    return np.array([function(a, b) for a, b in combinations(outputs, 2)])
+
+
+def spread(values):
+    """Standard deviation over axis 1 (subsets or pairs); nan for a single value."""
+    if values.shape[1] == 1:
+        return np.full_like(values[:, 0], np.nan)
+    # Infinite PSNRs have no spread.
+    with np.errstate(invalid="ignore"):
+        return values.std(axis=1, ddof=1)
 
 
 def mean_square(difference):
-    """Mean square over all axes except the first two, (level, image)."""
+    """Mean square over all axes except the first two, which are level and image."""
     axes = tuple(range(2, difference.ndim))
     return np.square(difference, dtype=np.float64).mean(axis=axes)
 
 
 def agreement(outputs):
-    """PSNR in dB between the outputs of different subsets, (level,)."""
+    """PSNR in dB between the outputs of each pair of subsets, for each noise level."""
     with np.errstate(divide="ignore"):
-        return mean_over_pairs(
+        return for_pairs(
             lambda a, b: (-10 * np.log10(mean_square(a - b))).mean(axis=1), outputs
         )
 
 
 def model_variance(outputs):
-    """Half the mean squared distance between outputs of two subsets, (level,)."""
-    return mean_over_pairs(lambda a, b: mean_square(a - b).mean(axis=1) / 2, outputs)
+    """Half the mean squared difference of outputs, for each pair and noise level."""
+    return for_pairs(lambda a, b: mean_square(a - b).mean(axis=1) / 2, outputs)
 
 
 def squared_bias(outputs, optimum):
     r"""Unbiased estimate of the squared distance from the mean model to the optimum.
 
-    :math:`\langle a - x^\star, b - x^\star \rangle` of two models, averaged over all
-    values, (level,). The sum of this estimate and the variance is the mean squared
-    distance from the optimum.
+    For each pair and noise level, the estimate is the mean over all values of
+    :math:`(a - x^\star) (b - x^\star)`, for the outputs a and b of two models. The sum
+    of the estimate and the variance is the mean squared distance from the optimum.
     """
 
     def one(a, b):
         product = (a - optimum).astype(np.float64) * (b - optimum)
         return product.mean(axis=tuple(range(1, product.ndim)))
 
-    return mean_over_pairs(one, outputs)
+    return for_pairs(one, outputs)
 
 
-def density_gaps(outputs, optimum, clean, levels):
-    """Bounds in nats on the divergence from the optimum, (size, subset).
+def density_gaps(outputs, optimum, levels):
+    """Bounds in nats on the divergence from the optimum, for each size and subset.
 
     Parameters
     ----------
     outputs : list of list of ndarray of shape (n_levels, n_images, ...)
         By size and subset.
     optimum : ndarray of shape (n_levels, n_images, ...)
-    clean : ndarray of shape (n_images, ...)
     levels : ndarray of shape (n_levels,)
+
+    Returns
+    -------
+    gaps, standard errors, quadrature errors : ndarray of shape (n_sizes, n_subsets)
     """
     order = np.argsort(levels)
-    best_errors = mean_square(optimum - clean)[order]
-    n_values = clean[0].size
+    n_values = optimum[0, 0].size
 
     def gap(one):
-        errors = mean_square(one - clean)[order]
-        return density_gap(errors, best_errors, levels[order], n_values=n_values).gap
+        excess = mean_square(one - optimum)[order]
+        found = density_gap(excess, levels[order], n_values=n_values)
+        return found.gap, found.std_err, found.quadrature_err
 
-    return np.array([[gap(one) for one in row] for row in outputs])
+    return np.moveaxis([[gap(one) for one in row] for row in outputs], -1, 0)
+
+
+def psnr_gaps(train_psnr, test_psnr):
+    """Training PSNR minus test PSNR."""
+    # The difference is infinity minus infinity if a denoiser memorized the test images.
+    with np.errstate(invalid="ignore"):
+        return train_psnr - test_psnr
 
 
 def regimes(train_psnr, test_psnr, agreement, variance, noisy_psnr):
-    """Classify each size by the rule in the docstring of `GeneralizationAnalyzer`.
+    """Classify each size and level by the rule in `GeneralizationAnalyzer`.
 
     Parameters
     ----------
-    train_psnr, test_psnr : ndarray of shape (n_sizes, n_subsets, n_levels)
-    agreement, variance : ndarray of shape (n_sizes, n_levels)
+    train_psnr, test_psnr, agreement, variance : ndarray of shape (n_sizes, n_levels)
+        Means over subsets or over pairs of subsets.
     noisy_psnr : ndarray of shape (n_levels,)
         PSNR of the noisy images.
 
     Returns
     -------
-    names : ndarray of str of shape (n_sizes,)
+    names : ndarray of str of shape (n_sizes, n_levels)
     """
-    gap = psnr_gap(train_psnr, test_psnr)
     # Denoisers that do not depend on their training images have memorized nothing.
-    gap[variance.max(axis=1) == 0] = 0
-    train_psnr, test_psnr = (one.mean(axis=(1, 2)) for one in (train_psnr, test_psnr))
-    agrees = agreement.mean(axis=1) > test_psnr
-    names = np.full(len(gap), "in transition", dtype=object)
-    least = noisy_psnr.mean() + LEAST_GAIN
+    gap = np.where(variance == 0, 0, psnr_gaps(train_psnr, test_psnr))
+    least = noisy_psnr + LEAST_GAIN
+    names = np.full(gap.shape, "in transition", dtype=object)
     names[(gap > LARGEST_GAP) & (train_psnr > least)] = "memorizing"
+    agrees = agreement > test_psnr
     names[(gap < SMALLEST_GAP) & agrees & (test_psnr > least)] = "generalizing"
     return names
 
 
-def psnr_gap(train_psnr, test_psnr):
-    """Training PSNR minus test PSNR, averaged over subsets and levels, (size,)."""
-    # The difference is infinity minus infinity if a denoiser memorized the test images.
-    with np.errstate(invalid="ignore"):
-        return (train_psnr - test_psnr).mean(axis=(1, 2))
+def common_regime(regime):
+    """Return the regime that all levels of a size share, or "mixed"."""
+    is_common = (regime == regime[:, :1]).all(axis=1)
+    return np.where(is_common, regime[:, 0], "mixed")
 
 
-def transition_size(train_sizes, between, to_train):
-    """Find the smallest size from which on `between` stays above `to_train`.
+def lasting_from(train_sizes, holds):
+    """Find the smallest size such that a condition holds for it and all larger sizes.
 
     Parameters
     ----------
     train_sizes : ndarray of shape (n_sizes,)
-    between, to_train : ndarray of shape (n_sizes,)
-        `between` is the mean similarity between generated images of two subsets.
-        `to_train` is the mean similarity between generated images and their closest
-        training images.
+    holds : ndarray of bool of shape (n_sizes,) or (n_sizes, n_levels)
 
     Returns
     -------
-    size : float
+    size : ndarray of float of shape () or (n_levels,)
         The value is nan if there is no such size.
     """
-    stays_closer = np.logical_and.accumulate((between > to_train)[::-1])[::-1]
-    return float(train_sizes[stays_closer][0]) if stays_closer.any() else np.nan
+    lasts = np.logical_and.accumulate(holds[::-1])[::-1]
+    return np.where(lasts.any(axis=0), train_sizes[lasts.argmax(axis=0)], np.nan)

@@ -37,7 +37,7 @@ def closest_row(rows, others):
     return largest, which
 
 
-def compare_generated(generated, train, test_rows):
+def compare_generated(generated, train, test_rows, data_range=None):
     """Compare generated images with each other and with the training images.
 
     Parameters
@@ -48,13 +48,15 @@ def compare_generated(generated, train, test_rows):
         Training images of each subset.
     test_rows : ndarray of shape (n_test_images, d)
         Test images, as rows of mean 0 and norm 1.
+    data_range : tuple of (float, float), default=None
+        Values of black and white in the training images.
 
     Returns
     -------
     comparison : Bunch
         closest : ndarray of shape (n_subsets, n_generated, ...)
             For each generated image, the closest image in the training subset of the
-            same denoiser, as floats.
+            same denoiser, as floats in [0, 1].
         between : ndarray of shape (n_generated,)
             Similarity between the generated images of the first two subsets.
         to_train, to_test : ndarray of shape (n_subsets, n_generated)
@@ -70,7 +72,10 @@ def compare_generated(generated, train, test_rows):
     to_train, which = zip(*(closest_row(*pair) for pair in pairs), strict=True)
     return Bunch(
         closest=np.stack(
-            [to_array(images[i]) for images, i in zip(train, which, strict=True)]
+            [
+                to_array(images[i], data_range)
+                for images, i in zip(train, which, strict=True)
+            ]
         ),
         between=(rows[0] * rows[1]).sum(axis=1),
         to_train=np.stack(to_train),

@@ -43,7 +43,7 @@ def disjoint_subsets(X, pools, size, duplicates, threshold):
             raise ValueError(
                 f"train_sizes up to {size} need {len(pools)} disjoint subsets of "
                 f"{size} images, {len(pools) * size} in total. X has {len(X)} images, "
-                f"and subset {number} lacks {size - len(chosen)} "
+                f"and subset {number} lacks {size - len(chosen)} images "
                 f"({n_removed} near-duplicates were left out). Pass more images or "
                 "smaller train_sizes."
             )
@@ -53,7 +53,7 @@ def disjoint_subsets(X, pools, size, duplicates, threshold):
 
 
 def sift(X, indices, stacks, n, duplicates, threshold):
-    """Return the first n indices and the number of near-duplicates of stacked images.
+    """Choose the first n indices, and count near-duplicates of images in `stacks`.
 
     If `duplicates` is "remove", near-duplicates are left out.
     """
@@ -67,7 +67,7 @@ def sift(X, indices, stacks, n, duplicates, threshold):
 
 
 def near_duplicates(X, stacks, threshold):
-    """Whether each image in X has a near-duplicate in a stack, bool (n_images,)."""
+    """Return whether each image in X has a near-duplicate in one of the stacks."""
     is_duplicate = np.zeros(len(X), dtype=bool)
     rows = mean_free_unit_rows(X)
     for stack in stacks:

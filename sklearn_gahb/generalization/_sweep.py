@@ -13,12 +13,14 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.parallel import Parallel, delayed
 
+from .._tensors import to_array
 from .._warnings import warn
 from ..denoisers import as_denoiser
 from ..denoisers.side_by_side import fit_side_by_side
 from ..images import ONE_LINE, check_images
 from ..metrics import psnr
-from ..noise import add_noise
+from ..noise.gaussian import add_noise
+from ..units import check_data_range
 from ._keys import digest, estimator_key, fingerprint
 from ._store import Store
 
@@ -135,8 +137,8 @@ def run_tasks(design, analyzer, host, tasks):
     ----------
     design : Design
     analyzer : GeneralizationAnalyzer
-        Unfitted analyzer. It provides the parameters, and callbacks are told when its
-        tasks begin and end.
+        Unfitted analyzer, which provides the parameters. The callbacks receive this
+        analyzer when a task begins and when it ends.
     host : str
         Name of the host on which the callbacks run.
     tasks : list of Task
@@ -202,7 +204,12 @@ def generate(denoiser, n_generated, design):
         (size,) = check_images(design.X_test, denoiser.image_shape).sizes
     seed = design.sample_seed
     X = denoiser.sample(n_generated, image_shape=size, random_state=seed)
-    return rows_as_images(X, denoiser)
+    return to_fractions(rows_as_images(X, denoiser), design)
+
+
+def to_fractions(images, design):
+    """Convert images to floats that are fractions of the data range."""
+    return to_array(images, check_data_range(design.data_range))
 
 
 def rows_as_images(X, denoiser):
@@ -218,19 +225,21 @@ def measure_psnr(denoiser, X_train, design):
     train_psnr = [
         np.concatenate(
             [
-                psnr_of(X_train, denoise_at(denoiser, X_train, level, design, draw))
+                psnr_of(
+                    X_train, denoise_at(denoiser, X_train, level, design, draw), design
+                )
                 for draw in range(n_draws)
             ]
         )
         for level in design.noise_std
     ]
     outputs = test_outputs(denoiser, design)
-    test_psnr = [psnr_of(design.X_test, one) for one in outputs]
+    test_psnr = [psnr_of(design.X_test, one, design) for one in outputs]
     return np.stack(train_psnr), np.stack(test_psnr), outputs
 
 
 def optimal_outputs(optimal, design):
-    """Return the outputs of the optimal denoiser on the test images, if it is given."""
+    """Return the outputs of `optimal` on the test images, or None if it is None."""
     if optimal is None:
         return None
     try:
@@ -242,7 +251,7 @@ def optimal_outputs(optimal, design):
 
 
 def test_outputs(denoiser, design):
-    """Denoise the noisy test images, (n_levels, n_images, ...)."""
+    """Denoise the noisy test images; return shape (n_levels, n_images, ...)."""
     levels = design.noise_std
     return np.stack(
         [denoise_at(denoiser, design.X_test, one, design) for one in levels]
@@ -255,11 +264,14 @@ def denoise_at(denoiser, clean, level, design, draw=0):
     digits = np.float64(level).reshape(1).view(np.uint32)
     entropy = [design.noise_seed, *digits, draw]
     noise_seed = np.random.RandomState(entropy).randint(2**31 - 1)
-    noisy = add_noise(check_images(clean, ONE_LINE), level, noise_seed)
-    return denoiser.denoise_images(noisy, noise_std=level, clean=clean)
+    images = check_images(clean, ONE_LINE, data_range=design.data_range)
+    noisy = add_noise(images, level, noise_seed)
+    denoised = denoiser.denoise_images(noisy, noise_std=level, clean=clean)
+    return to_fractions(denoised, design)
 
 
-def psnr_of(clean, denoised):
+def psnr_of(clean, denoised, design):
+    clean = to_fractions(clean, design)
     return psnr(clean, denoised, average=False, image_shape=ONE_LINE)
 
 

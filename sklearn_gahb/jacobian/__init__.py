@@ -6,7 +6,7 @@ from ._basis import JacobianBasis
 from ._harmonicity import harmonicity
 from ._operator import JacobianOperator, jacobian_operator
 from ._posterior import posterior_directions, posterior_std
-from ._sure import sure, sure_psnr
+from ._sure import make_sure_scorer, sure, sure_psnr
 
 __all__ = [
     "AffineDenoiser",
@@ -15,6 +15,7 @@ __all__ = [
     "harmonicity",
     "jacobian_bases",
     "jacobian_operator",
+    "make_sure_scorer",
     "posterior_directions",
     "posterior_std",
     "sure",

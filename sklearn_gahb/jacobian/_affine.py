@@ -51,6 +51,11 @@ class AffineDenoiser(BaseDenoiser):
         self.image_shape = image_shape
         self.random_state = random_state
 
+    @property
+    def data_range(self):
+        """Data range of the denoiser that the basis was fitted with."""
+        return self.basis.data_range_
+
     def denoise(self, y, noise_std=None):
         """Shrink the coefficients; see :meth:`BaseDenoiser.denoise`."""
         basis, rows = self.basis, images_to_rows(y)

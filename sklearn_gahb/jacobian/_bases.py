@@ -72,7 +72,7 @@ def jacobian_bases(
     """
     denoiser = as_denoiser(denoiser)
     image_shape = denoiser.image_shape if image_shape is None else image_shape
-    images = check_images(X, image_shape)
+    images = check_images(X, image_shape, data_range=denoiser.data_range)
     clean = check_clean(clean, images, image_shape)
     rng = check_random_state(random_state)
     return [

@@ -18,10 +18,11 @@ from .._sklearn_compat import (
     StrOptions,
     fit_context,
 )
-from .._tensors import images_to_rows, is_tensor, to_tensor
+from .._tensors import images_to_rows, is_tensor
 from ..denoisers import as_denoiser
 from ..denoisers.checks import check_size
-from ..images import check_clean, check_images, is_images, warn_of_noise_std
+from ..images import check_clean, check_images, is_images
+from ..units import warn_of_noise_std
 from ._affine import AffineDenoiser
 from ._decompose import decompose
 from ._operator import norm_ratio, operator_at
@@ -42,8 +43,8 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     the PSNR drops by 4 to 9 dB for networks trained on photographs.
     `symmetrization_loss_` reports this drop. `method` selects how to decompose a
     Jacobian that is not symmetric. With "svd", the equality still holds if left
-    singular vectors replace the last :math:`e_k`. The constant b is zero for
-    homogeneous denoisers, such as bias-free networks.
+    singular vectors replace the :math:`e_k` outside the inner product. The constant b
+    is zero for homogeneous denoisers, such as bias-free networks.
 
     `fit` accepts ONE noisy image. For many images, use
     :func:`~sklearn_gahb.jacobian.jacobian_bases`.
@@ -68,12 +69,12 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     solver : {"auto", "dense", "lanczos"}, default="auto"
         Algorithm that computes the decomposition. "dense" builds the matrix J and
         decomposes it. "lanczos" is a block Lanczos method that only multiplies vectors
-        by J and its transpose. "auto" uses the closed form if the denoiser has one.
-        These denoisers are `WienerDenoiser`, and `WaveletThresholdDenoiser` without
-        shifts on images that need no padding. For other denoisers, "auto" uses "dense"
-        or "lanczos", whichever needs fewer products.
+        by J and its transpose. "auto" uses a closed form for `WienerDenoiser`, and for
+        wavelet and bandlet denoisers with ``n_shifts=1`` on images that need no
+        padding. For other denoisers, "auto" uses "dense" or "lanczos", whichever needs
+        fewer products.
     noise_std : float, default=None
-        Standard deviation of the noise, in the units of the images, passed to the
+        Standard deviation of the noise, as a fraction of the data range, passed to the
         denoiser. If None, the denoiser uses its own `noise_std`.
     tol : float, default=1e-3
         Tolerance of "lanczos". The iteration stops when the residuals
@@ -94,7 +95,8 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     ----------
     components_ : ndarray of shape (n_components, n_features)
         Orthonormal vectors in the order of descending eigenvalues. For "svd", these
-        are the right singular vectors. The largest entry of each vector is positive.
+        are the right singular vectors. In each vector, the entry with the largest
+        absolute value is positive.
     eigenvalues_ : ndarray of shape (n_components,)
         Shrinkage factors: eigenvalues of the symmetric part of J, or singular values
         for "svd". Eigenvalues of networks can be negative or above 1.
@@ -120,12 +122,14 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     offset_ : ndarray of shape (n_features,)
         The constant b.
     noisy_ : ndarray
-        Image passed to `fit`, of shape (height, width), (height, width, channels) or
-        (n_features,).
+        Image passed to `fit`, as fractions of the data range of the denoiser, of shape
+        (height, width), (height, width, channels) or (n_features,).
     image_shape_ : tuple of (int, int, int)
         (height, width, channels) of the image.
     denoised_ : ndarray
         Denoised image, in the shape of ``noisy_``.
+    data_range_ : float, tuple of (float, float) or None
+        Data range of the denoiser.
     solver_ : {"closed", "dense", "lanczos"}
         Solver that was used.
     n_products_ : int
@@ -166,7 +170,9 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     >>> noisy = GaussianNoise(0.1, random_state=0).fit_transform(
     ...     make_disk_images(1, 32, random_state=0)
     ... )
-    >>> denoiser = WaveletThresholdDenoiser("haar", noise_std=0.1).fit(noisy)
+    >>> denoiser = WaveletThresholdDenoiser(
+    ...     "haar", threshold=3.0, shrinkage="hard", n_shifts=1, noise_std=0.1
+    ... ).fit(noisy)
     >>> basis = JacobianBasis(denoiser).fit(noisy)
     >>> basis.components_.shape
     (1024, 1024)
@@ -242,7 +248,10 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             forget_fit(self)
             denoiser, shape = self._denoiser(), self.image_shape
             shape = denoiser.image_shape if shape is None else shape
-            images = check_images(X, shape, estimator=self, reset=True)
+            data_range = denoiser.data_range
+            images = check_images(
+                X, shape, data_range=data_range, estimator=self, reset=True
+            )
             if len(images) != 1:
                 raise ValueError(
                     f"X holds {len(images)} images; JacobianBasis accepts one, because "
@@ -252,8 +261,8 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             warn_of_noise_std(self.noise_std, images)
             clean = check_clean(y if is_images(y) else None, images, shape)
             if clean is not None:
-                clean = to_tensor(clean.stacks[0])
-            image = to_tensor(images.stacks[0])
+                (clean,) = clean.tensors()
+            (image,) = images.tensors()
             n_components = check_n_components(self.n_components, image.numel())
             operator = operator_at(denoiser, image, self.noise_std, clean)
             decomposition = decompose(
@@ -266,6 +275,7 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
                 rng=check_random_state(self.random_state),
             )
             self._store(decomposition, operator, image, images.data[0].shape)
+            self.data_range_ = data_range
             if clean is not None:
                 self.symmetrization_loss_ = symmetrization_loss(operator, image, clean)
         return self
@@ -284,7 +294,13 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             :math:`\langle x, e_k \rangle`.
         """
         check_is_fitted(self)
-        images = check_images(X, self.image_shape_, estimator=self, reset=False)
+        images = check_images(
+            X,
+            self.image_shape_,
+            data_range=self.data_range_,
+            estimator=self,
+            reset=False,
+        )
         for x in images.tensors():
             check_size(self, x, self.image_shape_)
         rows = torch.cat([images_to_rows(x) for x in images.tensors()])
@@ -321,9 +337,9 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
 
         The `transform` method of the returned denoiser computes
         :math:`\sum_k \lambda_k \langle y, e_k \rangle e_k + b`. For "svd", left
-        singular vectors replace the last :math:`e_k`. The `score` method returns the
-        PSNR of the denoised images. The basis of the returned denoiser is fixed,
-        whereas the original denoiser adapts its basis to each image.
+        singular vectors replace the :math:`e_k` outside the inner product. The `score`
+        method returns the PSNR of the denoised images. The basis of the returned
+        denoiser is fixed, whereas the original denoiser adapts its basis to each image.
 
         Returns
         -------

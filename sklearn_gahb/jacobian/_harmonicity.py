@@ -6,7 +6,6 @@ from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn_compat import FRACTION, POSITIVE, validate_params
-from .._tensors import to_array
 from ..images import check_one_image
 
 # Pixels within this distance of a contour count as near the contour.
@@ -94,8 +93,10 @@ def harmonicity(basis, clean, *, contours=None, scale=1.0, contour_fraction=0.1)
     """
     check_is_fitted(basis)
     height, width, channels = basis.image_shape_
-    image = check_one_image(clean, basis.image_shape_, name="clean")
-    gray = to_array(image.stacks[0])[0].mean(axis=-1)
+    image = check_one_image(
+        clean, basis.image_shape_, data_range=basis.data_range_, name="clean"
+    )
+    gray = next(image.tensors())[0].mean(dim=0).cpu().numpy()
     if gray.shape != (height, width):
         raise ValueError(
             f"clean has {gray.shape[0]}x{gray.shape[1]} pixels, but the image "

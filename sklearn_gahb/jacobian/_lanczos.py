@@ -124,8 +124,9 @@ def block_lanczos(
 def orthonormal_rows(rows, basis, norm, generator):
     """Return orthonormal rows that span `rows` and are orthogonal to `basis`.
 
-    Random rows replace linearly dependent rows. A row counts as dependent if its length
-    after the projection is negligible relative to `norm`, the length before it.
+    Random rows replace linearly dependent rows. A row counts as dependent if the
+    projection makes it negligibly short relative to `norm`, the length of rows before
+    the projection.
     """
     limit = torch.finfo(rows.dtype).eps ** 0.75 * norm.clamp(min=1e-30)
     rows = _project_out(rows, basis)

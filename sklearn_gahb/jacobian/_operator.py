@@ -6,12 +6,13 @@ from scipy.sparse.linalg import LinearOperator
 from sklearn.utils import check_random_state, gen_batches
 
 from .._sklearn_compat import NOT_NEGATIVE, validate_params
-from .._tensors import images_to_rows, rows_to_images, to_tensor
+from .._tensors import images_to_rows, rows_to_images
 from ..denoisers import as_denoiser
 from ..denoisers.checks import check_n_channels
-from ..images import check_one_image, check_pair, warn_of_noise_std
+from ..images import check_one_image, check_pair
+from ..units import warn_of_noise_std
 
-# Pixels per batch. On GPUs, memory limits the batch; on CPUs, larger ones are not
+# Pixels per batch. On GPUs, memory limits the batch. On CPUs, larger batches are not
 # faster.
 PIXELS_AT_ONCE = {"cpu": 2**15, "cuda": 2**18}
 # Unit vectors per batch when computing a diagonal.
@@ -127,8 +128,8 @@ class JacobianOperator(LinearOperator):
         n_probes : int, default=None
             Number of vectors z of random signs. The estimate is the mean of
             :math:`z_i (J z)_i` (Hutchinson). The error of an entry is about the norm of
-            the off-diagonal part of its row, divided by ``sqrt(n_probes)``. If None,
-            the diagonal is exact. This takes d products with the Jacobian.
+            the off-diagonal part of its row, divided by ``sqrt(n_probes)``. If None, d
+            products with the Jacobian give the exact diagonal.
         random_state : int, RandomState instance or None, default=None
             Seed of the probes.
 
@@ -156,8 +157,8 @@ class JacobianOperator(LinearOperator):
         ----------
         n_probes : int, default=None
             Number of vectors of random signs; see `diagonal`. The trace is the sum of
-            the diagonal. If None, the trace is exact. This takes d products with the
-            Jacobian, but none if its eigenvalues are known in closed form.
+            the diagonal. If None, the trace is exact and takes d products with the
+            Jacobian, or none if its eigenvalues are known in closed form.
         random_state : int, RandomState instance or None, default=None
             Seed of the probes.
 
@@ -172,7 +173,7 @@ class JacobianOperator(LinearOperator):
         return float(diagonal.double().sum())
 
     def asymmetry(self, n_probes, *, random_state=None):
-        r"""Estimate how far the Jacobian is from symmetric, with random probes.
+        r"""Estimate the asymmetry of the Jacobian with random probes.
 
         Parameters
         ----------
@@ -230,10 +231,11 @@ def jacobian_operator(denoiser, y, noise_std=None, *, clean=None):
 
     .. math:: J_{ij} = \partial \hat x_i(y) / \partial y_j
 
-    The noise level, the thresholds and the geometry count as constants in the
-    derivative. The cost of a product with J depends on the denoiser:
+    The noise level, the thresholds and the choice of a best basis count as constants in
+    the derivative. The cost of a product with J depends on the denoiser:
 
-    - For wavelet thresholding and the Wiener filter, the Jacobian has a closed form.
+    - For wavelet and bandlet shrinkage, the Wiener filter, `EmpiricalDenoiser` and
+      `DiskPosteriorDenoiser`, the products have explicit formulas.
     - A network of convolutions, normalization layers and ReLUs is linear once its ReLUs
       are frozen in their state at `y`. One product takes as long as denoising one
       image.
@@ -254,7 +256,7 @@ def jacobian_operator(denoiser, y, noise_std=None, *, clean=None):
         Noisy image, or a stack that holds only this image. If the denoiser has an
         `image_shape`, pass a row of pixels.
     noise_std : float, default=None
-        Standard deviation of the noise, in the units of the images, passed to the
+        Standard deviation of the noise, as a fraction of the data range, passed to the
         denoiser. Not negative. If None, the denoiser uses its own `noise_std`.
     clean : array-like, default=None
         Clean image. Only oracles use it.
@@ -267,7 +269,7 @@ def jacobian_operator(denoiser, y, noise_std=None, *, clean=None):
     Raises
     ------
     ValueError
-        If `y` holds more than one image or has an unsupported layout. If a callable
+        If `y` holds more than one image or has an unsupported layout, or if a callable
         returns an image of a different shape or cannot be differentiated.
     sklearn.exceptions.NotFittedError
         If the denoiser is not fitted.
@@ -285,7 +287,9 @@ def jacobian_operator(denoiser, y, noise_std=None, *, clean=None):
     >>> from sklearn_gahb.datasets import make_disk_images
     >>> from sklearn_gahb.jacobian import jacobian_operator
     >>> y = make_disk_images(1, 32, random_state=0)
-    >>> denoiser = WaveletThresholdDenoiser("haar", noise_std=0.1).fit(y)
+    >>> denoiser = WaveletThresholdDenoiser(
+    ...     threshold=3.0, shrinkage="hard", noise_std=0.1
+    ... ).fit(y)
     >>> J = jacobian_operator(denoiser, y)
     >>> J.shape
     (1024, 1024)
@@ -293,13 +297,15 @@ def jacobian_operator(denoiser, y, noise_std=None, *, clean=None):
     True
     """
     denoiser = as_denoiser(denoiser)
-    image = check_one_image(y, denoiser.image_shape)
+    shape, data_range = denoiser.image_shape, denoiser.data_range
+    image = check_one_image(y, shape, data_range=data_range)
     warn_of_noise_std(noise_std, image)
     if clean is not None:
-        clean = check_one_image(clean, denoiser.image_shape, name="clean")
+        clean = check_one_image(clean, shape, data_range=data_range, name="clean")
         check_pair(image, clean)
-        clean = to_tensor(clean.stacks[0])
-    return operator_at(denoiser, to_tensor(image.stacks[0]), noise_std, clean)
+        (clean,) = clean.tensors()
+    (image,) = image.tensors()
+    return operator_at(denoiser, image, noise_std, clean)
 
 
 def operator_at(denoiser, y, noise_std=None, clean=None):

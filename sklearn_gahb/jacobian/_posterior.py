@@ -6,6 +6,7 @@ from .._sklearn_compat import COUNT, POSITIVE, validate_params
 from .._warnings import warn
 from ..denoisers import as_denoiser
 from ..images import check_one_image
+from ..units import width_of_range
 from ._basis import JacobianBasis
 from ._operator import jacobian_operator
 
@@ -30,11 +31,11 @@ def posterior_std(
     y : array-like of shape (height, width) or (height, width, channels)
         Noisy image, or a stack that holds only this image.
     noise_std : float
-        Standard deviation of the noise, in the units of the images. Positive.
+        Standard deviation of the noise, as a fraction of the data range. Positive.
     n_probes : int, default=None
         Number of vectors z of random signs. The mean of :math:`z_i (J z)_i` estimates
         the diagonal. The error of an entry is about the norm of the off-diagonal part
-        of its row, divided by ``sqrt(n_probes)``. If None, the diagonal is exact. This
+        of its row, divided by ``sqrt(n_probes)``. If None, the diagonal is exact and
         takes one product with the Jacobian per value (pixel and channel) of the image.
     clean : array-like, default=None
         Clean image. Only oracles use it.
@@ -86,6 +87,7 @@ def posterior_std(
             "Variances cannot be negative, so posterior_std sets these entries to 0."
         )
     std = noise_std * diagonal.clamp(min=0).sqrt().cpu().numpy()
+    std = std * width_of_range(denoiser.data_range)
     return std.reshape(check_one_image(y, denoiser.image_shape).data.shape[1:])
 
 
@@ -115,7 +117,7 @@ def posterior_directions(
     y : array-like of shape (height, width) or (height, width, channels)
         Noisy image, or a stack that holds only this image.
     noise_std : float
-        Standard deviation of the noise, in the units of the images. Positive.
+        Standard deviation of the noise, as a fraction of the data range. Positive.
     n_components : int, default=5
         Number of directions.
     clean : array-like, default=None
@@ -164,4 +166,5 @@ def posterior_directions(
         random_state=random_state,
     ).fit(image.data, clean)
     std = noise_std * np.sqrt(basis.eigenvalues_.clip(min=0))
+    std = std * width_of_range(denoiser.data_range)
     return basis.components_.reshape(-1, *basis.noisy_.shape), std

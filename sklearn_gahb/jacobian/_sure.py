@@ -1,15 +1,17 @@
 """Stein's unbiased risk estimate."""
 
+from dataclasses import dataclass
 from itertools import repeat
 
 import numpy as np
 from sklearn.utils import check_random_state
 
-from .._sklearn_compat import POSITIVE, validate_params
+from .._sklearn_compat import validate_params
 from .._tensors import is_tensor
 from .._warnings import warn
 from ..denoisers import as_denoiser
-from ..images import check_images, check_pair, is_photo_list, warn_of_noise_std
+from ..images import check_images, check_pair, is_photo_list
+from ..units import warn_of_noise_std
 from ._operator import operator_at
 
 
@@ -27,9 +29,9 @@ def sure(
 
     where J is the Jacobian. The trace of J is exact, or it is estimated by the mean of
     :math:`z^T J z` over vectors z of random signs [2]_. The noise must be white and
-    Gaussian, and the denoiser must be continuous. Hard thresholding is not continuous,
-    so its estimates are not valid. Thresholds that depend on the image are treated as
-    fixed.
+    Gaussian, and the denoiser must be continuous. If the denoiser is not, such as hard
+    thresholding, the estimate misses the jumps: the PSNR comes out several dB too high,
+    and a warning is issued. Thresholds that depend on the image are treated as fixed.
 
     Parameters
     ----------
@@ -41,12 +43,12 @@ def sure(
         (n_images, n_pixels) if the denoiser has an `image_shape`, a list of
         photographs, or one gray image (height, width).
     noise_std : float
-        Standard deviation of the noise, in the units of the images. Positive.
+        Standard deviation of the noise, as a fraction of the data range. Positive.
     n_probes : int, default=1
-        Number of vectors of random signs for each image. For photographs, one is
-        enough. If None, the trace is exact. This takes one product with the Jacobian
-        per value of the image, except for denoisers whose eigenvalues are known in
-        closed form.
+        Number of vectors of random signs for each image. For photographs, one vector is
+        enough. If None, the trace is exact. The exact trace takes one product with the
+        Jacobian per value of the image, or none if the eigenvalues of the Jacobian are
+        known in closed form.
     clean : array-like or list of array-like, default=None
         Clean images. Only oracles use them.
     average : bool, default=True
@@ -66,6 +68,11 @@ def sure(
     ValueError
         If the images have an unsupported layout, or if a callable is not
         differentiable.
+
+    Warns
+    -----
+    UserWarning
+        If the denoiser is not continuous, according to its property `is_continuous`.
 
     See Also
     --------
@@ -97,7 +104,7 @@ def sure(
     return float(risks.mean()) if average else risks
 
 
-@validate_params(data_range=[POSITIVE])
+@validate_params()
 def sure_psnr(
     denoiser,
     y,
@@ -105,7 +112,6 @@ def sure_psnr(
     *,
     n_probes=1,
     clean=None,
-    data_range=1.0,
     average=True,
     random_state=None,
 ):
@@ -113,7 +119,7 @@ def sure_psnr(
 
     The estimate for each image is
 
-    .. math:: 10 \log_{10} \frac{\text{data_range}^2}{\widehat{\mathrm{mse}}}
+    .. math:: 10 \log_{10} \frac{1}{\widehat{\mathrm{mse}}}
 
     where :func:`sure` estimates the mean squared error. The average over the images is
     the mean of their PSNRs in dB.
@@ -125,13 +131,11 @@ def sure_psnr(
     y : array-like or list of array-like
         Noisy images, in any layout that :func:`sure` accepts.
     noise_std : float
-        Standard deviation of the noise, in the units of the images. Positive.
+        Standard deviation of the noise, as a fraction of the data range. Positive.
     n_probes : int, default=1
         Number of vectors of random signs for each image; see :func:`sure`.
     clean : array-like or list of array-like, default=None
         Clean images. Only oracles use them.
-    data_range : float, default=1.0
-        Difference between the largest and the smallest possible value of a clean image.
     average : bool, default=True
         If True, return the mean over the images. If False, return one estimate per
         image.
@@ -172,13 +176,96 @@ def sure_psnr(
             f"n_probes={n_probes}."
         )
     with np.errstate(divide="ignore"):
-        estimates = 10 * np.log10(data_range**2 / risks.clip(min=0))
+        estimates = -10 * np.log10(risks.clip(min=0))
     return float(estimates.mean()) if average else estimates
+
+
+@validate_params()
+def make_sure_scorer(noise_std, *, n_probes=1, random_state=None):
+    """Make a scorer that needs no clean images.
+
+    The scorer takes noisy images and returns the PSNR in dB of the mean error that
+    :func:`sure` estimates. Use it to choose the parameters of a denoiser if you have
+    only noisy images.
+
+    Parameters
+    ----------
+    noise_std : float
+        Standard deviation of the noise in the images, as a positive fraction of the
+        data range. The data range is that of the estimator.
+    n_probes : int, default=1
+        Number of vectors of random signs for each image; see :func:`sure`.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the random signs. If it is not an int, a seed is drawn once, when the
+        scorer is made.
+
+    Returns
+    -------
+    scorer : callable
+        Scorer with the signature ``scorer(estimator, X, y=None)``, where `X` holds
+        noisy images and `y` is ignored. Pass it as the `scoring` argument of
+        :class:`~sklearn.model_selection.GridSearchCV` or
+        :func:`~sklearn.model_selection.cross_validate`.
+
+    See Also
+    --------
+    sklearn_gahb.metrics.make_psnr_scorer : Score with clean images.
+
+    Examples
+    --------
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from sklearn_gahb import GaussianNoise, WaveletThresholdDenoiser
+    >>> from sklearn_gahb.datasets import make_disk_images
+    >>> from sklearn_gahb.jacobian import make_sure_scorer
+    >>> X = make_disk_images(20, 64, random_state=0)
+    >>> noisy = GaussianNoise(0.1, random_state=0).fit_transform(X)
+    >>> search = GridSearchCV(
+    ...     WaveletThresholdDenoiser("haar", shrinkage="soft", noise_std=0.1),
+    ...     {"threshold": [0.2, 1.5, 6.0]},
+    ...     scoring=make_sure_scorer(0.1, random_state=0),
+    ... )
+    >>> search.fit(noisy).best_params_
+    {'threshold': 1.5}
+    """
+    seed = check_random_state(random_state).randint(2**31 - 1)
+    return _SUREScorer(noise_std, n_probes, seed)
+
+
+@dataclass(repr=False)
+class _SUREScorer:
+    """Scorer of `make_sure_scorer`. It is a class so that it can be pickled."""
+
+    noise_std: float
+    n_probes: int | None
+    seed: int
+
+    def __repr__(self):
+        return (
+            f"make_sure_scorer({self.noise_std}, n_probes={self.n_probes}, "
+            f"random_state={self.seed})"
+        )
+
+    def __call__(self, estimator, X, y=None):
+        risk = sure(
+            estimator,
+            X,
+            self.noise_std,
+            n_probes=self.n_probes,
+            random_state=self.seed,
+        )
+        return -10 * np.log10(risk) if risk > 0 else -np.inf
 
 
 def _risks(denoiser, y, noise_std, n_probes, clean, random_state):
     """Compute Stein's estimate for each image."""
     denoiser = as_denoiser(denoiser)
+    if not denoiser.is_continuous:
+        warn(
+            f"{denoiser!r} is not a continuous function of the noisy image, so Stein's "
+            "estimate of its error is not valid, and usually far too low. Use a "
+            "continuous denoiser, such as one with shrinkage='soft', or compute the "
+            "error from clean images by sklearn_gahb.metrics.mse."
+        )
     images, targets = _check_stack(y, denoiser, "y"), repeat(None)
     warn_of_noise_std(noise_std, images)
     if clean is not None:
@@ -201,7 +288,8 @@ def _check_stack(y, denoiser, name):
         y = np.asarray(y)
     if getattr(y, "ndim", None) == 2 and denoiser.image_shape is None:
         y = y[None]
-    return check_images(y, denoiser.image_shape, name=name)
+    shape, data_range = denoiser.image_shape, denoiser.data_range
+    return check_images(y, shape, data_range=data_range, name=name)
 
 
 def _single_tensors(images):

@@ -161,7 +161,7 @@ def find_multiple(network, n_channels):
     none of these sizes.
     """
     for multiple in MULTIPLES:
-        # No larger number divides both sides, because the factors are different primes.
+        # No larger number divides both sides, because the primes are different.
         sides = [multiple * prime for prime in PRIMES if multiple * prime > 64]
         tried = [try_network(network, n_channels, side)[1] for side in sides[:2]]
         if all(output is not None for output in tried):
@@ -170,7 +170,10 @@ def find_multiple(network, n_channels):
 
 
 def try_network(network, n_channels, side=64):
-    """Return a noisy square image and the network's output, or None if it fails."""
+    """Apply a network to a noisy square image; return the image and the output.
+
+    The output is None if the network fails or changes the shape.
+    """
     first = next(network.parameters(), torch.empty(0))
     generator = torch.Generator().manual_seed(0)
     noise = 0.1 * torch.randn(1, n_channels, side, side, generator=generator)

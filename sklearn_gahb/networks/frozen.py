@@ -30,7 +30,8 @@ class FrozenNetwork(nn.Module):
 
     def __init__(self, network, y):
         super().__init__()
-        # In a Sequential, even a network of a single layer is a child to replace.
+        # Inside a Sequential, even a network that is a single layer is a child, which
+        # can be replaced.
         self.network = nn.Sequential(copy.deepcopy(network).eval())
         self.network.requires_grad_(False)
         masks = _record_masks(self.network, y)

@@ -117,8 +117,9 @@ def _moments_over_processes(mean, variance):
 def synchronized_norms(network):
     """Synchronize bias-free normalization layers over all processes of the group.
 
-    The layers then divide by the deviation over all processes, so training does not
-    depend on the number of processes. PyTorch's own layers are not synchronized.
+    The layers then divide by the standard deviation over all processes, so training
+    does not depend on the number of processes. PyTorch's own layers are not
+    synchronized.
     """
     norms = [m for m in network.modules() if isinstance(m, BiasFreeBatchNorm2d)]
     for norm in norms:
@@ -138,8 +139,8 @@ def calibrate_norms(network, noisy):
     standard deviation of its input, and the additive constant becomes the mean of the
     input. With He initialization and a small last layer, the network then starts like a
     well-scaled network without normalization layers. After 600 steps on photographs, a
-    UNet of width 16 is 1.8 dB ahead of a UNet with gains of 1. The gains contribute 0.4
-    dB of this lead.
+    UNet of width 16 that starts in this way is 1.8 dB ahead of a UNet with the default
+    initialization of torch. The gains contribute 0.4 dB of this lead.
 
     Parameters
     ----------

@@ -1,1 +1,1 @@
-"""Closed-form posterior means, for finite sets of images and for disks."""
+"""Posterior means: exact for finite sets of images, and by sampling for disks."""

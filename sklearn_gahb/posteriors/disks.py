@@ -127,8 +127,8 @@ def sample_disk_posterior(y, sigma, prior, n_draws, rng):
 
     mean = weights @ u
     spread = (weights[:, None] * (u - mean)).T @ (u - mean)
-    # If few draws have all the weight, the fit is more reliable than the spread of the
-    # draws.
+    # If few draws have all the weight, their spread is not reliable. The covariance of
+    # the fit is therefore added.
     t = student_t(mean, spread + covariance * np.square(weights).sum())
     log_densities.append(t.logpdf)
     counts.append(n_draws - sum(counts))
@@ -160,7 +160,7 @@ def evaluate_disks(u, y, sigma, prior):
     contrast = by_c / variance
     residual = deviations @ deviations - contrast * by_c
     background = y.mean() - contrast * first / d
-    # Inverse of A^T A for A = [c, 1 - c]. Its determinant is d times the variance.
+    # Inverse of A^T A for A = [c, 1 - c]. The determinant of A^T A is d * variance.
     inverse = np.array(
         [[d - 2 * first + second, second - first], [second - first, second]]
     ) / (d * variance)
@@ -183,7 +183,7 @@ def grid_coverages(prior):
 
 
 def grid_log_evidence(y, sigma, prior):
-    """Log posterior on the grid, with intensities that can leave the unit square."""
+    """Log posterior on the grid, with intensities that may be outside [0, 1]."""
     coverages, norms = grid_coverages(prior)
     explained = (coverages @ (y - y.mean()).astype(np.float32) / norms).astype(float)
     return explained**2 / (2 * sigma**2) - np.log(norms)

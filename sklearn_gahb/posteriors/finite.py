@@ -5,8 +5,8 @@ Images are rows in float64. Variances are variances of the noise.
 
 import torch
 
-# Smallest variance of the noise. Distances that are not equal differ by more than this
-# value.
+# Smallest variance of the noise. Squared distances that are not equal differ by more
+# than this value.
 SMALLEST_VARIANCE = 1e-30
 
 

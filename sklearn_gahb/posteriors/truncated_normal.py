@@ -4,7 +4,8 @@ import numpy as np
 from numpy.polynomial.legendre import leggauss
 from scipy.special import log_ndtr, logsumexp, softmax
 
-# Half the width of the integral over the first variable, in standard deviations.
+# Half the width of the range of integration over the first variable, in standard
+# deviations.
 N_DEVIATIONS = 6.5
 NODES, NODE_WEIGHTS = leggauss(32)
 # Number of standard deviations beyond which a tail is approximately exponential.
@@ -13,7 +14,7 @@ LOG_SQRT_2_PI = 0.5 * np.log(2 * np.pi)
 
 
 def truncated_moments(means, covariances):
-    """Compute the mass in the unit square, and the moments after truncation.
+    """Compute the probability of the unit square, and the moments after truncation.
 
     Parameters
     ----------
@@ -25,7 +26,7 @@ def truncated_moments(means, covariances):
     Returns
     -------
     log_mass : ndarray of shape (n,)
-        Logarithm of the mass in the unit square.
+        Logarithm of the probability of the unit square.
     means : ndarray of shape (n, 2)
         Means after truncation.
     covariances : ndarray of shape (n, 2, 2)
@@ -42,7 +43,7 @@ def truncated_moments(means, covariances):
 
 
 def _integrate(means, covariances):
-    """Integrate over the first variable a by quadrature, over b in closed form."""
+    """Integrate over the first variable a by quadrature, and over b in closed form."""
     a_mean, b_mean = means.T[:, :, None]
     a_std = np.sqrt(covariances[:, :1, 0])
     slope = covariances[:, 1:, 0] / covariances[:, :1, 0]
@@ -94,7 +95,7 @@ def _truncated_normal(mean, std):
 
 
 def _log_difference(low, high):
-    """Compute log(Phi(high) - Phi(low)), by symmetry in the lower tail."""
+    """Compute log(Phi(high) - Phi(low)), moved to the lower tail by symmetry."""
     flip = low > 0
     low, high = np.where(flip, -high, low), np.where(flip, -low, high)
     log_high = log_ndtr(high)

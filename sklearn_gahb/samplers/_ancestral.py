@@ -11,9 +11,10 @@ from ._schedules import ScheduledSampler
 class Ancestral(ScheduledSampler):
     r"""Reverse a diffusion and add fresh noise in each step (DDPM).
 
-    Let :math:`\epsilon_t = (y_t - \hat x(y_t)) / \sigma_t`, and let z be standard
-    normal. Each step first reduces the noise level below :math:`\sigma_{t-1}` and then
-    adds noise to reach :math:`\sigma_{t-1}` [1]_,
+    Let :math:`\epsilon_t = (y_t - \hat x(y_t)) / \sigma_t` be the normalized noise that
+    the denoiser finds in the image :math:`y_t` at noise level :math:`\sigma_t`. Let z
+    be standard normal. Each step first reduces the noise level below
+    :math:`\sigma_{t-1}` and then adds noise to reach :math:`\sigma_{t-1}` [1]_,
 
     .. math:: y_{t-1} = y_t
               + \left( \frac{\sigma_{t-1}^2}{\sigma_t} - \sigma_t \right) \epsilon_t

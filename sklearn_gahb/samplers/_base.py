@@ -28,15 +28,14 @@ class Sampler(ABC):
     Parameters
     ----------
     sigma_max : float, default=None
-        First noise level, in the units of the images. Sampling starts from the mean
-        plus noise of this level. If the noise level is too low, samples concentrate on
-        the images closest to the mean, because the starting images lack the variance of
-        the clean images. If the denoiser works at such high levels, choose several
-        times the typical distance between two images, which is the norm of their
-        difference. If None, the denoiser sets the first noise
-        level. Networks use the highest noise level that they were trained for.
-        Denoisers that know the spread of the images use ten times that spread. Other
-        denoisers use 1.
+        First noise level, in the units of the images. Sampling starts from the mean of
+        the images plus noise of this level. If the noise level is too low, samples
+        concentrate on the images closest to the mean, because the starting images lack
+        the variance of the clean images. A good choice is several times the typical
+        distance between two images (the norm of their difference), if the denoiser
+        works at this level. If None, the denoiser sets the first noise level. Networks
+        use the highest noise level that they were trained for. Denoisers that know the
+        spread of the images use ten times that spread. Other denoisers use 1.
     sigma_min : float, default=0.01
         Last noise level. Positive.
 

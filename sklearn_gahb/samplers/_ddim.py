@@ -10,7 +10,9 @@ from ._schedules import ScheduledSampler
 class DDIM(ScheduledSampler):
     r"""Follow the flow of the densities with Euler's method.
 
-    Let :math:`\epsilon_t = (y_t - \hat x(y_t)) / \sigma_t`. The step is [1]_
+    The flow :math:`dy / d\sigma = (y - \hat x(y)) / \sigma` moves noisy images from one
+    noise level to another. Let :math:`\epsilon_t = (y_t - \hat x(y_t)) / \sigma_t` be
+    its slope at the noise level :math:`\sigma_t`. The step is [1]_
 
     .. math:: y_{t-1} = y_t + (\sigma_{t-1} - \sigma_t)\, \epsilon_t.
 

@@ -64,7 +64,7 @@ def noise_schedule(n_steps, sigma_max=1.0, sigma_min=0.01, kind="log_linear"):
     Raises
     ------
     ValueError
-        If `sigma_min` is not below `sigma_max`. If `sigma_max` is above the largest
+        If `sigma_min` is not below `sigma_max`, or if `sigma_max` is above the largest
         noise level of the diffusion.
 
     References

@@ -18,9 +18,10 @@ def sample(
 ):
     r"""Draw images from the density implicit in a denoiser.
 
-    A denoiser that minimizes the mean squared error determines the score of the density
-    of noisy images: :math:`\hat x(y) = y + \sigma^2 \nabla \log p_\sigma(y)` (Miyasawa,
-    Tweedie). A sampler starts from noise and reduces the noise level step by step.
+    A denoiser that minimizes the mean squared error determines the gradient of the log
+    density of noisy images: :math:`\hat x(y) = y + \sigma^2 \nabla \log p_\sigma(y)`
+    (Miyasawa, Tweedie). A sampler starts from noise and reduces the noise level step by
+    step.
 
     Parameters
     ----------
@@ -32,8 +33,9 @@ def sample(
         Number of images.
     image_shape : tuple of int, default=None
         (height, width) or (height, width, channels) of the images. If None, networks
-        use the height and width of their training crops. Other denoisers use the height
-        and width of the images passed to `fit`. Functions and modules require a shape.
+        that were trained on crops use the height and width of the crops. Other
+        denoisers use the height and width of the images passed to `fit`. Functions and
+        modules require a shape.
     sampler : Sampler, default=None
         Sampling method: :class:`~sklearn_gahb.samplers.GradientEstimation`,
         :class:`~sklearn_gahb.samplers.DDIM`, :class:`~sklearn_gahb.samplers.Ancestral`,
@@ -72,7 +74,7 @@ def sample(
     Raises
     ------
     ValueError
-        If `image_shape` is required but missing, or if noise levels do not decrease. If
+        If `image_shape` is required but missing, if noise levels do not decrease, or if
         the denoiser returns NaN or an image of a different shape.
 
     See Also

@@ -1,6 +1,6 @@
 """Training runs: recipes, batches, gradient steps, and several runs side by side."""
 
-from ._batches import image_batches, with_fresh_noise
+from ._batches import image_batches, with_fresh_noise, with_recorrupted_noise
 from ._optimization import TrainingLog, resolve_device, resolve_precision, train
 from ._recipe import Recipe
 from .run import TrainingRun, train_side_by_side
@@ -15,4 +15,5 @@ __all__ = [
     "train",
     "train_side_by_side",
     "with_fresh_noise",
+    "with_recorrupted_noise",
 ]

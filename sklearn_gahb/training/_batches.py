@@ -6,8 +6,11 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from .._tensors import is_tensor, to_tensor
+from .._tensors import is_tensor
 from .._warnings import warn
+
+# Level of the noise that is added to noisy images, divided by the level of their noise.
+RECORRUPTION = 0.5
 
 
 def check_sizes(images, patch_size):
@@ -94,8 +97,9 @@ def image_batches(
     """
     for drawn in shuffled(indices, recipe.batch_size, rng):
         windows = [_random_window(images[0], i, recipe.patch_size, rng) for i in drawn]
-        stacks = [_take(one, drawn, windows) for one in images]
-        batch = [to_tensor(stack, device).float() for stack in stacks]
+        batch = [
+            one.to_tensor(_take(one, drawn, windows), device).float() for one in images
+        ]
         yield random_dihedral(batch, rng) if recipe.augment else batch
 
 
@@ -191,6 +195,56 @@ def with_fresh_noise(batches, recipe, generator):
         z = torch.randn(clean.shape, generator=generator, device=clean.device)
         noise = sigma * z
         yield clean + noise, noise
+
+
+def with_recorrupted_noise(batches, recipe, generator):
+    r"""Turn batches [noisy] into pairs to learn from, without clean images.
+
+    Let y = x + n be a noisy image with noise of level :math:`\sigma`, and z white
+    standard noise. The images
+
+    .. math:: y_1 = y + \alpha \sigma z, \qquad y_2 = y - \sigma z / \alpha
+
+    contain independent noise. A network that predicts :math:`y_2` from :math:`y_1` with
+    the smallest squared error predicts the clean image [1]_. Here, :math:`\alpha` is
+    `RECORRUPTION`.
+
+    Parameters
+    ----------
+    batches : iterator of list of one Tensor
+        Noisy images, as :func:`image_batches` yields them.
+    recipe : Recipe
+        Recipe that sets `noise_std`, the level of the noise in the images.
+    generator : torch.Generator
+        Source of the noise, on the device of the images.
+
+    Yields
+    ------
+    noisy, noise : Tensor of shape (batch_size, channels, height, width)
+        The images :math:`y_1`, and :math:`y_1 - y_2`.
+
+    References
+    ----------
+    .. [1] T. Pang, H. Zheng, Y. Quan, H. Ji, "Recorrupted-to-recorrupted: unsupervised
+       deep learning for image denoising", CVPR 2021.
+       :doi:`10.1109/CVPR46437.2021.00208`
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_gahb.training import Recipe, with_recorrupted_noise
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> noisy = 0.1 * torch.randn(1, 1, 64, 64, generator=generator)
+    >>> recipe = Recipe(noise_std=0.1)
+    >>> pairs = with_recorrupted_noise([[noisy]], recipe, generator)
+    >>> y1, noise = next(pairs)
+    >>> bool(((y1 - noise) * y1).mean().abs() < 0.002)
+    True
+    """
+    for (y,) in batches:
+        z = torch.randn(y.shape, generator=generator, device=y.device)
+        noise = recipe.noise_std * z
+        yield y + RECORRUPTION * noise, (RECORRUPTION + 1 / RECORRUPTION) * noise
 
 
 def with_given_noise(batches):

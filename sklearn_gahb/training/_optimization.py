@@ -145,7 +145,7 @@ def _steps(network, pairs, recipe, n_networks):
 
 
 def _prepare_forward(network, y, recipe):
-    """Return the network in training mode, distributed and compiled if that pays."""
+    """Return the network in training mode, distributed and compiled if useful."""
     compiles = recipe.compile
     if compiles == "auto":
         n_images = recipe.batch_size * recipe.max_steps / rank_and_size()[1]
@@ -158,7 +158,7 @@ def _prepare_forward(network, y, recipe):
 
 
 def mean_squared_errors(estimate, noise, n_networks):
-    """Return the mean squared error of each network in a stack, (n_networks,)."""
+    """Return the mean squared error of each of the `n_networks` networks in a stack."""
     errors = F.mse_loss(estimate, noise, reduction="none")
     return errors.unflatten(1, (n_networks, -1)).mean(dim=(0, 2, 3, 4))
 
@@ -285,7 +285,7 @@ def has_fast_bfloat16(device):
 def pays_to_compile(network, y, n_images):
     """Return whether training on `n_images` images like `y` justifies compilation.
 
-    Compilation takes up to a minute. It shortens the training after that by a third.
+    Compilation takes up to a minute, and shortens the rest of the training by a third.
     Training is assumed to run at 1e11 operations per second on a CPU, and at 1e13 on a
     GPU.
     """

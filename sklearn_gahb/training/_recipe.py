@@ -8,7 +8,14 @@ from typing import ClassVar
 
 import torch
 
-from .._sklearn_compat import COUNT, POSITIVE, Interval, StrOptions, validate_parameters
+from .._sklearn_compat import (
+    COUNT,
+    NOT_NEGATIVE,
+    POSITIVE,
+    Interval,
+    StrOptions,
+    validate_parameters,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +38,10 @@ class Recipe:
         Noise level, or range of noise levels, to train on.
     noise_distribution : {"squared", "uniform"}, default="squared"
         Distribution of the noise levels in the range.
+    supervision : {"clean", "noisy"}, default="clean"
+        Whether the images to learn from are clean, if each is given only once.
+    noise_std : float, default=None
+        Level of the noise in noisy images to learn from.
     patch_size : int, default=None
         Side length of the random crops, in pixels. If None, training uses whole images.
     augment : bool, default=False
@@ -73,6 +84,8 @@ class Recipe:
     bias: bool = False
     train_noise_std: float | tuple = (0.0, 1.0)
     noise_distribution: str = "squared"
+    supervision: str = "clean"
+    noise_std: float | None = None
     patch_size: int | None = None
     augment: bool = False
     n_train_samples: int | None = None
@@ -93,6 +106,8 @@ class Recipe:
         "bias": ["boolean"],
         "train_noise_std": [POSITIVE, tuple, list],
         "noise_distribution": [StrOptions({"squared", "uniform"})],
+        "supervision": [StrOptions({"clean", "noisy"})],
+        "noise_std": [NOT_NEGATIVE, None],
         "patch_size": [COUNT, None],
         "augment": ["boolean"],
         "n_train_samples": [COUNT, None],

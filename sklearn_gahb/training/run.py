@@ -3,20 +3,22 @@
 import math
 from contextlib import nullcontext
 from itertools import islice
+from numbers import Integral
 
 import torch
 from sklearn.utils import check_random_state
 
-from ..images import warn_of_noise_std
 from ..networks.making import check_network, make_network
 from ..networks.norms import calibrate_norms, synchronized_norms
 from ..networks.stacking import stack_networks, unstack_networks
+from ..units import warn_of_noise_std
 from ._batches import (
     check_sizes,
     image_batches,
     split_indices,
     with_fresh_noise,
     with_given_noise,
+    with_recorrupted_noise,
 )
 from ._optimization import TrainingLog, resolve_device, train
 from .processes import broadcast_object, broadcast_state, check_agreement, is_shared
@@ -35,7 +37,8 @@ class TrainingRun:
     recipe : Recipe
         The hyperparameters.
     clean : Images
-        Clean images.
+        Clean images. If `noisy` is None and the supervision of the recipe is "noisy",
+        these are noisy images.
     noisy : Images, default=None
         Noisy images of the same shapes. If None, fresh noise is drawn at every step.
     previous : torch.nn.Module, default=None
@@ -79,7 +82,16 @@ class TrainingRun:
     """
 
     def __init__(self, recipe, clean, noisy=None, *, previous=None, random_state=None):
-        warn_of_noise_std(recipe.noise_range[1], clean, "train_noise_std")
+        is_seeded = isinstance(random_state, Integral)
+        if previous is not None and recipe.early_stopping and not is_seeded:
+            raise ValueError(
+                "early_stopping with warm_start needs an int as random_state, so that "
+                "every fit sets the same images aside; got "
+                f"random_state={random_state!r}."
+            )
+        is_alone = recipe.supervision == "noisy" and noisy is None
+        if not is_alone:
+            warn_of_noise_std(recipe.noise_range[1], clean, "train_noise_std")
         check_sizes(clean, recipe.patch_size)
         if is_shared():
             check_agreement(recipe, clean, noisy)
@@ -96,6 +108,8 @@ class TrainingRun:
             batches = image_batches(images, indices, recipe, rng=rng, device=device)
             if noisy is not None:
                 return with_given_noise(batches)
+            if is_alone:
+                return with_recorrupted_noise(batches, recipe, generator)
             return with_fresh_noise(batches, recipe, generator)
 
         n_validation = math.ceil(len(validation) / recipe.batch_size)
@@ -167,7 +181,8 @@ def begin_network(recipe, n_channels, previous, rng):
 def train_side_by_side(runs):
     """Train the networks of several runs in one pass.
 
-    Each network is the same as if it were trained alone, except for rounding errors.
+    In a pass, each operation runs on all networks. Each network is the same as if it
+    were trained alone, except for rounding errors.
 
     Parameters
     ----------

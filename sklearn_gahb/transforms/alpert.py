@@ -58,7 +58,7 @@ def alpert_matrix(size, angle, moments):
     angle : float
         Angle between the direction and the rows of the square, in [0, pi).
     moments : tuple of (int, int)
-        Numbers of exponents b and a.
+        Number of exponents b of v, and number of exponents a of u.
 
     Returns
     -------

@@ -63,7 +63,7 @@ class CycleSpinning:
         return len(self.shifts) == 1 and all(side % multiple == 0 for side in sides)
 
     def translate(self, *images):
-        """Yield the extended images, for each translation."""
+        """Yield the extended and translated images, for each translation."""
         extended = [np.pad(one, self._pads(), mode="symmetric") for one in images]
         for shift in self.shifts:
             yield [np.roll(one, shift, self.axes) for one in extended]

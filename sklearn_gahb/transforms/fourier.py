@@ -50,7 +50,7 @@ def fourier_eigenbasis(gain, n):
 
 
 def wiener_gain(power_spectrum, noise_variance):
-    """Compute the Wiener gain S / (S + sigma^2), or 1 where both are zero."""
+    """Compute the Wiener gain S / (S + sigma^2), or 1 where S = sigma = 0."""
     total = power_spectrum + noise_variance
     return torch.where(total > 0, power_spectrum / total, 1.0)
 
@@ -107,7 +107,7 @@ def estimate_power_spectrum(images, mean):
 
 
 def correct_zero_frequency(power_spectrum, n_images):
-    """Correct S(0) in place for the subtraction of the mean of the same images.
+    """Correct S(0), in place, for the bias from subtracting the mean of the images.
 
     The subtraction reduces S(0) by the factor (n - 1) / n. For a single image, S(0) is
     0, so the largest power is used instead.

@@ -2,6 +2,7 @@
 
 import hashlib
 import warnings
+from collections import deque
 
 import numpy as np
 import pywt
@@ -9,10 +10,21 @@ from scipy.special import ndtri
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import check_random_state
 
-from ._sklearn_compat import NOT_NEGATIVE, BaseEstimator, fit_context, validate_params
-from .images import ONE_LINE, check_images, warn_of_noise_std
+from .._sklearn_compat import (
+    DATA_RANGE,
+    NOT_NEGATIVE,
+    BaseEstimator,
+    fit_context,
+    validate_params,
+)
+from .._tensors import is_tensor
+from .._warnings import warn
+from ..images import ONE_LINE, check_images
+from ..units import warn_of_noise_std
 
-__all__ = ["GaussianNoise", "estimate_noise_std"]
+# Digests of the first image of the latest noisy images. A Pipeline does not tell its
+# last step where images come from, so `warn_of_noisy_images` looks here.
+_LATEST_OUTPUTS = deque(maxlen=1000)
 
 
 class GaussianNoise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -31,9 +43,11 @@ class GaussianNoise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     Parameters
     ----------
     noise_std : float, default=0.1
-        Standard deviation of the noise, in the units of the images. Must be at least 0.
-        Images of unsigned integers are scaled to [0, 1], so 25 gray levels out of 255
-        are ``25 / 255``.
+        Standard deviation of the noise, as a fraction of the data range: 25 gray levels
+        out of 255 are ``25 / 255``. Must be at least 0.
+    data_range : float or tuple of (float, float), default=None
+        Value of white, or values of black and white. If None, white is the largest
+        value of the dtype for unsigned integers, and 1 for all others.
     random_state : int, RandomState instance or None, default=None
         Seed of the noise. Pass an int to get the same noise in every call. If None,
         every call draws new noise.
@@ -55,7 +69,7 @@ class GaussianNoise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     -----
     Pass the clean images twice, as in ``pipeline.fit(X, X)``. If the second argument is
     missing or contains labels, the last step treats the noisy images as clean images.
-    It then adds its own noise to them.
+    It then adds its own noise to them, and warns if it receives the images unchanged.
 
     Examples
     --------
@@ -69,11 +83,13 @@ class GaussianNoise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     _parameter_constraints: dict = {
         "noise_std": [NOT_NEGATIVE],
+        "data_range": DATA_RANGE,
         "random_state": ["random_state"],
     }
 
-    def __init__(self, noise_std=0.1, *, random_state=None):
+    def __init__(self, noise_std=0.1, *, data_range=None, random_state=None):
         self.noise_std = noise_std
+        self.data_range = data_range
         self.random_state = random_state
 
     @fit_context()
@@ -107,11 +123,16 @@ class GaussianNoise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Returns
         -------
         X_noisy : ndarray, Tensor or list of those
-            Noisy images in the layout of `X`, float32 or float64, not clipped.
+            Noisy images in the layout of `X`, float32 or float64, not clipped. If
+            `data_range` is None, unsigned integers become fractions of the largest
+            value of their dtype. Otherwise, the units do not change.
         """
         self._validate_params()
-        images = check_images(X, ONE_LINE, estimator=self, reset=False)
-        return add_noise(images, self.noise_std, self.random_state)
+        images = check_images(
+            X, ONE_LINE, data_range=self.data_range, estimator=self, reset=False
+        )
+        noisy = add_noise(images, self.noise_std, self.random_state)
+        return remember(noisy) if self.noise_std > 0 else noisy
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -140,9 +161,32 @@ def check_adds_no_noise(estimator, name):
         )
 
 
-def noisy_copy(X, noise_std, random_state):
+def remember(noisy):
+    """Return noisy images, and remember that they are noisy."""
+    _LATEST_OUTPUTS.append(digest_of(noisy[0]))
+    return noisy
+
+
+def warn_of_noisy_images(images, consequence):
+    """Warn if Images that count as clean are an output of `GaussianNoise`.
+
+    An output is told by the values of its first image. They survive conversions to
+    lists, data frames and other dtypes, which the identity of the array does not.
+    """
+    if digest_of(images.data[0]) in _LATEST_OUTPUTS:
+        warn(
+            f"{images.name} holds images to which this package added noise, and no "
+            f"clean images were passed with them, so {consequence}. If a pipeline "
+            "begins by adding noise, pass the clean images twice: "
+            "pipeline.fit(X, X) and pipeline.score(X, X). Otherwise, pass both: "
+            "fit(noisy, clean) and score(noisy, clean)."
+        )
+
+
+def noisy_copy(X, noise_std, random_state, data_range=None):
     """Return a noisy copy in the layout and type of `X`, which can be a data frame."""
-    noisy = add_noise(check_images(X, ONE_LINE), noise_std, random_state)
+    images = check_images(X, ONE_LINE, data_range=data_range)
+    noisy = add_noise(images, noise_std, random_state)
     if hasattr(X, "columns"):
         return type(X)(noisy, index=X.index, columns=X.columns)
     return noisy
@@ -163,15 +207,24 @@ def _noise_like(x, seed):
 
 
 def _image_noise(image, seed):
-    # Hash float32 values, so that an image gets the same noise in both precisions.
+    return image_rng(image, seed).standard_normal(image.shape)
+
+
+def image_rng(image, seed):
+    """Return a generator that depends only on a seed and on the values of an image."""
+    digest = np.frombuffer(digest_of(image), dtype=np.uint32)
+    return np.random.default_rng([seed, *digest])
+
+
+def digest_of(image):
+    """Hash float32 values, so that float32 and float64 images have the same digest."""
+    image = image.cpu().numpy() if is_tensor(image) else image
     values = np.ascontiguousarray(image, dtype=np.float32)
-    digest = hashlib.blake2b(values.tobytes(), digest_size=16).digest()
-    rng = np.random.default_rng([seed, *np.frombuffer(digest, dtype=np.uint32)])
-    return rng.standard_normal(image.shape)
+    return hashlib.blake2b(values.tobytes(), digest_size=16).digest()
 
 
 @validate_params()
-def estimate_noise_std(X, *, image_shape=None):
+def estimate_noise_std(X, *, data_range=None, image_shape=None):
     r"""Estimate the standard deviation of white Gaussian noise in each image.
 
     .. math:: \hat\sigma = \mathrm{median}(|d|) \,/\, \Phi^{-1}(3/4)
@@ -190,6 +243,9 @@ def estimate_noise_std(X, *, image_shape=None):
         Noisy images of shape (n_images, height, width),
         (n_images, height, width, channels), or (n_images, n_pixels) if `image_shape` is
         given. A list of photographs is accepted too.
+    data_range : float or tuple of (float, float), default=None
+        Value of white, or values of black and white. If None, white is the largest
+        value of the dtype for unsigned integers, and 1 for all others.
     image_shape : tuple of int, default=None
         Shape of the image in each row of a 2-D array: (height, width) or
         (height, width, channels).
@@ -197,8 +253,8 @@ def estimate_noise_std(X, *, image_shape=None):
     Returns
     -------
     noise_std : ndarray of shape (n_images,)
-        Estimated standard deviations, in the units of the images. The estimate of an
-        image is 0 if all its coefficients d are zero.
+        Estimated standard deviations, as fractions of the data range. The estimate of
+        an image is 0 if all its coefficients d are zero.
 
     Raises
     ------
@@ -219,7 +275,7 @@ def estimate_noise_std(X, *, image_shape=None):
     >>> estimate_noise_std(noisy).round(2)
     array([0.1])
     """
-    images = check_images(X, image_shape)
+    images = check_images(X, image_shape, data_range=data_range)
     return np.concatenate([median_noise_std(y.cpu().numpy()) for y in images.tensors()])
 
 

@@ -1,0 +1,40 @@
+"""Progress of training, as scikit-learn's callbacks see it."""
+
+import copy
+
+import numpy as np
+
+from ..training.processes import broadcast_object
+
+
+def follow(run, denoiser, clean, noisy=None):
+    """Train a network to the end, and call the callbacks of its denoiser.
+
+    Parameters
+    ----------
+    run : TrainingRun
+        Training run of the network.
+    denoiser : DNNDenoiser
+        Denoiser with the callbacks.
+    clean, noisy : Images
+        Images passed to `fit`; `noisy` may be None.
+    """
+    # If only clean images are given, y holds labels, which `score` ignores.
+    X, y = (clean, None) if noisy is None else (noisy, clean)
+    train = run.train_indices
+    data = {
+        "X": lambda: X.take(train),
+        "y": lambda: np.zeros(len(train)) if y is None else y.take(train),
+        "reconstruction_attributes": lambda: {
+            "network_": copy.deepcopy(run.network).eval()
+        },
+    }
+    n_subtasks = min(100, run.recipe.max_steps)
+    context = denoiser._init_callback_context(max_subtasks=n_subtasks)
+    context.call_on_fit_task_begin(estimator=denoiser)
+    for start, stop in run:
+        task = context.subcontext(f"steps {start + 1} to {stop}")
+        task.call_on_fit_task_begin(estimator=denoiser)
+        if broadcast_object(task.call_on_fit_task_end(estimator=denoiser, **data)):
+            break
+    context.call_on_fit_task_end(estimator=denoiser, **data)

@@ -1,0 +1,123 @@
+"""Squared errors between images."""
+
+import numpy as np
+
+from .._sklearn_compat import validate_params
+from ..images import check_images, check_pair
+from ..units import warn_of_range
+
+
+@validate_params()
+def mse(clean, denoised, *, data_range=None, average=True, image_shape=None):
+    r"""Compute the mean squared error of images.
+
+    .. math:: \mathrm{mse}(x, \hat x) = \frac{1}{d} \sum_{i=1}^d (x_i - \hat x_i)^2
+
+    where d is the number of pixels of an image times its number of channels. Values are
+    fractions of the data range.
+
+    Parameters
+    ----------
+    clean, denoised : array-like or list of array-like
+        Images of the same shapes: (n_images, height, width), (n_images, height, width,
+        channels), (n_images, n_pixels) if `image_shape` is given, or lists of
+        photographs.
+    data_range : float or tuple of (float, float), default=None
+        Value of white, or values of black and white. If None, white is the largest
+        value of the dtype for unsigned integers, and 1 for all others.
+    average : bool, default=True
+        If True, return the mean over the images. If False, return one value per image.
+    image_shape : tuple of int, default=None
+        Shape of the image in each row of a 2-D array: (height, width) or
+        (height, width, channels).
+
+    Returns
+    -------
+    mse : float or ndarray of shape (n_images,)
+        Mean squared error. If `average` is False, the mean squared error of each image.
+
+    Raises
+    ------
+    ValueError
+        If the shapes or the units differ, or if values are not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_gahb.metrics import mse
+    >>> mse(np.zeros((2, 5, 5)), np.full((2, 5, 5), 0.5))
+    0.25
+    """
+    errors = _squared_errors(clean, denoised, data_range, image_shape)
+    return float(errors.mean()) if average else errors
+
+
+@validate_params()
+def psnr(clean, denoised, *, data_range=None, average=True, image_shape=None):
+    r"""Compute the peak signal-to-noise ratio (PSNR) of images in dB.
+
+    .. math:: \mathrm{psnr}(x, \hat x)
+              = 10 \log_{10} \frac{1}{\mathrm{mse}(x, \hat x)}
+
+    where :func:`mse` is the mean squared error of fractions of the data range. The PSNR
+    of each image is computed in dB. The mean is taken over the PSNRs of the images.
+    Pixel values are not clipped.
+
+    Parameters
+    ----------
+    clean, denoised : array-like or list of array-like
+        Images of the same shapes: (n_images, height, width), (n_images, height, width,
+        channels), (n_images, n_pixels) if `image_shape` is given, or lists of
+        photographs.
+    data_range : float or tuple of (float, float), default=None
+        Value of white, or values of black and white. If None, white is the largest
+        value of the dtype for unsigned integers, and 1 for all others.
+    average : bool, default=True
+        If True, return the mean over the images. If False, return one value per image.
+    image_shape : tuple of int, default=None
+        Shape of the image in each row of a 2-D array: (height, width) or
+        (height, width, channels).
+
+    Returns
+    -------
+    psnr : float or ndarray of shape (n_images,)
+        Mean PSNR in dB. If `average` is False, the PSNR of each image. The PSNR of an
+        image without error is infinite.
+
+    Raises
+    ------
+    ValueError
+        If the shapes or the units differ, or if values are not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_gahb.metrics import psnr
+    >>> print(f"{psnr(np.zeros((2, 5, 5)), np.full((2, 5, 5), 0.1)):.1f}")
+    20.0
+    """
+    errors = _squared_errors(clean, denoised, data_range, image_shape)
+    with np.errstate(divide="ignore"):
+        ratios = -10 * np.log10(errors)
+    return float(ratios.mean()) if average else ratios
+
+
+def _squared_errors(clean, denoised, data_range, image_shape):
+    """Mean squared error of each image, float64 of shape (n_images,)."""
+    errors = []
+    for x, x_hat in image_pairs(clean, denoised, data_range, image_shape):
+        squares = np.square(x - x_hat, dtype=np.float64)
+        errors.append(squares.mean(axis=(1, 2, 3)))
+    return np.concatenate(errors)
+
+
+def image_pairs(clean, denoised, data_range, image_shape):
+    """Yield batches of clean and denoised images, as arrays (n, channels, h, w)."""
+    clean, denoised = (
+        check_images(X, image_shape, data_range=data_range, name=name)
+        for X, name in ((clean, "clean"), (denoised, "denoised"))
+    )
+    check_pair(clean, denoised)
+    warn_of_range(clean)
+    for x, x_hat in zip(clean.tensors(), denoised.tensors(), strict=True):
+        yield x.cpu().numpy(), x_hat.cpu().numpy()

@@ -1,0 +1,177 @@
+"""Add Poisson noise and Poisson-Gaussian noise."""
+
+from numbers import Real
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from .._sklearn_compat import Interval
+from ..images import ONE_LINE, check_images
+from ..units import warn_of_noise_std
+from .gaussian import GaussianNoise, image_rng, remember
+
+# Positive numbers and infinity, which means no Poisson noise.
+PEAK = Interval(Real, 0, None, closed="right")
+
+
+class PoissonNoise(GaussianNoise):
+    r"""Add Poisson noise to images, and optionally Gaussian noise.
+
+    The transformer computes
+
+    .. math:: y = \frac{1}{\mathrm{peak}} P(\mathrm{peak} \cdot x)
+       + \mathrm{noise\_std} \cdot z
+
+    where :math:`P(\lambda)` is a Poisson variable of mean :math:`\lambda`, and z is
+    standard normal [1]_. A camera counts photons, so its noise has a Poisson part. Its
+    electronics add a Gaussian part. The variance of the noise is ``x / peak +
+    noise_std**2``. For large `peak`, little noise is left except the Gaussian part.
+
+    As with :class:`GaussianNoise`, the noise of an image depends only on `random_state`
+    and on the pixel values of the image. Use the transformer as the first step of a
+    pipeline that is fitted and scored on clean images, as in ``pipeline.fit(X, X)``.
+
+    Parameters
+    ----------
+    peak : float, default=30.0
+        Mean count of white. Infinity means no Poisson noise.
+    noise_std : float, default=0.0
+        Standard deviation of the Gaussian part, as a fraction of the data range. Must
+        be at least 0.
+    data_range : float or tuple of (float, float), default=None
+        Value of white, or values of black and white. If None, white is the largest
+        value of the dtype for unsigned integers, and 1 for all others.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the noise. Pass an int to get the same noise in every call. If None,
+        every call draws new noise.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of values (pixels times channels) per image seen during :term:`fit`. Not
+        defined for lists of photographs.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of features seen during :term:`fit`. Defined only when `X` has feature
+        names that are all strings.
+
+    See Also
+    --------
+    GaussianNoise : The same level of noise everywhere.
+    sklearn_gahb.VarianceStabilizedDenoiser : Remove Poisson-Gaussian noise.
+    sklearn_gahb.noise.estimate_poisson_gaussian : Estimate `peak` and `noise_std`.
+
+    References
+    ----------
+    .. [1] A. Foi, M. Trimeche, V. Katkovnik, K. Egiazarian, "Practical
+       Poissonian-Gaussian noise modeling and fitting for single-image raw-data", IEEE
+       Transactions on Image Processing 17(10), 2008. :doi:`10.1109/TIP.2008.2001399`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_gahb import PoissonNoise
+    >>> X = np.full((1, 256, 256), 0.5)
+    >>> noisy = PoissonNoise(peak=50, random_state=0).fit_transform(X)
+    >>> print(f"{noisy.mean():.2f} {noisy.std():.2f}")
+    0.50 0.10
+    """
+
+    _parameter_constraints: dict = {
+        **GaussianNoise._parameter_constraints,
+        "peak": [PEAK],
+    }
+
+    def __init__(self, peak=30.0, noise_std=0.0, *, data_range=None, random_state=None):
+        self.peak = peak
+        self.noise_std = noise_std
+        self.data_range = data_range
+        self.random_state = random_state
+
+    def fit(self, X, y=None):
+        """Validate the images. Nothing is learned.
+
+        Parameters
+        ----------
+        X : array-like or list of array-like
+            Clean images without negative values, in any layout that denoisers accept.
+        y : Ignored
+            Not used, present here for API consistency by convention.
+
+        Returns
+        -------
+        self : object
+            The transformer itself.
+
+        Raises
+        ------
+        ValueError
+            If values of `X` are negative.
+        """
+        super().fit(X)
+        check_not_negative(check_images(X, ONE_LINE, data_range=self.data_range))
+        return self
+
+    def transform(self, X):
+        """Add noise to images.
+
+        Parameters
+        ----------
+        X : array-like or list of array-like
+            Clean images without negative values, in any layout that denoisers accept.
+
+        Returns
+        -------
+        X_noisy : ndarray, Tensor or list of those
+            Noisy images in the layout of `X`, float32 or float64, not clipped.
+
+        Raises
+        ------
+        ValueError
+            If values of `X` are negative.
+        """
+        self._validate_params()
+        images = check_images(
+            X, ONE_LINE, data_range=self.data_range, estimator=self, reset=False
+        )
+        noise = self.peak, self.noise_std, self.random_state
+        return remember(add_poisson_noise(images, *noise))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.positive_only = True
+        return tags
+
+
+def check_not_negative(images):
+    """Raise a ValueError if Images have negative values."""
+    lowest = min(float(x.min()) for x in images.tensors())
+    if lowest < 0:
+        raise ValueError(
+            f"Negative values in data: {images.name} goes down to {lowest:.3g}. Poisson"
+            " noise needs clean images of at least 0, because their values are mean "
+            "counts, divided by peak. Subtract the value of black, or clip the images: "
+            f"{images.name}.clip(0)."
+        )
+
+
+def add_poisson_noise(images, peak, noise_std, random_state):
+    """Add Poisson and Gaussian noise to Images; return arrays in the same layout."""
+    warn_of_noise_std(noise_std, images)
+    check_not_negative(images)
+    seed = check_random_state(random_state).randint(2**31 - 1)
+
+    def degrade(x):
+        arrays = x.permute(0, 2, 3, 1).cpu().numpy()
+        noisy = [_noisy_image(one, peak, noise_std, seed) for one in arrays]
+        return x.new_tensor(np.stack(noisy)).permute(0, 3, 1, 2)
+
+    return images.map(degrade)
+
+
+def _noisy_image(image, peak, noise_std, seed):
+    rng = image_rng(image, seed)
+    if np.isfinite(peak):
+        # float32, so that an image gets the same counts in float32 and float64.
+        mean_counts = peak * image.astype(np.float32).astype(np.float64)
+        image = rng.poisson(mean_counts) / peak
+    return image + noise_std * rng.standard_normal(image.shape)
