@@ -9,6 +9,7 @@ from scipy.special import ndtri
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import check_random_state
 
+from ._mistakes import refuse_frames_of_stacks
 from ._sklearn_compat import NOT_NEGATIVE, BaseEstimator, fit_context, validate_params
 from .images import ONE_LINE, check_images, warn_of_noise_std
 
@@ -109,6 +110,7 @@ class GaussianNoise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         X_noisy : ndarray, Tensor or list of those
             Noisy images in the layout of `X`, float32 or float64, not clipped.
         """
+        refuse_frames_of_stacks(self, X)
         self._validate_params()
         images = check_images(X, ONE_LINE, estimator=self, reset=False)
         return add_noise(images, self.noise_std, self.random_state)
