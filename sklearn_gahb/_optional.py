@@ -2,6 +2,9 @@
 
 import importlib
 
+# Names of packages on the index, where they differ from the name of the module.
+DISTRIBUTIONS = {"PIL": "pillow"}
+
 
 def import_optional(module_name, extra):
     """Import a module that only some functions need.
@@ -27,6 +30,7 @@ def import_optional(module_name, extra):
     except ImportError as error:
         package = module_name.partition(".")[0]
         raise ImportError(
-            f"This function needs {package}, which is not installed. "
-            f'Install it with: pip install "sklearn-gahb[{extra}]"'
+            f"This function needs {package}, which is not installed. Install it with: "
+            f"pip install {DISTRIBUTIONS.get(package, package)}. The extra "
+            f'"{extra}" of sklearn-gahb includes it.'
         ) from error

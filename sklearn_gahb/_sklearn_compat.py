@@ -6,7 +6,7 @@ from numbers import Integral, Real
 
 import sklearn.base
 from sklearn.base import _fit_context
-from sklearn.utils import _param_validation
+from sklearn.utils import _param_validation, _set_output
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions  # noqa: F401
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight  # noqa: F401
 
@@ -55,6 +55,11 @@ def validate_params(**constraints):
         )(function)
 
     return decorate
+
+
+def output_container(estimator):
+    """Return what `transform` returns: "default", "pandas" or "polars"."""
+    return _set_output._get_output_config("transform", estimator)["dense"]
 
 
 def has_callbacks(estimator):

@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.utils import check_array, gen_batches
 from sklearn.utils.validation import validate_data
 
+from ._mistakes import refuse_containers, refuse_lists_of_containers, warn_of_alpha
 from ._tensors import (
     empty_float_like,
     from_fractions,
@@ -26,6 +27,9 @@ from .units import check_data_range, check_same_units
 __all__ = ["Images", "check_images"]
 
 MAX_CHANNELS = 4
+# A stack (n, h, w) of higher images, with w = 3 or 4, is refused: it is a color image,
+# and some denoisers would take minutes for so many images.
+LARGEST_ASPECT = 8
 SHAPES = "(height, width) or (height, width, channels)"
 # With this `image_shape`, each row is an image of height 1. Use it where only the
 # values matter.
@@ -205,9 +209,11 @@ def check_images(
 
     Raises
     ------
+    TypeError
+        If `X` is a dictionary or a path.
     ValueError
-        If values are not finite, if the layout is not one of the above, or if
-        `data_range` is not valid.
+        If values are not finite, if the layout is not one of the above, if a stack of
+        gray images is probably a single color image, or if `data_range` is not valid.
 
     Examples
     --------
@@ -216,12 +222,14 @@ def check_images(
     >>> check_images(np.zeros((10, 12)), image_shape=(3, 4)).stacks[0].shape
     (10, 3, 4, 1)
     """
+    refuse_lists_of_containers(X, name)
     numbers = _check_numbers(X, name, estimator)
     # Check features first, so that rows of another length raise scikit-learn's message.
     if reset is False and image_shape is not None:
         _check_features(estimator, X, numbers, reset=False)
     images = _as_images(numbers, image_shape, name)
     images = replace(images, data_range=check_data_range(data_range))
+    warn_of_alpha(images.stacks[0], name)
     if reset:
         _check_features(estimator, X, numbers, reset=True)
     return images
@@ -279,6 +287,7 @@ def is_photo_list(X):
 
 def is_images(y):
     """Whether `y` holds images. Labels have one axis, and `y` can be None."""
+    refuse_containers(y, "y")
     if y is None or is_photo_list(y):
         return y is not None
     try:
@@ -341,11 +350,15 @@ def _as_images(X, image_shape, name):
     if X.ndim == 2:
         return Images(X, [_rows_as_stack(X, image_shape, name)], name)
     if X.ndim == 3 and X.shape[-1] in (3, 4):
-        warn(
+        message = (
             f"{name} of shape {tuple(X.shape)} is read as {X.shape[0]} gray images "
             f"of {X.shape[1]}x{X.shape[2]} pixels. If {name} is a single color image, "
-            f"pass {name}[None]."
+            f"pass {name}[None]. If it is a stack of narrow gray images, pass "
+            f"{name}[..., None]."
         )
+        if X.shape[1] > LARGEST_ASPECT * X.shape[2]:
+            raise ValueError(message)
+        warn(message)
     return Images(X, [_as_stack(X, name)], name)
 
 

@@ -368,9 +368,7 @@ class Blur(WienerDenoiser):
 
 def test_harm_at_one_level_is_reported():
     """Halving helps at noise above the intensities, and does harm below."""
-    with pytest.warns(
-        UserWarning, match=r"memorize: N = 5 at noise_std 0\.05, 0\.1\. "
-    ):
+    with pytest.warns(UserWarning, match=r"images: N = 5 at noise_std 0\.05, 0\.1\. "):
         analyze(Blur(), (5,), noise_std=[0.05, 1.0, 0.1]).fit(DISKS, X_test=TEST)
 
 

@@ -1,5 +1,6 @@
 """The contract on images that every denoiser must satisfy."""
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,14 +11,17 @@ from scipy.sparse import csr_array
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
+from sklearn.utils import Bunch
 
 from sklearn_gahb import (
+    BM3DDenoiser,
     DNNDenoiser,
     GaussianNoise,
     WaveletThresholdDenoiser,
     WienerDenoiser,
     make_psnr_scorer,
 )
+from sklearn_gahb.datasets import load_image_folder
 
 RNG = np.random.RandomState(0)
 GRAY = RNG.rand(6, 9, 12)
@@ -172,11 +176,69 @@ def test_bad_rows_and_channels(denoiser):
         clone(denoiser).set_params(image_shape=(9.0, 12)).fit(GRAY.reshape(6, -1))
 
 
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        (Bunch(images=GRAY, DESCR="six images"), r"a Bunch .* such as X\.images"),
+        ({"train": GRAY}, r"a dict with the keys \['train'\].* such as X\[key\]"),
+        ("photo.png", "X='photo.png' is a path.*load_image_folder"),
+        (Path("photo.png"), "X='photo.png' is a path.*load_image_folder"),
+        (["a.png", "b.png"], r"X\[0\]='a.png' is a path.*load_image_folder"),
+        ([Path("a.png")], r"X\[0\]='a.png' is a path.*load_image_folder"),
+        ([Bunch(images=GRAY)], r"such as X\[0\]\.images"),
+    ],
+)
+@pytest.mark.parametrize("estimator", [DENOISERS[0], GaussianNoise(0.1)])
+def test_what_is_not_images(estimator, X, message):
+    with pytest.raises(TypeError, match=message):
+        clone(estimator).fit(X)
+    with pytest.raises(TypeError, match=message):
+        clone(estimator).fit(GRAY).transform(X)
+
+
+def test_clean_images_in_a_bunch_are_not_labels():
+    """Labels are ignored, so a Bunch in their place would be lost silently."""
+    denoiser = clone(DENOISERS[0]).fit(GRAY)
+    with pytest.raises(TypeError, match=r"y is a Bunch .* such as y\.images"):
+        denoiser.score(GRAY, Bunch(images=GRAY))
+    assert denoiser.score(GRAY, ["a"] * 6) == pytest.approx(20, abs=10)
+
+
+def test_alpha_channels_warn():
+    color = RNG.rand(2, 9, 12, 4)
+    cut_out = np.where(RNG.rand(2, 9, 12, 1) < 0.5, 0.0, 1.0)
+    opaque = np.ones((2, 9, 12, 1))
+    denoiser = DENOISERS[0]
+    for alpha in (opaque, cut_out):
+        rgba = np.concatenate([color[..., :3], alpha], axis=3)
+        for X in (
+            rgba,
+            255 * rgba,
+            np.uint8(255 * rgba),
+            torch.from_numpy(rgba),
+            list(rgba),
+        ):
+            with pytest.warns(UserWarning, match=r"alpha .* pass X\[..., :3\]"):
+                clone(denoiser).fit(X)
+    for X in (color, 0 * rgba, rgba[..., :3], rgba[..., 3:]):
+        clone(denoiser).fit(X)
+
+
 @pytest.mark.parametrize("n", [3, 4])
 def test_narrow_stacks_warn(n):
     X = np.ones((8, 8, n))
     with pytest.warns(UserWarning, match=rf"8 gray images of 8x{n} pixels"):
         WaveletThresholdDenoiser(noise_std=0.1).fit(X)
+    WaveletThresholdDenoiser(noise_std=0.1).fit(X[..., None])
+
+
+def test_one_color_photograph_is_an_error_before_it_takes_time():
+    """Hundreds of images of 512x3 pixels take minutes with some denoisers."""
+    photo = np.ones((512, 500, 3))
+    denoiser = WaveletThresholdDenoiser(noise_std=0.1).fit(COLOR)
+    for method in (denoiser.fit, denoiser.transform, denoiser.score):
+        with pytest.raises(ValueError, match=r"512 gray .* X\[None\].* X\[..., None\]"):
+            method(photo)
 
 
 @pytest.mark.parametrize("method", ["fit", "transform", "fit_transform", "score"])
@@ -254,6 +316,17 @@ def test_feature_names_and_set_output(denoiser):
     assert np.isfinite(make_psnr_scorer(0.1)(denoiser, frame))
 
 
+@pytest.mark.parametrize("estimator", [DENOISERS[0], GaussianNoise(0.1)])
+@pytest.mark.parametrize("container", ["pandas", "polars"])
+def test_frames_of_stacks_are_an_error_that_names_image_shape(estimator, container):
+    estimator = clone(estimator).fit(GRAY).set_output(transform=container)
+    for X in (GRAY, GRAY[..., None], torch.from_numpy(GRAY), list(GRAY)):
+        with pytest.raises(ValueError, match=f"{container}.*image_shape"):
+            estimator.transform(X)
+    estimator.set_output(transform="default")
+    assert estimator.transform(GRAY).shape == GRAY.shape
+
+
 @each_denoiser
 def test_score_does_not_depend_on_the_configured_output(denoiser):
     denoiser = clone(denoiser).set_params(random_state=0).fit(GRAY)
@@ -262,6 +335,20 @@ def test_score_does_not_depend_on_the_configured_output(denoiser):
         assert denoiser.score(GRAY) == expected
         assert denoiser.score(list(GRAY)) == pytest.approx(expected, abs=1e-4)
         assert np.isfinite(make_psnr_scorer(0.1)(denoiser, GRAY))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: BM3DDenoiser(noise_std=0.1).fit(GRAY), r"bm3d.* pip install bm3d\. "),
+        (lambda: load_image_folder("."), r"PIL.* pip install pillow\. "),
+    ],
+)
+def test_missing_packages_are_installed_from_the_index(monkeypatch, call, message):
+    for module in ("bm3d", "PIL"):
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ImportError, match=message):
+        call()
 
 
 @each_denoiser

@@ -25,7 +25,7 @@ class BM3DDenoiser(BaseDenoiser):
     shorter than 16 pixels are extended by reflection.
 
     The package ``bm3d`` is not installed by default: install it with ``pip install
-    "sklearn-gahb[bm3d]"``. Its license, by Tampere University, allows non-commercial
+    bm3d``. Its license, by Tampere University, allows non-commercial
     use only.
 
     Parameters

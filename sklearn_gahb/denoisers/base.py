@@ -8,6 +8,7 @@ from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from .._fitting import unchanged_on_failure
+from .._mistakes import refuse_frames_of_stacks
 from .._sklearn_compat import (
     DATA_RANGE,
     NOT_NEGATIVE,
@@ -65,8 +66,7 @@ class BaseDenoiser(
     ...             y, self.side, stride=1, padding=self.side // 2
     ...         )
     >>> noisy = np.random.default_rng(0).normal(size=(1, 9, 9))
-    >>> blur = BoxBlur().fit(noisy)
-    >>> bool(blur.transform(noisy).std() < noisy.std())
+    >>> bool(BoxBlur().fit_transform(noisy).std() < noisy.std())
     True
     """
 
@@ -190,8 +190,7 @@ class BaseDenoiser(
             Noisy images.
         noise_std : float or Tensor of n levels, default=None
             Noise level of all images, or of each image. If None, the parameter
-            `noise_std` is used. If that parameter is None too, each noise level is
-            estimated.
+            `noise_std` is used. If it is None too, each noise level is estimated.
 
         Returns
         -------
@@ -263,6 +262,7 @@ class BaseDenoiser(
             Denoised images in the layout of `X`, not clipped. They are float64 if `X`
             is float64 or holds signed integers of 32 or 64 bits, and float32 otherwise.
         """
+        refuse_frames_of_stacks(self, X)
         return self.denoise_images(X)
 
     @validate_params(noise_std=[NOT_NEGATIVE, None])

@@ -331,8 +331,8 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         -----
         UserWarning
             If, at some training sizes and noise levels, the mean PSNR of the denoised
-            test images is more than 0.1 dB below that of the noisy images, and the
-            regime is not "memorizing".
+            test images is more than 0.1 dB below that of the noisy images, and that of
+            the denoised training images is less than 1 dB above it.
         """
         check_estimator(self.estimator)
         if self.n_networks_per_pass > 1:

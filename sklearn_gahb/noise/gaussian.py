@@ -10,6 +10,7 @@ from scipy.special import ndtri
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import check_random_state
 
+from .._mistakes import refuse_frames_of_stacks
 from .._sklearn_compat import (
     DATA_RANGE,
     NOT_NEGATIVE,
@@ -127,6 +128,7 @@ class GaussianNoise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             `data_range` is None, unsigned integers become fractions of the largest
             value of their dtype. Otherwise, the units do not change.
         """
+        refuse_frames_of_stacks(self, X)
         self._validate_params()
         images = check_images(
             X, ONE_LINE, data_range=self.data_range, estimator=self, reset=False
