@@ -22,8 +22,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from sklearn_gahb import GaussianNoise, JacobianBasis, psnr
-from sklearn_gahb.checkpoints import fetch_published
-from sklearn_gahb.datasets import load_photo_patches
+from sklearn_gahb.checkpoints import fetch_published, load_pretrained
+from sklearn_gahb.datasets import fetch_set12, load_photo_patches
 from sklearn_gahb.displays import JacobianBasisDisplay
 from sklearn_gahb.jacobian import harmonicity, posterior_directions, sure_psnr
 
@@ -66,6 +66,23 @@ print(f"|J y - f(y)| / |f(y)| = {basis.homogeneity_error_:.0e}: no constant is a
 
 print(f"|J - J^T| / |J| = {basis.asymmetry_:.2f}")
 print(f"the symmetric part loses {basis.symmetrization_loss_:.1f} dB")
+
+# %%
+# Another network, another photograph
+# -----------------------------------
+#
+# A much smaller network, which ships with the package, adapts its basis in the same
+# way. In this photograph, one contour separates a coat from the sky. Many eigenvectors
+# lie on this contour, and alternate between red and blue along it:
+
+photo = fetch_set12().images[0][40:120:2, :80:2][None] / np.float32(255)
+small = load_pretrained("photos-grey")
+display = JacobianBasisDisplay.from_estimator(
+    JacobianBasis(small, n_components=80, random_state=0).fit(
+        GaussianNoise(0.15, random_state=0).fit_transform(photo)
+    ),
+    photo,
+)
 
 # %%
 # How much the basis follows contours
