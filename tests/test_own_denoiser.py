@@ -32,6 +32,9 @@ from sklearn_gahb.jacobian import (
 from sklearn_gahb.samplers import DDIM
 from sklearn_gahb.sampling import observed_pixels, sample, solve_inverse
 
+# Some checks pass values around 100 or 255.
+pytestmark = pytest.mark.filterwarnings("ignore:noise_std=.* is very low")
+
 X = make_disk_images(40, 16, random_state=0).astype(np.float64)
 NOISY = GaussianNoise(0.1, random_state=0).fit_transform(X)
 
