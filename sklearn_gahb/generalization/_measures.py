@@ -175,9 +175,8 @@ def warn_of_harm(found, noisy_psnr):
             "Denoised test images have a lower PSNR than the noisy images, and "
             "memorization is not the reason, because denoising hardly helps the "
             f"training images: {'; '.join(where)}. Possible reasons: the denoisers "
-            "need more training; they were trained for other noise levels; or the "
-            "intensities or noise_std are not in units of [0, 1] (unsigned integers "
-            "are divided by their largest value)."
+            "need more training; they were trained for other noise levels; or their "
+            "data_range does not fit the images."
         )
 
 
