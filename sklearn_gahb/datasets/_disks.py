@@ -319,8 +319,8 @@ def make_disk_images(
     return_parameters : bool, default=False
         If True, also return the parameters of the disks.
     random_state : int, RandomState instance or None, default=None
-        Seed of the random numbers. With the same int, the first images do not depend on
-        `n_samples`.
+        Seed of the random numbers. For a given int, a larger `n_samples` appends images
+        and leaves the earlier ones unchanged.
 
     Returns
     -------

@@ -19,7 +19,8 @@ class PSNRCurveDisplay:
     Parameters
     ----------
     curves : dict of str to :class:`~sklearn.utils.Bunch`
-        Results of :func:`~sklearn_gahb.evaluation.psnr_curve`, by name of the denoiser.
+        Results of :func:`~sklearn_gahb.evaluation.psnr_curve`, keyed by the name of the
+        denoiser.
 
     Attributes
     ----------
@@ -66,10 +67,10 @@ class PSNRCurveDisplay:
         Parameters
         ----------
         curves : dict of str to :class:`~sklearn.utils.Bunch`
-            Results of :func:`~sklearn_gahb.evaluation.psnr_curve`, by name of the
-            denoiser.
+            Results of :func:`~sklearn_gahb.evaluation.psnr_curve`, keyed by the name of
+            the denoiser.
         slopes : dict of str to float, default=None
-            Slopes of the comparison lines, by name of the line, such as
+            Slopes of the comparison lines, keyed by the name of the line, such as
             ``{"optimal rate": alpha / (alpha + 1)}``.
         ax : matplotlib Axes, default=None
             Axes to draw on. If None, a new figure is created.
@@ -87,9 +88,10 @@ class PSNRCurveDisplay:
         Parameters
         ----------
         slopes : dict of str to float, default=None
-            Slopes of the comparison lines, by name of the line. The comparison lines
-            cross the curve with the highest output PSNR. The crossing point is in the
-            middle of the range in which the slope of this curve is fitted.
+            Slopes of the comparison lines, keyed by the name of the line. The
+            comparison lines cross the curve with the highest output PSNR. The crossing
+            point is in the middle of the range in which the slope of this curve is
+            fitted.
         ax : matplotlib Axes, default=None
             Axes to draw on. If None, a new figure is created.
 

@@ -121,7 +121,7 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         out or reported, depending on `duplicates`. The number is 0 if `duplicates` is
         "ignore".
     estimators_ : list of list of estimators
-        Fitted estimators, by training size and subset.
+        Fitted estimators: one list per training size, with one estimator per subset.
     train_psnr_, test_psnr_ : ndarray of shape (n_sizes, n_subsets, n_levels)
         Mean PSNR in dB on the training images and on the test images.
     test_mse_ : ndarray of shape (n_sizes, n_subsets, n_levels)

@@ -44,7 +44,7 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     `symmetrization_loss_` reports this drop. `method` selects how to decompose a
     Jacobian that is not symmetric. With "svd", the equality still holds if left
     singular vectors replace the :math:`e_k` outside the inner product. The constant b
-    is zero for homogeneous denoisers, such as bias-free networks.
+    is zero for homogeneous denoisers, such as networks without additive constants.
 
     `fit` accepts ONE noisy image. For many images, use
     :func:`~sklearn_gahb.jacobian.jacobian_bases`.
@@ -228,8 +228,8 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             ONE noisy image: of shape (1, height, width), (1, height, width, channels),
             or (1, n_pixels) with `image_shape`.
         y : array-like, default=None
-            Clean image in the layout of `X`. Oracles and `symmetrization_loss_` use it.
-            1-D labels are ignored.
+            Clean image in the layout of `X`. Needed only by oracles (denoisers that use
+            the clean image) and for `symmetrization_loss_`. 1-D labels are ignored.
 
         Returns
         -------

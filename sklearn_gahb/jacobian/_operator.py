@@ -243,8 +243,8 @@ def jacobian_operator(denoiser, y, noise_std=None, *, clean=None):
       J v then takes about three times as long as denoising one image.
 
     Only :meth:`JacobianOperator.dense` builds the matrix. The Jacobian satisfies
-    :math:`J y = \hat x(y)` for bias-free networks, hard thresholding and the zero-mean
-    Wiener filter [1]_.
+    :math:`J y = \hat x(y)` for networks without additive constants, hard thresholding
+    and the zero-mean Wiener filter [1]_.
 
     Parameters
     ----------
@@ -259,7 +259,8 @@ def jacobian_operator(denoiser, y, noise_std=None, *, clean=None):
         Standard deviation of the noise, as a fraction of the data range, passed to the
         denoiser. Not negative. If None, the denoiser uses its own `noise_std`.
     clean : array-like, default=None
-        Clean image. Only oracles use it.
+        Clean image. Used only by oracles, which are denoisers that need the clean
+        image.
 
     Returns
     -------

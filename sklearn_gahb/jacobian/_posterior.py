@@ -38,7 +38,8 @@ def posterior_std(
         of its row, divided by ``sqrt(n_probes)``. If None, the diagonal is exact and
         takes one product with the Jacobian per value (pixel and channel) of the image.
     clean : array-like, default=None
-        Clean image. Only oracles use it.
+        Clean image. Used only by oracles, which are denoisers that need the clean
+        image.
     random_state : int, RandomState instance or None, default=None
         Seed of the random signs.
 
@@ -121,7 +122,8 @@ def posterior_directions(
     n_components : int, default=5
         Number of directions.
     clean : array-like, default=None
-        Clean image. Only oracles use it.
+        Clean image. Used only by oracles, which are denoisers that need the clean
+        image.
     tol : float, default=1e-3
         Tolerance of the iteration, relative to the largest eigenvalue; see
         :class:`JacobianBasis`.

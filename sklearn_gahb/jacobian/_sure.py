@@ -50,7 +50,8 @@ def sure(
         Jacobian per value of the image, or none if the eigenvalues of the Jacobian are
         known in closed form.
     clean : array-like or list of array-like, default=None
-        Clean images. Only oracles use them.
+        Clean images. Used only by oracles, which are denoisers that need the clean
+        images.
     average : bool, default=True
         If True, return the mean over the images. If False, return one estimate per
         image.
@@ -135,7 +136,8 @@ def sure_psnr(
     n_probes : int, default=1
         Number of vectors of random signs for each image; see :func:`sure`.
     clean : array-like or list of array-like, default=None
-        Clean images. Only oracles use them.
+        Clean images. Used only by oracles, which are denoisers that need the clean
+        images.
     average : bool, default=True
         If True, return the mean over the images. If False, return one estimate per
         image.
@@ -184,9 +186,9 @@ def sure_psnr(
 def make_sure_scorer(noise_std, *, n_probes=1, random_state=None):
     """Make a scorer that needs no clean images.
 
-    The scorer takes noisy images and returns the PSNR in dB of the mean error that
-    :func:`sure` estimates. Use it to choose the parameters of a denoiser if you have
-    only noisy images.
+    The scorer takes noisy images. It averages the mean squared errors that :func:`sure`
+    estimates over the images, and returns this average as a PSNR in dB. Use it to
+    choose the parameters of a denoiser if you have only noisy images.
 
     Parameters
     ----------

@@ -205,7 +205,7 @@ def make_scheduler(optimizer, recipe):
 
 
 def resolve_device(device):
-    """Convert "auto" or the name of a device to a device of this machine.
+    """Return the torch device for a device name, or choose one for "auto".
 
     Parameters
     ----------
@@ -244,7 +244,7 @@ def resolve_device(device):
 
 
 def resolve_precision(precision, device):
-    """Convert "auto", "float32" or "bfloat16" to a dtype.
+    """Return the torch dtype for a precision name, or choose one for "auto".
 
     Parameters
     ----------
