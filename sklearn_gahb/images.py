@@ -38,7 +38,7 @@ ONE_LINE = (1, -1)
 
 @dataclass(frozen=True)
 class Images:
-    """Validated images, without a copy and in their original dtype.
+    """Images that passed validation, stored without a copy and in their original dtype.
 
     :func:`check_images` returns this object.
 

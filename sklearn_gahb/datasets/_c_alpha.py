@@ -153,9 +153,9 @@ def make_c_alpha_images(
     image_size : int, default=80
         Height and width of the images, in pixels.
     alpha : float, default=2.0
-        Regularity of the contour.
+        Hoelder regularity of the contour, if `convention` is "hoelder".
     beta : float, default=None
-        Regularity of the backgrounds. If None, `alpha` is used.
+        Regularity of the backgrounds, in the same sense. If None, `alpha` is used.
     convention : {"hoelder", "released"}, default="hoelder"
         Convention for the exponents. "hoelder" filters with a = alpha + 1/2 and b =
         beta + 1. The contour and the backgrounds then have the Hoelder regularity that
@@ -255,7 +255,7 @@ def make_c_alpha_backgrounds(
     image_size : int, default=80
         Height and width of the images, in pixels.
     alpha : float, default=2.0
-        Regularity of the images.
+        Hoelder regularity of the images, if `convention` is "hoelder".
     convention : {"hoelder", "released"}, default="hoelder"
         Convention for the exponent. "hoelder" filters with b = alpha + 1, so that the
         images have Hoelder regularity alpha. "released" filters with b = alpha, as in

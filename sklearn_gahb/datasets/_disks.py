@@ -16,7 +16,7 @@ EDGE_HALF_WIDTH = 1.0
 
 @dataclass(frozen=True)
 class DiskPrior:
-    """Prior of the centers and radii of the disks of :func:`make_disk_images`.
+    """Prior distribution of disk centers and radii in :func:`make_disk_images`.
 
     The prior is a map from the unit cube. It maps uniform random points of the cube to
     centers and radii of disks.

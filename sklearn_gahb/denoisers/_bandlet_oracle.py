@@ -94,7 +94,7 @@ class BandletOracle(BandletDenoiser):
     See Also
     --------
     BandletDenoiser : Bandlet thresholding that knows only the noisy image.
-    sklearn_gahb.datasets.make_c_alpha_images : Images with regular contours.
+    sklearn_gahb.datasets.make_c_alpha_images : Images with smooth contours.
 
     Notes
     -----

@@ -31,8 +31,8 @@ class DiskPosteriorDenoiser(BaseDenoiser):
     squared error on such images. As the noise vanishes, this error approaches the value
     :math:`5 \sigma^2 / d`, where d is the number of pixels. The integral over the
     intensities is computed by quadrature, and the integral over the geometry by
-    adaptive importance sampling. Together, they take about 0.02 s per image of 32x32
-    pixels. `fit` learns only the height and width of the images. The parameter
+    adaptive importance sampling. Both integrals together take about 0.02 s per image of
+    32x32 pixels. `fit` learns only the height and width of the images. The parameter
     `radius_range` determines the prior.
 
     Parameters

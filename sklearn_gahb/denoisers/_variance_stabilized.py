@@ -94,8 +94,8 @@ class VarianceStabilizedDenoiser(BaseDenoiser):
     ``fit(X)`` fits the inner denoiser on :math:`E[T(y) \mid x] / T(1)` for the clean
     images x in `X`. If `peak` is None, the transform is unknown, so the inner denoiser
     is fitted on the clean images themselves. ``score(X)`` adds Poisson-Gaussian noise,
-    and needs a `peak`. The argument `noise_std` of the methods is the level of the
-    Gaussian part.
+    and needs a `peak`. The argument `noise_std` of the methods is the standard
+    deviation of the Gaussian part.
 
     For Poisson noise of peak 30 on seven photographs, `benchmarks/bench_poisson.py`
     measures a mean PSNR of 30.5 dB for BM3D with stabilization, and 27.8 dB for BM3D
@@ -242,8 +242,9 @@ class VarianceStabilizedDenoiser(BaseDenoiser):
             Images, as in `score`. If `y` holds no images, Poisson-Gaussian noise is
             added to `X`.
         noise_std : float, default=None
-            Level of the Gaussian part of the noise. If None, the parameter `noise_std`
-            is used. If that parameter is None too, only Poisson noise is added.
+            Standard deviation of the Gaussian part of the noise. If None, the parameter
+            `noise_std` is used. If that parameter is None too, only Poisson noise is
+            added.
 
         Returns
         -------

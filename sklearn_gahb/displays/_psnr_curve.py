@@ -12,9 +12,9 @@ class PSNRCurveDisplay:
     r"""Draw the PSNR of denoised images against the PSNR of noisy images.
 
     The figure has one line with error bars per denoiser. The figure also has lines with
-    given slopes, for comparison. For images of regularity :math:`\alpha`, the optimal
-    slope is :math:`\alpha / (\alpha + 1)` [1]_. It is recommended to use `from_curves`
-    to create a `PSNRCurveDisplay`.
+    given slopes, for comparison. For images whose contours and backgrounds have Hoelder
+    regularity :math:`\alpha`, the optimal slope is :math:`\alpha / (\alpha + 1)` [1]_.
+    It is recommended to use `from_curves` to create a `PSNRCurveDisplay`.
 
     Parameters
     ----------

@@ -16,8 +16,9 @@ def psnr_curve(
 
     The input PSNR is :math:`-20 \log_{10} \sigma`. If the mean squared error decays
     like :math:`\sigma^{2 s}`, the output PSNR is a linear function of the input PSNR
-    with slope s. For images on a smooth manifold, the optimal slope is 1. For images of
-    regularity :math:`\alpha`, the optimal slope is :math:`\alpha / (\alpha + 1)` [1]_.
+    with slope s. For images on a smooth manifold, the optimal slope is 1. For images
+    whose contours and backgrounds have Hoelder regularity :math:`\alpha`, the optimal
+    slope is :math:`\alpha / (\alpha + 1)` [1]_.
 
     Parameters
     ----------
@@ -28,7 +29,7 @@ def psnr_curve(
         Clean images, in a layout and units that `denoiser` accepts.
     noise_std : float or array-like of shape (n_levels,)
         Standard deviation of the noise at each noise level, as a fraction of the data
-        range. Positive.
+        range. Must be positive.
     blind : bool, default=False
         If True, do not pass the noise level to the denoiser. The denoiser then uses its
         own `noise_std`, or estimates the noise level if its `noise_std` is None.

@@ -59,8 +59,8 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         :class:`~sklearn.frozen.FrozenEstimator`.
     n_components : int, default=None
         Number of vectors to compute, starting with the largest eigenvalue. If None, all
-        d vectors are computed, where d is the number of pixels times channels. This
-        needs a d x d matrix.
+        d vectors are computed, where d is the number of pixels times channels.
+        Computing all vectors needs a d x d matrix.
     method : {"eigh", "svd"}, default="eigh"
         Kind of decomposition. "eigh" diagonalizes the symmetric part
         :math:`(J + J^T) / 2`. "svd" computes the singular value decomposition
@@ -89,7 +89,7 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         (height, width) or (height, width, channels) of the image in each row of a 2-D
         array.
     random_state : int, RandomState instance or None, default=None
-        Seed of the starting vectors of "lanczos" and of the random probes.
+        Seed of the starting vectors of "lanczos" and of the vectors of random signs.
 
     Attributes
     ----------

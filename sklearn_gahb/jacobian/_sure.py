@@ -29,9 +29,10 @@ def sure(
 
     where J is the Jacobian. The trace of J is exact, or it is estimated by the mean of
     :math:`z^T J z` over vectors z of random signs [2]_. The noise must be white and
-    Gaussian, and the denoiser must be continuous. If the denoiser is not, such as hard
-    thresholding, the estimate misses the jumps: the PSNR comes out several dB too high,
-    and a warning is issued. Thresholds that depend on the image are treated as fixed.
+    Gaussian, and the denoiser must be continuous. If the denoiser is not continuous
+    (hard thresholding, for example), the estimate misses its jumps: the estimated PSNR
+    is several dB too high, and a warning is issued. Thresholds that depend on the image
+    are treated as fixed.
 
     Parameters
     ----------
@@ -43,7 +44,8 @@ def sure(
         (n_images, n_pixels) if the denoiser has an `image_shape`, a list of
         photographs, or one gray image (height, width).
     noise_std : float
-        Standard deviation of the noise, as a fraction of the data range. Positive.
+        Standard deviation of the noise, as a fraction of the data range. Must be
+        positive.
     n_probes : int, default=1
         Number of vectors of random signs for each image. For photographs, one vector is
         enough. If None, the trace is exact. The exact trace takes one product with the
@@ -132,7 +134,8 @@ def sure_psnr(
     y : array-like or list of array-like
         Noisy images, in any layout that :func:`sure` accepts.
     noise_std : float
-        Standard deviation of the noise, as a fraction of the data range. Positive.
+        Standard deviation of the noise, as a fraction of the data range. Must be
+        positive.
     n_probes : int, default=1
         Number of vectors of random signs for each image; see :func:`sure`.
     clean : array-like or list of array-like, default=None

@@ -63,9 +63,9 @@ def make_psnr_scorer(noise_std, *, random_state=None):
 def make_ssim_scorer(noise_std, *, image_shape=None, random_state=None):
     """Make a scorer that compares estimators by their structural similarity (SSIM).
 
-    The scorer takes clean images, adds white Gaussian noise and returns
-    ``ssim(clean, estimator.transform(noisy))``. The noise is that of
-    :func:`make_psnr_scorer` with the same `random_state`.
+    The scorer takes clean images, adds white Gaussian noise and returns ``ssim(clean,
+    estimator.transform(noisy))``. The noise is the same as in :func:`make_psnr_scorer`
+    with the same `random_state`.
 
     Parameters
     ----------

@@ -233,12 +233,13 @@ def estimate_noise_std(X, *, data_range=None, image_shape=None):
     .. math:: \hat\sigma = \mathrm{median}(|d|) \,/\, \Phi^{-1}(3/4)
 
     where d are the non-zero coefficients of the finest diagonal wavelet band
-    (Daubechies 2) [1]_. In this band, the energy of images is small. The energy of
-    white noise is the same in all bands. The estimates of the channels are averaged.
+    (Daubechies 2) [1]_. Images have little energy in this band, whereas white noise has
+    the same energy in all bands. Therefore most of these coefficients are mainly noise.
+    The estimates of the channels are averaged.
 
-    If there is little noise, the estimate is too high, because edges and texture count
-    as noise. If the noisy values were clipped, for example when they were saved as a
-    photograph, the estimate is too low.
+    If there is little noise, the estimate is too high, because edges and texture are
+    mistaken for noise. If the noisy values were clipped, for example when they were
+    saved as a photograph, the estimate is too low.
 
     Parameters
     ----------

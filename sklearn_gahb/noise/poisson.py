@@ -23,9 +23,10 @@ class PoissonNoise(GaussianNoise):
        + \mathrm{noise\_std} \cdot z
 
     where :math:`P(\lambda)` is a Poisson variable of mean :math:`\lambda`, and z is
-    standard normal [1]_. A camera counts photons, so its noise has a Poisson part. Its
-    electronics add a Gaussian part. The variance of the noise is ``x / peak +
-    noise_std**2``. For large `peak`, little noise is left except the Gaussian part.
+    standard normal [1]_. A camera counts photons, so its noise has a Poisson part. The
+    electronics of the camera add a Gaussian part. The variance of the noise is ``x /
+    peak + noise_std**2``. For large `peak`, little noise is left except the Gaussian
+    part.
 
     As with :class:`GaussianNoise`, the noise of an image depends only on `random_state`
     and on the pixel values of the image. Use the transformer as the first step of a

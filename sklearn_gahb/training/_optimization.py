@@ -71,7 +71,7 @@ def train(
         Log that receives the losses of each step.
     recipe : Recipe
         Recipe that sets the number of steps, the learning rate and its schedule, the
-        precision and the patience of early stopping.
+        precision, and when to stop early.
     validation_pairs : sequence of (noisy, noise), default=()
         Batches to validate on at each evaluation. Training stops if
         ``recipe.n_iter_no_change`` evaluations in a row do not lower the best
