@@ -38,7 +38,7 @@ ONE_LINE = (1, -1)
 
 @dataclass(frozen=True)
 class Images:
-    """Validated images, without a copy and in their original dtype.
+    """Images that passed validation, stored without a copy and in their original dtype.
 
     :func:`check_images` returns this object.
 
@@ -192,8 +192,8 @@ def check_images(
         (height, width, channels). One entry can be -1 and is then inferred, as in
         :func:`numpy.reshape`.
     data_range : float or tuple of (float, float), default=None
-        Value of white, or values of black and white. If None, white is the largest
-        value of the dtype for unsigned integers, and 1 for all others.
+        Pixel value of white (black is then 0), or the pair (black, white). If None,
+        white is the largest value of an unsigned integer dtype, or 1 for other dtypes.
     name : str, default="X"
         Name of `X` in error messages.
     estimator : estimator, default=None

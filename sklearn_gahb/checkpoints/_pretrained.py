@@ -74,7 +74,7 @@ def load_pretrained(name="photos-grey"):
 
 @validate_params(name=[StrOptions(set(NAMES))])
 def pretrained_card(name="photos-grey"):
-    """Describe how a pretrained network was trained and how good it is.
+    """Return the card of a pretrained network: its training and its PSNR.
 
     Parameters
     ----------

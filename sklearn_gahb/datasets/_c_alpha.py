@@ -120,31 +120,31 @@ def make_c_alpha_images(
     convention="hoelder",
     random_state=None,
 ):
-    r"""Draw C^alpha images: two regular backgrounds that meet at a regular contour.
+    r"""Draw C^alpha images: two smooth backgrounds that meet at a smooth contour.
 
-    The optimal denoising rate of this class of images is known. Let the contour and the
-    backgrounds have regularity :math:`\alpha`. The mean squared error of the best
-    denoiser at noise level :math:`\sigma` then decays like
+    The contour and the backgrounds have Hoelder regularity :math:`\alpha` (a larger
+    value is smoother). For such images, the mean squared error of the best denoiser at
+    noise level :math:`\sigma` decays like
     :math:`\sigma^{2 \alpha / (\alpha + 1)}` [1]_. The output PSNR, as a function of the
-    input PSNR, then has the slope :math:`\alpha / (\alpha + 1)`. Thresholding in a best
-    bandlet basis attains this rate [2]_, and deep denoisers come close [3]_.
+    input PSNR, then has the slope :math:`\alpha / (\alpha + 1)`. Thresholding in the
+    best bandlet basis attains this rate [2]_, and deep denoisers come close [3]_.
 
     An image of N x N pixels is made in four steps [3]_:
 
-    1. Let c be uniform white noise on (-1, 1), filtered by :math:`|k|^{-a}`. Here, k is
-       in cycles per image, and the factor at k = 0 is 1. In column j, the contour is at
+    1. Draw one uniform value in (-1, 1) for each column, and multiply the Fourier
+       transform of this sequence by :math:`|k|^{-a}`. The result is c. Here, k is in
+       cycles per image, and the factor at k = 0 is 1. In column j, the contour is at
        row :math:`\mathrm{round}(N c_j) + \lfloor N / 2 \rfloor`. If this row is outside
        the image, one background fills the column.
-    2. Each of two backgrounds is uniform white noise on (-1, 1), filtered by
-       :math:`|k|^{-b}`. Here, k is the radial wavenumber.
-    3. One background is rescaled to [p, 1] and the other to [0, q], where p and q are
-       uniform on [0, 1]. The lower and the upper background are equally likely to be
-       the brighter one.
+    2. Draw two backgrounds in the same way: one uniform value in (-1, 1) for each
+       pixel, filtered by :math:`|k|^{-b}`. Here, k is the radial wavenumber.
+    3. A fair coin toss decides which background is rescaled to [p, 1]. The other
+       background is rescaled to [0, q]. Here, p and q are uniform on [0, 1].
     4. The binary mask of the region below the contour is averaged over 2x2 pixels. The
        image is ``mask * lower + (1 - mask) * upper``.
 
-    The two conventions differ in the exponents a and b. In d dimensions, white noise
-    filtered by :math:`|k|^{-a}` has Hoelder regularity :math:`a - d / 2`.
+    The exponents a and b depend on the parameter `convention`. In d dimensions, white
+    noise filtered by :math:`|k|^{-a}` has Hoelder regularity :math:`a - d / 2`.
 
     Parameters
     ----------
@@ -153,9 +153,9 @@ def make_c_alpha_images(
     image_size : int, default=80
         Height and width of the images, in pixels.
     alpha : float, default=2.0
-        Regularity of the contour.
+        Hoelder regularity of the contour, if `convention` is "hoelder".
     beta : float, default=None
-        Regularity of the backgrounds. If None, `alpha` is used.
+        Regularity of the backgrounds, in the same sense. If None, `alpha` is used.
     convention : {"hoelder", "released"}, default="hoelder"
         Convention for the exponents. "hoelder" filters with a = alpha + 1/2 and b =
         beta + 1. The contour and the backgrounds then have the Hoelder regularity that
@@ -164,8 +164,8 @@ def make_c_alpha_images(
         the contour and beta - 1 for the backgrounds, and the optimal rate above does
         not hold.
     random_state : int, RandomState instance or None, default=None
-        Seed of the random numbers. With the same int, the first images do not depend on
-        `n_samples`.
+        Seed of the random numbers. For a given int, a larger `n_samples` appends images
+        and leaves the earlier ones unchanged.
 
     Returns
     -------
@@ -236,12 +236,12 @@ def make_c_alpha_images(
 def make_c_alpha_backgrounds(
     n_samples=100, image_size=80, alpha=2.0, *, convention="hoelder", random_state=None
 ):
-    r"""Draw uniformly regular images: the backgrounds of C^alpha images.
+    r"""Draw images of the same regularity everywhere: backgrounds of C^alpha images.
 
     Uniform white noise on (-1, 1) is filtered by :math:`|k|^{-b}`. Here, k is the
-    radial wavenumber in cycles per image, and the factor at k = 0 is 1. The image is
-    then rescaled to [p, 1] or to [0, q] with equal probability, where p and q are
-    uniform on [0, 1].
+    radial wavenumber in cycles per image, and the factor at k = 0 is 1. The exponent b
+    depends on `alpha` and `convention`. The image is then rescaled to [p, 1] or to [0,
+    q] with equal probability, where p and q are uniform on [0, 1].
 
     Linear denoisers attain the optimal rate on such images. At noise level
     :math:`\sigma`, the mean squared error of the Wiener filter decays like
@@ -255,14 +255,14 @@ def make_c_alpha_backgrounds(
     image_size : int, default=80
         Height and width of the images, in pixels.
     alpha : float, default=2.0
-        Regularity of the images.
+        Hoelder regularity of the images, if `convention` is "hoelder".
     convention : {"hoelder", "released"}, default="hoelder"
         Convention for the exponent. "hoelder" filters with b = alpha + 1, so that the
         images have Hoelder regularity alpha. "released" filters with b = alpha, as in
         [1]_ and its released code.
     random_state : int, RandomState instance or None, default=None
-        Seed of the random numbers. With the same int, the first images do not depend on
-        `n_samples`.
+        Seed of the random numbers. For a given int, a larger `n_samples` appends images
+        and leaves the earlier ones unchanged.
 
     Returns
     -------

@@ -16,7 +16,7 @@ EDGE_HALF_WIDTH = 1.0
 
 @dataclass(frozen=True)
 class DiskPrior:
-    """Prior of the centers and radii of the disks of :func:`make_disk_images`.
+    """Prior distribution of disk centers and radii in :func:`make_disk_images`.
 
     The prior is a map from the unit cube. It maps uniform random points of the cube to
     centers and radii of disks.
@@ -319,8 +319,8 @@ def make_disk_images(
     return_parameters : bool, default=False
         If True, also return the parameters of the disks.
     random_state : int, RandomState instance or None, default=None
-        Seed of the random numbers. With the same int, the first images do not depend on
-        `n_samples`.
+        Seed of the random numbers. For a given int, a larger `n_samples` appends images
+        and leaves the earlier ones unchanged.
 
     Returns
     -------

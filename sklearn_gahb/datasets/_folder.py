@@ -233,9 +233,9 @@ def load_image_folder(
     Warns
     -----
     UserWarning
-        Accessing an image warns if its file has several frames, of which the first is
-        read; if its file has transparent pixels, whose transparency is dropped; or if
-        its file is a color PNG file of 16 bits, of which Pillow reads 8.
+        Accessing an image warns in three cases. If its file has several frames, only
+        the first frame is read. If its file has transparent pixels, the transparency is
+        dropped. If its file is a color PNG file of 16 bits, Pillow reads only 8 bits.
 
     See Also
     --------

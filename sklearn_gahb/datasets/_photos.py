@@ -46,7 +46,7 @@ def read_photos(color):
     Returns
     -------
     photos : dict of str to ndarray of shape (height, width) or (height, width, 3)
-        Photographs by name, in uint8.
+        Photographs in uint8, keyed by name.
     """
     pillow = import_optional("PIL.Image", "images")
     samples = load_sample_images()
@@ -201,8 +201,8 @@ def load_photo_patches(
         False, convert these two photographs to gray. Pillow computes their luma of
         ITU-R BT.601, 0.299 red + 0.587 green + 0.114 blue.
     random_state : int, RandomState instance or None, default=None
-        Seed of the random positions. With the same int, the first patches do not depend
-        on `n_patches`.
+        Seed of the random positions. For a given int, a larger `n_patches` appends
+        patches and leaves the earlier ones unchanged.
 
     Returns
     -------
@@ -216,7 +216,7 @@ def load_photo_patches(
             For each patch, the name of its photograph. Pass the names as `groups` to
             splitters such as :class:`~sklearn.model_selection.GroupKFold`.
         photos : dict of str to ndarray of shape (height, width) or (height, width, 3)
-            Whole photographs of the subset by name, in uint8.
+            Whole photographs of the subset in uint8, keyed by name.
         DESCR : str
             Description of the photographs.
 

@@ -72,7 +72,7 @@ def make_registry(data_home=None):
 
 @validate_params(data_home=FOLDER)
 def fetch_files(names, *, data_home=None, download_if_missing=True):
-    """Find files of the registry, and download the missing files.
+    """Return the paths of files in the registry, and download the missing files.
 
     Parameters
     ----------

@@ -63,8 +63,8 @@ def make_gaussian_textures(
     return_power_spectrum : bool, default=False
         If True, also return the power spectrum.
     random_state : int, RandomState instance or None, default=None
-        Seed of the random numbers. With the same int, the first images do not depend on
-        `n_samples`.
+        Seed of the random numbers. For a given int, a larger `n_samples` appends images
+        and leaves the earlier ones unchanged.
 
     Returns
     -------
@@ -134,8 +134,8 @@ def make_sine_images(
     amplitude_range : tuple of float, default=(0.0, 1.0)
         Smallest and largest amplitude, in [0, 1].
     random_state : int, RandomState instance or None, default=None
-        Seed of the random numbers. With the same int, the first images do not depend on
-        `n_samples`.
+        Seed of the random numbers. For a given int, a larger `n_samples` appends images
+        and leaves the earlier ones unchanged.
 
     Returns
     -------
@@ -207,8 +207,8 @@ def make_ray_images(
     scale_range : tuple of float, default=(0.0, 1.0)
         Smallest and largest factor, in [0, 1]. The factors are uniform on this range.
     random_state : int, RandomState instance or None, default=None
-        Seed of the random numbers. With the same int, the first images do not depend on
-        `n_samples`.
+        Seed of the random numbers. For a given int, a larger `n_samples` appends images
+        and leaves the earlier ones unchanged.
 
     Returns
     -------

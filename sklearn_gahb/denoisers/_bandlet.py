@@ -45,13 +45,13 @@ class BandletDenoiser(BaseDenoiser):
     n_scales : int, default=None
         Number of scales of the wavelet transform. It must not exceed the base-2
         logarithm of the shorter side, rounded up. If None, the largest number that
-        leaves at least 8 coarse coefficients per side is used. The minimum is 1.
+        leaves at least 8 coarse coefficients per side is used, but at least 1.
     block_sizes : tuple of int, default=(4, 8)
-        Side lengths of the squares, in coefficients. Each side length must be twice the
-        previous one.
+        Side lengths, in wavelet coefficients, of the squares into which each subband is
+        split. Each side length must be twice the previous one.
     moments : tuple of (int, int), default=(1, 2)
         Two numbers of vanishing moments of the multiwavelets: the first across the
-        direction, the second along the direction.
+        direction, the second along it.
     angles_per_size : int, default=4
         Number of directions per unit of side length. A square of side s has
         ``angles_per_size * s`` directions.
@@ -69,8 +69,8 @@ class BandletDenoiser(BaseDenoiser):
         out of 255 are ``25 / 255``. If None, `estimate_noise_std` estimates the noise
         level of each image.
     data_range : float or tuple of (float, float), default=None
-        Value of white, or values of black and white. If None, white is the largest
-        value of the dtype for unsigned integers, and 1 for all others.
+        Pixel value of white (black is then 0), or the pair (black, white). If None,
+        white is the largest value of an unsigned integer dtype, or 1 for other dtypes.
     image_shape : tuple of int, default=None
         Shape of the image in each row of a 2-D array: (height, width) or
         (height, width, channels).

@@ -14,10 +14,10 @@ class BandletOracle(BandletDenoiser):
     .. math:: \hat x = \sum_k \rho_k \langle y, g_k \rangle\, g_k
 
     The vectors :math:`g_k` form the best basis of the clean image x; see
-    :class:`BandletDenoiser`. Consider images that are smooth of order :math:`\alpha`
-    away from edges, and edges that are curves of the same smoothness. For such images,
-    the mean squared error of thresholding in this basis decays at the optimal rate
-    :math:`\sigma^{2 \alpha / (\alpha + 1)}` [1]_.
+    :class:`BandletDenoiser`. Consider images whose edges are curves of smoothness
+    :math:`\alpha`, and which have smoothness :math:`\alpha` away from these edges. For
+    such images, the mean squared error of thresholding in this basis decays at the
+    optimal rate :math:`\sigma^{2 \alpha / (\alpha + 1)}` [1]_.
 
     The factors :math:`\rho_k` are
 
@@ -38,23 +38,25 @@ class BandletOracle(BandletDenoiser):
     n_scales : int, default=None
         Number of scales of the wavelet transform; see :class:`BandletDenoiser`.
     block_sizes : tuple of int, default=(4, 8)
-        Side lengths of the squares, in coefficients. Each side length must be twice the
-        previous one.
+        Side lengths, in wavelet coefficients, of the squares into which each subband is
+        split. Each side length must be twice the previous one.
     moments : tuple of (int, int), default=(1, 2)
-        Numbers of vanishing moments of the multiwavelets across and along the direction
-        of each square, in this order.
+        Two numbers of vanishing moments of the multiwavelets: the first across the
+        direction, the second along it.
     angles_per_size : int, default=4
         Number of directions per unit of side length. A square of side s has
         ``angles_per_size * s`` directions.
     threshold : float, default=3.0
         Threshold T of the rule "hard", as a multiple of the noise level :math:`\sigma`.
-        The other rules choose the best basis with :math:`T = \sigma`.
+        T also enters the choice of the best basis. For the other rules, :math:`T =
+        \sigma` there.
     geometry : {"clean", "noisy"}, default="clean"
         Image that determines the best basis. "noisy" requires that `shrinkage` is
         "projection" or "attenuation".
     geometry_cost : float, default=None
-        Cost of each bit in the Lagrangian of :class:`BandletDenoiser`. If None, the
-        cost is 0.1 for ``geometry="clean"`` and 0.5 for ``geometry="noisy"``.
+        Cost of each bit that describes the directions and splits (:math:`\gamma` in the
+        Lagrangian of :class:`BandletDenoiser`). If None, the cost is 0.1 for
+        ``geometry="clean"`` and 0.5 for ``geometry="noisy"``.
     shrinkage : {"hard", "projection", "attenuation"}, default="hard"
         Rule for the factors :math:`\rho_k`; see above.
     n_shifts : int, default=1
@@ -66,8 +68,8 @@ class BandletOracle(BandletDenoiser):
         out of 255 are ``25 / 255``. If None, `estimate_noise_std` estimates the noise
         level of each image.
     data_range : float or tuple of (float, float), default=None
-        Value of white, or values of black and white. If None, white is the largest
-        value of the dtype for unsigned integers, and 1 for all others.
+        Pixel value of white (black is then 0), or the pair (black, white). If None,
+        white is the largest value of an unsigned integer dtype, or 1 for other dtypes.
     image_shape : tuple of int, default=None
         Shape of the image in each row of a 2-D array: (height, width) or
         (height, width, channels).
@@ -92,12 +94,13 @@ class BandletOracle(BandletDenoiser):
     See Also
     --------
     BandletDenoiser : Bandlet thresholding that knows only the noisy image.
-    sklearn_gahb.datasets.make_c_alpha_images : Images with regular contours.
+    sklearn_gahb.datasets.make_c_alpha_images : Images with smooth contours.
 
     Notes
     -----
-    In a :class:`~sklearn.pipeline.Pipeline`, the oracle can only be the last step. Pass
-    the clean images as metadata: call ``pipeline.transform(X, clean=X)`` within
+    In a :class:`~sklearn.pipeline.Pipeline`, the oracle can only be the last step. If
+    an earlier step adds the noise, call ``pipeline.transform(X, clean=X)``; otherwise
+    call ``pipeline.transform(noisy, clean=X)``. Enable metadata routing with
     ``sklearn.config_context(enable_metadata_routing=True)``. The oracle requests the
     clean images by itself, so no other setting is needed.
 
@@ -227,7 +230,10 @@ class BandletOracle(BandletDenoiser):
 
     @property
     def is_continuous(self):
-        """Whether the oracle is linear, because only the clean image determines it."""
+        """Whether the denoiser is continuous.
+
+        It is linear if both the basis and the factors depend only on the clean image.
+        """
         return self.geometry == "clean" and self.shrinkage != "hard"
 
     def _images(self, y):

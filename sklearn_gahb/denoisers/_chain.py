@@ -8,7 +8,7 @@ class DenoiserChain(BaseDenoiser):
     """Sequence of fitted denoisers, applied like the steps of a pipeline.
 
     A noise level passed to the chain applies to the last denoiser. The other denoisers
-    use their own levels.
+    use their own noise levels.
 
     Parameters
     ----------

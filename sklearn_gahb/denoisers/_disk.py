@@ -31,8 +31,8 @@ class DiskPosteriorDenoiser(BaseDenoiser):
     squared error on such images. As the noise vanishes, this error approaches the value
     :math:`5 \sigma^2 / d`, where d is the number of pixels. The integral over the
     intensities is computed by quadrature, and the integral over the geometry by
-    adaptive importance sampling. Together, they take about 0.02 s per image of 32x32
-    pixels. `fit` learns only the height and width of the images. The parameter
+    adaptive importance sampling. Both integrals together take about 0.02 s per image of
+    32x32 pixels. `fit` learns only the height and width of the images. The parameter
     `radius_range` determines the prior.
 
     Parameters
@@ -48,8 +48,8 @@ class DiskPosteriorDenoiser(BaseDenoiser):
         out of 255 are ``25 / 255``. If None, `estimate_noise_std` estimates the noise
         level of each image. Noise levels below 0.0001 are raised to 0.0001.
     data_range : float or tuple of (float, float), default=None
-        Value of white, or values of black and white. If None, white is the largest
-        value of the dtype for unsigned integers, and 1 for all others.
+        Pixel value of white (black is then 0), or the pair (black, white). If None,
+        white is the largest value of an unsigned integer dtype, or 1 for other dtypes.
     image_shape : tuple of int, default=None
         Shape (height, width) of the image in each row of a 2-D array.
     random_state : int, RandomState instance or None, default=None

@@ -64,10 +64,11 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         (0, 1). "squared" draws low + (high - low) u^2, which favors low noise levels as
         in [2]_. "uniform" draws low + (high - low) u.
     supervision : {"clean", "noisy"}, default="clean"
-        What the images in `X` are if `fit` gets no images in `y`. From noisy images
-        with white noise of level `noise_std`, a network learns without clean images, by
-        recorruption [3]_: half of this noise level is added, and the network predicts
-        an image whose noise is independent. `train_noise_std` is then not used.
+        Kind of the images in `X` if `fit` gets no images in `y`. "noisy" trains on
+        noisy images alone. Their noise must be white with level `noise_std`.
+        Recorruption [3]_ adds noise of half this level, and the network predicts a
+        second version of the image, whose noise is independent of the noise in the
+        first. `train_noise_std` is then not used.
     patch_size : int, default=None
         Side length of the random square crops to train on, in pixels. If None, training
         uses whole images, and all images must have the same size.
@@ -76,7 +77,8 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
     n_train_samples : int, default=None
         Number of images to train on. They are the first images in a random order that
         `random_state` fixes, so smaller training sets are subsets of larger ones. If
-        None, `fit` uses all images. If fewer are available, `fit` warns and uses all.
+        None, `fit` uses all images. If fewer are available, `fit` warns and uses all of
+        them.
     max_steps : int, default=2000
         Number of gradient steps. A larger training set does not increase this number.
     batch_size : int, default=64
@@ -100,17 +102,19 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         Device to compute on. "auto" uses a GPU if torch finds one.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         Precision of the multiplications during training. "auto" uses bfloat16 if the
-        device multiplies it faster. `transform` always computes in float32.
+        device multiplies bfloat16 faster than float32. `transform` always computes in
+        float32.
     compile : bool or "auto", default="auto"
         If True, compile the network with :func:`torch.compile`, which can take minutes.
         "auto" compiles the network if training is long and a C++ compiler is found.
     warm_start : bool, default=False
         If True, `fit` trains the network of the previous `fit` for `max_steps` more
         steps. The architecture must not change. In a search, pass the trained network
-        as `architecture` instead, because a search fits clones, which have no network.
+        as `architecture` instead, because a search fits clones, and clones have no
+        trained network.
     data_range : float or tuple of (float, float), default=None
-        Value of white, or values of black and white. If None, white is the largest
-        value of the dtype for unsigned integers, and 1 for all others.
+        Pixel value of white (black is then 0), or the pair (black, white). If None,
+        white is the largest value of an unsigned integer dtype, or 1 for other dtypes.
     image_shape : tuple of int, default=None
         Shape of the image in each row of a 2-D array: (height, width) or
         (height, width, channels).

@@ -24,8 +24,8 @@ class FunctionDenoiser(BaseDenoiser):
         Standard deviation of the noise that ``score(X)`` adds. The function receives
         this noise level if the caller passes none.
     data_range : float or tuple of (float, float), default=None
-        Value of white, or values of black and white. If None, white is the largest
-        value of the dtype for unsigned integers, and 1 for all others.
+        Pixel value of white (black is then 0), or the pair (black, white). If None,
+        white is the largest value of an unsigned integer dtype, or 1 for other dtypes.
     image_shape : tuple of int, default=None
         Shape of the image in each row of a 2-D array: (height, width) or
         (height, width, channels).

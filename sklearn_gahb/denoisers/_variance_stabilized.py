@@ -46,21 +46,23 @@ class VarianceStabilizedDenoiser(BaseDenoiser):
     Parameters
     ----------
     denoiser : estimator, module or callable
-        Denoiser of white Gaussian noise. :term:`fit` fits a clone of an estimator. To
-        use an estimator that is already fitted, such as a pretrained network, pass
-        ``FrozenEstimator(denoiser)``, see :class:`~sklearn.frozen.FrozenEstimator`.
-        Functions and trained modules are used as they are; see :func:`as_denoiser`.
+        Denoiser of white Gaussian noise. If it is an estimator, :term:`fit` fits a
+        clone of it. To use an estimator that is already fitted, such as a pretrained
+        network, pass ``FrozenEstimator(denoiser)``, see
+        :class:`~sklearn.frozen.FrozenEstimator`. Functions and trained modules are used
+        as they are; see :func:`as_denoiser`.
     peak : float, default=None
-        Mean count of white. Infinity means that there is only Gaussian noise. If
-        None, :func:`~sklearn_gahb.noise.estimate_poisson_gaussian` estimates the peak
-        for each image.
+        Mean number of photons counted at a white pixel. Infinity means that there is
+        only Gaussian noise. If None,
+        :func:`~sklearn_gahb.noise.estimate_poisson_gaussian` estimates the peak for
+        each image.
     noise_std : float, default=None
         Standard deviation of the Gaussian part of the noise, as a fraction of the data
         range. Pass 0 if the noise is only Poisson noise. If None, the noise level is
         estimated for each image.
     data_range : float or tuple of (float, float), default=None
-        Value of white, or values of black and white. If None, white is the largest
-        value of the dtype for unsigned integers, and 1 for all others.
+        Pixel value of white (black is then 0), or the pair (black, white). If None,
+        white is the largest value of an unsigned integer dtype, or 1 for other dtypes.
     image_shape : tuple of int, default=None
         Shape of the image in each row of a 2-D array: (height, width) or
         (height, width, channels).
@@ -86,19 +88,21 @@ class VarianceStabilizedDenoiser(BaseDenoiser):
 
     Notes
     -----
-    If your images hold counts, pass the count of white as `peak` and as `data_range`.
+    If your images hold photon counts, pass the count that means white as both `peak`
+    and `data_range`.
 
     ``fit(X)`` fits the inner denoiser on :math:`E[T(y) \mid x] / T(1)` for the clean
     images x in `X`. If `peak` is None, the transform is unknown, so the inner denoiser
     is fitted on the clean images themselves. ``score(X)`` adds Poisson-Gaussian noise,
-    and needs a `peak`. The argument `noise_std` of the methods is the level of the
-    Gaussian part.
+    and needs a `peak`. The argument `noise_std` of the methods is the standard
+    deviation of the Gaussian part.
 
     For Poisson noise of peak 30 on seven photographs, `benchmarks/bench_poisson.py`
     measures a mean PSNR of 30.5 dB for BM3D with stabilization, and 27.8 dB for BM3D
-    that assumes white noise. Estimated parameters are 0.01 dB below the true ones.
-    Blind networks adapt to the noise in each region, so they gain nothing: the network
-    "photos-grey" reaches 29.9 dB with stabilization, and 30.0 dB without.
+    that assumes white noise. With estimated parameters, the PSNR is 0.01 dB lower than
+    with the true ones. Blind networks adapt to the noise in each region, so they gain
+    nothing: the network "photos-grey" reaches 29.9 dB with stabilization, and 30.0 dB
+    without.
 
     References
     ----------
@@ -238,8 +242,9 @@ class VarianceStabilizedDenoiser(BaseDenoiser):
             Images, as in `score`. If `y` holds no images, Poisson-Gaussian noise is
             added to `X`.
         noise_std : float, default=None
-            Level of the Gaussian part of the noise. If None, the parameter `noise_std`
-            is used. If that parameter is None too, only Poisson noise is added.
+            Standard deviation of the Gaussian part of the noise. If None, the parameter
+            `noise_std` is used. If that parameter is None too, only Poisson noise is
+            added.
 
         Returns
         -------
@@ -278,7 +283,7 @@ class VarianceStabilizedDenoiser(BaseDenoiser):
             warn(
                 f"The images have a mean of {mean:.3g}, but {type(self).__name__} "
                 "expects white at 1. Set data_range to the value of white, and peak to "
-                "the mean count of white."
+                "the mean number of photons counted at a white pixel."
             )
         gain = None if self.peak is None else 1 / self.peak
         sigma = self._level(noise_std)

@@ -22,12 +22,13 @@ class WaveletThresholdDenoiser(BaseDenoiser):
 
     Here, y is the noisy image, and the wavelets :math:`\psi_k` are periodized. The
     coarse coefficients are not thresholded. The denoised image is the mean of
-    :math:`\hat x` over `n_shifts` translations of the wavelets. At threshold T, the
-    shrinkage of a coefficient c is
+    :math:`\hat x` over `n_shifts` translations of the wavelets. The shrinkage rule
+    :math:`\rho_T` with threshold T maps a coefficient c to
 
     - ``"hard"``: c if :math:`|c| > T`, and 0 otherwise;
     - ``"soft"``: :math:`\mathrm{sign}(c) \max(|c| - T, 0)`;
-    - ``"garrote"``: :math:`\max(c - T^2 / c, 0)` for c > 0, and odd in c.
+    - ``"garrote"``: :math:`\max(c - T^2 / c, 0)` for c > 0; for c < 0, the value is
+      that of -c with the opposite sign.
 
     If a side of an image is not a multiple of ``2**n_scales``, the image is extended by
     reflection, and the result is cropped. An axis of one pixel is not transformed. Each
@@ -40,15 +41,15 @@ class WaveletThresholdDenoiser(BaseDenoiser):
     n_scales : int, default=None
         Number of scales of the wavelet transform. It must not exceed the base-2
         logarithm of the shorter side, rounded up. If None, the largest number that
-        leaves at least 8 coarse coefficients per side is used. The minimum is 1.
+        leaves at least 8 coarse coefficients per side is used, but at least 1.
     threshold : float or {"universal", "bayes", "sure"}, default="sure"
         Threshold T. A number :math:`\alpha` means :math:`T = \alpha \sigma`, where
-        :math:`\sigma` is the noise level. About 3 is common for hard thresholding, and
-        about 1.5 for soft thresholding. "universal" is :math:`\sigma \sqrt{2 \log
-        d}`, where d is the number of pixels [1]_. "bayes" is :math:`\sigma^2 /
-        \sqrt{\max(E\,c^2 - \sigma^2, 0)}` in each band [2]_. "sure" minimizes Stein's
-        unbiased risk estimate of soft thresholding in each band [3]_, and requires
-        ``shrinkage="soft"``.
+        :math:`\sigma` is the noise level. Common values of :math:`\alpha` are about 3
+        for hard thresholding, and about 1.5 for soft thresholding. "universal" is
+        :math:`\sigma \sqrt{2 \log d}`, where d is the number of pixels [1]_. "bayes" is
+        :math:`\sigma^2 / \sqrt{\max(E\,c^2 - \sigma^2, 0)}` in each band [2]_. "sure"
+        minimizes Stein's unbiased risk estimate of soft thresholding in each band [3]_,
+        and requires ``shrinkage="soft"``.
     shrinkage : {"hard", "soft", "garrote"}, default="soft"
         Shrinkage rule; see above.
     n_shifts : int, default=16
@@ -61,8 +62,8 @@ class WaveletThresholdDenoiser(BaseDenoiser):
         out of 255 are ``25 / 255``. If None, `estimate_noise_std` estimates the noise
         level of each image.
     data_range : float or tuple of (float, float), default=None
-        Value of white, or values of black and white. If None, white is the largest
-        value of the dtype for unsigned integers, and 1 for all others.
+        Pixel value of white (black is then 0), or the pair (black, white). If None,
+        white is the largest value of an unsigned integer dtype, or 1 for other dtypes.
     image_shape : tuple of int, default=None
         Shape of the image in each row of a 2-D array: (height, width) or
         (height, width, channels).
@@ -89,10 +90,11 @@ class WaveletThresholdDenoiser(BaseDenoiser):
     Notes
     -----
     The default parameters are those that ``benchmarks/bench_wavelets.py`` recommends.
-    On seven photographs at noise level 25/255, they reach 29.7 dB. With
-    ``n_shifts=1``, the PSNR is 28.9 dB. Hard thresholding with ``threshold=3.0`` and
-    ``n_shifts=1`` reaches 27.1 dB, but it is a projection onto vectors of one
-    orthonormal basis, and a linear map of y as long as these vectors do not change.
+    On seven photographs at noise level 25/255, they reach 29.7 dB. With ``n_shifts=1``,
+    the PSNR is 28.9 dB. Hard thresholding with ``threshold=3.0`` and ``n_shifts=1``
+    reaches only 27.1 dB, but is easier to analyze. It projects y onto the wavelets
+    whose coefficients exceed T, so it is linear in y as long as this selection stays
+    the same.
 
     References
     ----------

@@ -39,15 +39,19 @@ class BaseDenoiser(
 ):
     """Base class of all denoisers.
 
-    A subclass defines `denoise`. Like every scikit-learn estimator, it also defines
-    ``__init__``. It may override `learn` (which learns nothing by default), `linearize`
-    (which uses automatic differentiation by default), `with_clean` (for oracles),
-    `prior` (for sampling), `device_`, `is_continuous` and `needs_clean_images`. Every
-    function of this package that takes a denoiser accepts instances of the subclass.
+    A subclass defines `denoise` and, like every estimator, ``__init__``. It may define
 
-    The parameters `noise_std`, `data_range`, `image_shape` and `random_state` are
-    optional. A subclass that uses one of these parameters lists it in its ``__init__``.
-    A parameter that the subclass does not list is None.
+    - `learn`, which learns nothing by default;
+    - `linearize`, which uses automatic differentiation by default;
+    - `with_clean`, if it is an oracle, that is, a denoiser that needs the clean image;
+    - `prior`, which describes the noisy images that sampling starts from;
+    - `device_`, the device on which `denoise` needs its images;
+    - `is_continuous`, whether the denoised image is continuous in the noisy image;
+    - `needs_clean_images`, whether ``fit(X)`` needs clean images.
+
+    Every function that takes a denoiser accepts instances of the subclass. The
+    parameters `noise_std`, `data_range`, `image_shape` and `random_state` are optional.
+    A parameter that the ``__init__`` of the subclass does not list is None.
 
     To denoise tensors, call the fitted denoiser: ``denoiser(y, noise_std)`` checks the
     arguments and calls `denoise`.
@@ -91,9 +95,8 @@ class BaseDenoiser(
             Noisy images, as fractions of the data range, on `device_`. Do not modify
             them in place.
         noise_std : float or Tensor of shape (n, 1, 1, 1), default=None
-            Noise level of all images, or of each image. If None, use the parameter
-            `noise_std`. If that parameter is None too, the noise level is unknown. Call
-            :meth:`noise_levels` to handle all of these cases.
+            Noise level of all images, or of each image, or None. If you need the level,
+            call :meth:`noise_levels`, which also handles None.
 
         Returns
         -------
@@ -159,8 +162,7 @@ class BaseDenoiser(
         Returns
         -------
         prior : Prior
-            Height, width and mean of the images, and the noise level that sampling
-            starts from.
+            Size and mean of the images, and the noise level that sampling starts from.
         """
         if size is None:
             size = getattr(self, "image_size_in_", None)
@@ -234,9 +236,8 @@ class BaseDenoiser(
         Raises
         ------
         ValueError
-            If the images do not have an accepted layout, or contain NaN or infinity. If
-            `X` equals `y`, because the denoiser would learn the identity. If `X` and
-            `y` have different units.
+            If images have no accepted layout, or contain NaN or infinity. If `X` equals
+            `y`, or if `X` and `y` seem to use different data ranges.
         """
         with unchanged_on_failure(self):
             images = self._check_images(X, reset=True)
@@ -276,8 +277,7 @@ class BaseDenoiser(
         noise_std : float, default=None
             Noise level. If None, the parameter `noise_std` is used.
         clean : array-like or list of array-like, default=None
-            Clean images of the same shape as `X`. Oracles use the clean images, and all
-            other denoisers ignore them.
+            Clean images of the same shape as `X`. Used only by oracles.
 
         Returns
         -------

@@ -22,9 +22,9 @@ class Linearization:
         each image by J, and the second by the transpose of J.
     eigenbasis : callable, default=None
         Function that computes the eigenbasis of J, if J is symmetric and the eigenbasis
-        has a closed form. ``eigenbasis(n)`` returns all eigenvalues in descending
-        order, of shape (d,), and the first n eigenvectors, of shape (n, channels,
-        height, width).
+        has a closed form. ``eigenbasis(n)`` returns all d eigenvalues in descending
+        order, where d is the number of pixels times channels, and the first n
+        eigenvectors, of shape (n, channels, height, width).
 
     Examples
     --------

@@ -26,10 +26,11 @@ class ComparisonDisplay:
     Parameters
     ----------
     images : dict of str to list of ndarray
-        Images of shape (height, width) or (height, width, channels), by name of the
-        panel. Each list holds one version of every image.
+        Images of shape (height, width) or (height, width, channels), keyed by the name
+        of the panel. Each list holds one version of every image.
     psnr : dict of str to ndarray of shape (n_images,), default=None
-        PSNR of the images in dB, by name of the panel. If None, no PSNR is written.
+        PSNR of the images in dB, keyed by the name of the panel. If None, no PSNR is
+        written.
 
     Attributes
     ----------
@@ -85,10 +86,9 @@ class ComparisonDisplay:
         Parameters
         ----------
         denoisers : dict of str to denoiser, or list of denoisers
-            Fitted estimators, or anything else that
-            :func:`~sklearn_gahb.as_denoiser` accepts, by name of the panel. The
-            denoisers of a list are named after their classes. All denoisers have the
-            same data range.
+            Fitted estimators, or anything else that :func:`~sklearn_gahb.as_denoiser`
+            accepts. The keys of a dict are the names of the panels. The denoisers of a
+            list are named after their classes. All denoisers have the same data range.
         X : array-like or list of array-like
             Noisy images if `clean` is given or if `noise_std` is None. Otherwise, clean
             images, to which noise is added. Pass a few images, because each of them

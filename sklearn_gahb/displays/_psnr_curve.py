@@ -14,14 +14,15 @@ class PSNRCurveDisplay:
 
     The figure has one line with error bars per denoiser. For comparison, a thin gray
     line shows the PSNR of the noisy images, and other lines have given slopes. For
-    images of regularity :math:`\alpha`, the optimal slope is
-    :math:`\alpha / (\alpha + 1)` [1]_. It is recommended to use `from_curves` to create
-    a `PSNRCurveDisplay`.
+    images whose contours and backgrounds have Hoelder regularity :math:`\alpha`, the
+    optimal slope is :math:`\alpha / (\alpha + 1)` [1]_. It is recommended to use
+    `from_curves` to create a `PSNRCurveDisplay`.
 
     Parameters
     ----------
     curves : dict of str to :class:`~sklearn.utils.Bunch`
-        Results of :func:`~sklearn_gahb.evaluation.psnr_curve`, by name of the denoiser.
+        Results of :func:`~sklearn_gahb.evaluation.psnr_curve`, keyed by the name of the
+        denoiser.
 
     Attributes
     ----------
@@ -68,10 +69,10 @@ class PSNRCurveDisplay:
         Parameters
         ----------
         curves : dict of str to :class:`~sklearn.utils.Bunch`
-            Results of :func:`~sklearn_gahb.evaluation.psnr_curve`, by name of the
-            denoiser.
+            Results of :func:`~sklearn_gahb.evaluation.psnr_curve`, keyed by the name of
+            the denoiser.
         slopes : dict of str to float, default=None
-            Slopes of the comparison lines, by name of the line, such as
+            Slopes of the comparison lines, keyed by the name of the line, such as
             ``{"optimal rate": alpha / (alpha + 1)}``.
         ax : matplotlib Axes, default=None
             Axes to draw on. If None, a new figure is created.
@@ -89,9 +90,10 @@ class PSNRCurveDisplay:
         Parameters
         ----------
         slopes : dict of str to float, default=None
-            Slopes of the comparison lines, by name of the line. The comparison lines
-            cross the curve with the highest output PSNR. The crossing point is in the
-            middle of the range in which the slope of this curve is fitted.
+            Slopes of the comparison lines, keyed by the name of the line. The
+            comparison lines cross the curve with the highest output PSNR. The crossing
+            point is in the middle of the range in which the slope of this curve is
+            fitted.
         ax : matplotlib Axes, default=None
             Axes to draw on. If None, a new figure is created.
 

@@ -18,9 +18,9 @@ class TrajectoryDisplay:
     Parameters
     ----------
     images : ndarray of shape (n_kept, n, height, width[, channels])
-        States of the samples at the kept steps.
+        Images at the recorded steps of the sampler.
     noise_std : ndarray of shape (n_kept, n)
-        Noise levels of the states.
+        Noise levels at the recorded steps.
 
     Attributes
     ----------
@@ -57,8 +57,8 @@ class TrajectoryDisplay:
         trajectory : Trajectory
             Trajectory returned by :func:`~sklearn_gahb.sampling.sample`.
         n_columns : int, default=8
-            Number of states to draw. They are evenly spaced from the first to the last
-            state.
+            Number of recorded steps to draw. They are evenly spaced from the first to
+            the last one.
         limits : tuple of (float, float), default=(0, 1)
             Intensities drawn as black and as white.
         figure : matplotlib Figure or SubFigure, default=None
@@ -78,8 +78,8 @@ class TrajectoryDisplay:
         Parameters
         ----------
         n_columns : int, default=8
-            Number of states to draw. They are evenly spaced from the first to the last
-            state.
+            Number of recorded steps to draw. They are evenly spaced from the first to
+            the last one.
         limits : tuple of (float, float), default=(0, 1)
             Intensities drawn as black and as white.
         figure : matplotlib Figure or SubFigure, default=None
@@ -118,7 +118,7 @@ class InverseProblemDisplay:
     measured : ndarray of shape (n, height, width) or (n, height, width, channels)
         Images of least norm with the given measurements.
     draw, mean : ndarray of the shape of `measured`
-        One draw, and the mean of the draws.
+        One of the drawn reconstructions, and the mean of all of them.
     clean : ndarray of the shape of `measured`, default=None
         Images that were measured.
 

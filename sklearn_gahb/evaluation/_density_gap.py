@@ -10,7 +10,7 @@ from ._psnr_curve import standard_error
 
 @validate_params(noise_std=["array-like"], n_values=[COUNT])
 def density_gap(excess_mse, noise_std, *, n_values=1):
-    r"""Bound a KL divergence of densities by the excess error of a denoiser.
+    r"""Bound the KL divergence between the true and the learned density of images.
 
     .. math:: KL(p \,\|\, p_\theta) \le \int_0^\infty \left(
               E \|x_\theta(y) - x\|^2 - E \|x^\star(y) - x\|^2 \right)
@@ -21,7 +21,7 @@ def density_gap(excess_mse, noise_std, *, n_values=1):
     :math:`x^\star` is the optimal denoiser for p [1]_. The bound is an equality if
     :math:`x_\theta` is the optimal denoiser for :math:`p_\theta`. The trapezoidal rule
     in :math:`\log \sigma` approximates the integral over the range of `noise_std`. The
-    integral outside of this range is left out.
+    part of the integral outside this range is left out.
 
     The optimal denoiser is the conditional mean of x given y, so its error is
     orthogonal to every function of y. The excess error is therefore equal to
@@ -35,11 +35,11 @@ def density_gap(excess_mse, noise_std, *, n_values=1):
     Parameters
     ----------
     excess_mse : array-like of shape (n_levels,) or (n_levels, n_images)
-        Excess error of the denoiser at each noise level: the mean squared difference
-        from the output of the optimal denoiser,
-        ``mse(optimal_output, output, average=False)``, or else the mean squared error
-        minus that of the optimal denoiser. Pass one number per image, or the mean over
-        the images.
+        Excess error of the denoiser at each noise level. If you can evaluate the
+        optimal denoiser, pass the mean squared difference between the two outputs,
+        ``mse(optimal_output, output, average=False)``. Otherwise, pass the mean squared
+        error of the denoiser minus that of the optimal denoiser. Pass one number per
+        image, or the mean over the images.
     noise_std : array-like of shape (n_levels,)
         At least three positive noise levels, in increasing or decreasing order.
     n_values : int, default=1
@@ -69,10 +69,11 @@ def density_gap(excess_mse, noise_std, *, n_values=1):
 
     Notes
     -----
-    The mean squared difference is exact only if the optimal denoiser is. If
-    :math:`x^\star` is computed with an independent error, such as that of importance
-    sampling, the squared difference exceeds the excess error by the mean square of this
-    error. The difference of the two errors is too small by the same amount.
+    The mean squared difference equals the excess error only if :math:`x^\star` is
+    exact. If :math:`x^\star` is computed with an independent error, such as that of
+    importance sampling, the squared difference exceeds the excess error by the mean
+    square of this error. The difference of the two errors is too small by the same
+    amount.
 
     References
     ----------

@@ -16,25 +16,25 @@ def psnr_curve(
 
     The input PSNR is :math:`-20 \log_{10} \sigma`. If the mean squared error decays
     like :math:`\sigma^{2 s}`, the output PSNR is a linear function of the input PSNR
-    with slope s. For images on a smooth manifold, the optimal slope is 1. For images of
-    regularity :math:`\alpha`, the optimal slope is :math:`\alpha / (\alpha + 1)` [1]_.
+    with slope s. For images on a smooth manifold, the optimal slope is 1. For images
+    whose contours and backgrounds have Hoelder regularity :math:`\alpha`, the optimal
+    slope is :math:`\alpha / (\alpha + 1)` [1]_.
 
     Parameters
     ----------
     denoiser : estimator, module or callable
-        Anything that :func:`~sklearn_gahb.as_denoiser` accepts. If the denoiser is an
-        oracle, it receives the clean images.
+        Anything that :func:`~sklearn_gahb.as_denoiser` accepts. Oracles (denoisers that
+        need the clean image) receive the clean images.
     X : array-like or list of array-like
         Clean images, in a layout and units that `denoiser` accepts.
     noise_std : float or array-like of shape (n_levels,)
         Standard deviation of the noise at each noise level, as a fraction of the data
-        range. Positive.
+        range. Must be positive.
     blind : bool, default=False
         If True, do not pass the noise level to the denoiser. The denoiser then uses its
         own `noise_std`, or estimates the noise level if its `noise_std` is None.
     slope_range : tuple of (float, float), default=(10.0, 30.0)
-        Smallest and largest input PSNR, in dB, of the noise levels to which the slope
-        is fitted.
+        Range of input PSNR, in dB, over which the slope is fitted.
     random_state : int, RandomState instance or None, default=None
         Seed of the noise. Pass an int for reproducible results.
 
@@ -57,8 +57,8 @@ def psnr_curve(
             Least-squares slope of `output_psnr` as a function of `input_psnr`. It is
             nan if fewer than two noise levels are in `slope_range`.
         slope_std_err : float
-            Standard error of `slope` over the images. `slope` is the mean of the slopes
-            that are fitted to each image.
+            Standard error of `slope`, from the spread of the slopes fitted to the
+            individual images. Their mean equals `slope`.
         slope_range : tuple of (float, float)
             The parameter `slope_range`.
 

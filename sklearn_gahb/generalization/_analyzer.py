@@ -57,8 +57,8 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         the images in `X` that are not test images.
     n_train_images : int, default=500
         Maximum number of training images of each subset on which the training PSNR is
-        measured. If there are fewer than 50 images, each image is denoised with several
-        noise draws.
+        measured. If there are fewer than 50 images, each image is denoised several
+        times, with different noise.
     duplicate_threshold : float, default=0.95
         Cosine above which two images are near-duplicates. The mean of each image is
         subtracted before the cosine is computed.
@@ -79,14 +79,14 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         on all networks at once. This number changes the results only by rounding
         errors, which grow during training to a few hundredths of a dB. On a CPU, small
         networks train faster in one pass than one after another, because launching
-        operations takes most of their training time. For example, a pass of eight
-        networks of width 8 on 16x16 images takes 0.6 times as long. Larger networks
-        train more slowly in one pass than one after another. For example, a pass of
-        networks of width 16 on 32x32 images takes 1.4 times as long. The memory grows
-        with the number of networks in a pass. Each of the `n_jobs` workers runs its own
-        passes. Passes contain fewer networks if some workers would otherwise be idle.
-        Callbacks are called for each network, but not for each training step. If
-        a pass is interrupted, all networks of the pass are lost. If
+        operations takes most of their training time. For example, eight networks of
+        width 8 on 16x16 images need 0.6 times as much time in one pass as one after
+        another. Larger networks train more slowly in one pass: networks of width 16 on
+        32x32 images need 1.4 times as much time in one pass as one after another. The
+        memory grows with the number of networks in a pass. Each of the `n_jobs` workers
+        runs its own passes. Passes contain fewer networks if some workers would
+        otherwise be idle. Callbacks are called for each network, but not for each
+        training step. If a pass is interrupted, all networks of the pass are lost. If
         `n_networks_per_pass` is above 1, the estimator must be a
         :class:`~sklearn_gahb.DNNDenoiser`. Its `architecture` must be a name, and early
         stopping must be off.
@@ -121,7 +121,7 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         out or reported, depending on `duplicates`. The number is 0 if `duplicates` is
         "ignore".
     estimators_ : list of list of estimators
-        Fitted estimators, by training size and subset.
+        Fitted estimators: one list per training size, with one estimator per subset.
     train_psnr_, test_psnr_ : ndarray of shape (n_sizes, n_subsets, n_levels)
         Mean PSNR in dB on the training images and on the test images.
     test_mse_ : ndarray of shape (n_sizes, n_subsets, n_levels)
@@ -143,15 +143,15 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         so it can be negative. Only available if `optimal` is given.
     psnr_gap_std_, agreement_std_, variance_std_, squared_bias_std_ : ndarray of \
             shape (n_sizes, n_levels)
-        Spread of the attributes above: the standard deviation of `psnr_gap_` over
-        subsets, and those of the others over pairs of subsets. Two subsets are a single
-        pair, whose spread is nan.
+        Standard deviations of the attributes above: of `psnr_gap_` over subsets, and of
+        the other attributes over pairs of subsets. Two subsets form only one pair, so
+        the standard deviations over pairs are then nan.
     optimal_mse_ : ndarray of shape (n_levels,)
         Mean squared error of `optimal` on the test images. Only available if `optimal`
         is given.
     density_gap_ : ndarray of shape (n_sizes, n_subsets)
-        Bound in nats on the Kullback-Leibler divergence between the density of the
-        images and the learned density. :func:`~sklearn_gahb.evaluation.density_gap`
+        Upper bound, in nats, on the Kullback-Leibler divergence between the density of
+        the images and the learned density. :func:`~sklearn_gahb.evaluation.density_gap`
         computes the bound from all noise levels and from the mean squared difference
         between the denoised test images and the outputs of `optimal`. If these outputs
         have errors of their own, such as those of importance sampling in
@@ -207,8 +207,8 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         Smallest training size such that, for this and all larger sizes, the mean of
         `generated_similarity_` is above the mean of `train_similarity_`. Generated
         images of two subsets are then closer to each other than to their training
-        images. The value is nan if there is no such size. Images are generated from
-        high to low noise, so this size has no noise level.
+        images. The value is nan if there is no such size. Generating an image involves
+        all noise levels, so this size does not refer to a single noise level.
 
     See Also
     --------
@@ -330,9 +330,11 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         Warns
         -----
         UserWarning
-            If, at some training sizes and noise levels, the mean PSNR of the denoised
-            test images is more than 0.1 dB below that of the noisy images, and that of
-            the denoised training images is less than 1 dB above it.
+            If, at some training sizes and noise levels, denoising harms test images and
+            hardly improves training images. More precisely, the mean PSNR of the
+            denoised test images is more than 0.1 dB below the PSNR of the noisy images,
+            and the mean PSNR of the denoised training images is less than 1 dB above
+            it.
         """
         check_estimator(self.estimator)
         if self.n_networks_per_pass > 1:

@@ -21,7 +21,7 @@ def jacobian_bases(
     image_shape=None,
     random_state=None,
 ):
-    """Find the basis in which a denoiser shrinks each of many noisy images.
+    """For each noisy image, compute the basis in which a denoiser shrinks it.
 
     Parameters
     ----------
@@ -34,7 +34,9 @@ def jacobian_bases(
         Standard deviation of the noise, passed to the denoiser. If None, the denoiser
         uses its own `noise_std`.
     clean : array-like or list of array-like, default=None
-        Clean images in the layout of `X`. Oracles and `symmetrization_loss_` use them.
+        Clean images in the layout of `X`. Needed only by oracles (denoisers that use
+        the clean image) and for the attribute `symmetrization_loss_` of
+        :class:`JacobianBasis`.
     n_components : int, default=None
         Number of vectors in each basis. If None, all vectors are computed.
     method : {"eigh", "svd"}, default="eigh"

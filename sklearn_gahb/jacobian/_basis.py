@@ -44,7 +44,7 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     `symmetrization_loss_` reports this drop. `method` selects how to decompose a
     Jacobian that is not symmetric. With "svd", the equality still holds if left
     singular vectors replace the :math:`e_k` outside the inner product. The constant b
-    is zero for homogeneous denoisers, such as bias-free networks.
+    is zero for homogeneous denoisers, such as networks without additive constants.
 
     `fit` accepts ONE noisy image. For many images, use
     :func:`~sklearn_gahb.jacobian.jacobian_bases`.
@@ -59,8 +59,8 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         :class:`~sklearn.frozen.FrozenEstimator`.
     n_components : int, default=None
         Number of vectors to compute, starting with the largest eigenvalue. If None, all
-        d vectors are computed, where d is the number of pixels times channels. This
-        needs a d x d matrix.
+        d vectors are computed, where d is the number of pixels times channels.
+        Computing all vectors needs a d x d matrix.
     method : {"eigh", "svd"}, default="eigh"
         Kind of decomposition. "eigh" diagonalizes the symmetric part
         :math:`(J + J^T) / 2`. "svd" computes the singular value decomposition
@@ -89,7 +89,7 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         (height, width) or (height, width, channels) of the image in each row of a 2-D
         array.
     random_state : int, RandomState instance or None, default=None
-        Seed of the starting vectors of "lanczos" and of the random probes.
+        Seed of the starting vectors of "lanczos" and of the vectors of random signs.
 
     Attributes
     ----------
@@ -228,8 +228,8 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             ONE noisy image: of shape (1, height, width), (1, height, width, channels),
             or (1, n_pixels) with `image_shape`.
         y : array-like, default=None
-            Clean image in the layout of `X`. Oracles and `symmetrization_loss_` use it.
-            1-D labels are ignored.
+            Clean image in the layout of `X`. Needed only by oracles (denoisers that use
+            the clean image) and for `symmetrization_loss_`. 1-D labels are ignored.
 
         Returns
         -------

@@ -121,7 +121,7 @@ class JacobianOperator(LinearOperator):
         return J
 
     def diagonal(self, n_probes=None, *, random_state=None):
-        """Compute the diagonal, or estimate it with random probes.
+        """Compute the diagonal, or estimate it with vectors of random signs.
 
         Parameters
         ----------
@@ -131,7 +131,7 @@ class JacobianOperator(LinearOperator):
             the off-diagonal part of its row, divided by ``sqrt(n_probes)``. If None, d
             products with the Jacobian give the exact diagonal.
         random_state : int, RandomState instance or None, default=None
-            Seed of the probes.
+            Seed of the random signs.
 
         Returns
         -------
@@ -151,7 +151,7 @@ class JacobianOperator(LinearOperator):
         return diagonal
 
     def trace(self, n_probes=None, *, random_state=None):
-        """Compute the trace, or estimate it with random probes.
+        """Compute the trace, or estimate it with vectors of random signs.
 
         Parameters
         ----------
@@ -160,7 +160,7 @@ class JacobianOperator(LinearOperator):
             the diagonal. If None, the trace is exact and takes d products with the
             Jacobian, or none if its eigenvalues are known in closed form.
         random_state : int, RandomState instance or None, default=None
-            Seed of the probes.
+            Seed of the random signs.
 
         Returns
         -------
@@ -173,14 +173,14 @@ class JacobianOperator(LinearOperator):
         return float(diagonal.double().sum())
 
     def asymmetry(self, n_probes, *, random_state=None):
-        r"""Estimate the asymmetry of the Jacobian with random probes.
+        r"""Estimate the asymmetry of the Jacobian with vectors of random signs.
 
         Parameters
         ----------
         n_probes : int
             Number of vectors z of random signs.
         random_state : int, RandomState instance or None, default=None
-            Seed of the probes.
+            Seed of the random signs.
 
         Returns
         -------
@@ -227,7 +227,7 @@ def norm_ratio(difference, reference):
 
 @validate_params(noise_std=[NOT_NEGATIVE, None])
 def jacobian_operator(denoiser, y, noise_std=None, *, clean=None):
-    r"""Jacobian of a denoiser at an image, as a linear operator.
+    r"""Return the Jacobian of a denoiser at an image as a linear operator.
 
     .. math:: J_{ij} = \partial \hat x_i(y) / \partial y_j
 
@@ -243,8 +243,8 @@ def jacobian_operator(denoiser, y, noise_std=None, *, clean=None):
       J v then takes about three times as long as denoising one image.
 
     Only :meth:`JacobianOperator.dense` builds the matrix. The Jacobian satisfies
-    :math:`J y = \hat x(y)` for bias-free networks, hard thresholding and the zero-mean
-    Wiener filter [1]_.
+    :math:`J y = \hat x(y)` for networks without additive constants, hard thresholding
+    and the zero-mean Wiener filter [1]_.
 
     Parameters
     ----------
@@ -259,7 +259,8 @@ def jacobian_operator(denoiser, y, noise_std=None, *, clean=None):
         Standard deviation of the noise, as a fraction of the data range, passed to the
         denoiser. Not negative. If None, the denoiser uses its own `noise_std`.
     clean : array-like, default=None
-        Clean image. Only oracles use it.
+        Clean image. Used only by oracles, which are denoisers that need the clean
+        image.
 
     Returns
     -------

@@ -15,14 +15,14 @@ from ._operator import jacobian_operator
 def posterior_std(
     denoiser, y, noise_std, *, n_probes=None, clean=None, random_state=None
 ):
-    r"""Standard deviation of each pixel of the clean image, given the noisy image.
+    r"""Compute the posterior standard deviation of each pixel of the clean image.
 
     .. math:: \mathrm{std}(x_i | y) = \sigma \sqrt{J_{ii}}
 
     For the optimal denoiser, the posterior covariance of the clean image is
     :math:`\sigma^2 J`, where J is the Jacobian [1]_ [2]_. For any other denoiser, the
-    result is the uncertainty under the prior implicit in that denoiser. Negative
-    entries of the diagonal count as 0.
+    result is the uncertainty under the prior that this denoiser implies. Negative
+    entries of the diagonal are replaced by 0.
 
     Parameters
     ----------
@@ -31,14 +31,16 @@ def posterior_std(
     y : array-like of shape (height, width) or (height, width, channels)
         Noisy image, or a stack that holds only this image.
     noise_std : float
-        Standard deviation of the noise, as a fraction of the data range. Positive.
+        Standard deviation of the noise, as a fraction of the data range. Must be
+        positive.
     n_probes : int, default=None
         Number of vectors z of random signs. The mean of :math:`z_i (J z)_i` estimates
         the diagonal. The error of an entry is about the norm of the off-diagonal part
         of its row, divided by ``sqrt(n_probes)``. If None, the diagonal is exact and
         takes one product with the Jacobian per value (pixel and channel) of the image.
     clean : array-like, default=None
-        Clean image. Only oracles use it.
+        Clean image. Used only by oracles, which are denoisers that need the clean
+        image.
     random_state : int, RandomState instance or None, default=None
         Seed of the random signs.
 
@@ -103,7 +105,7 @@ def posterior_directions(
     max_products=None,
     random_state=None,
 ):
-    r"""Principal directions of the posterior of the clean image.
+    r"""Compute the directions in which the clean image is most uncertain.
 
     The directions are the eigenvectors of the posterior covariance :math:`\sigma^2 J`.
     The standard deviation along direction k is :math:`\sigma \sqrt{\lambda_k}` [1]_.
@@ -117,11 +119,13 @@ def posterior_directions(
     y : array-like of shape (height, width) or (height, width, channels)
         Noisy image, or a stack that holds only this image.
     noise_std : float
-        Standard deviation of the noise, as a fraction of the data range. Positive.
+        Standard deviation of the noise, as a fraction of the data range. Must be
+        positive.
     n_components : int, default=5
         Number of directions.
     clean : array-like, default=None
-        Clean image. Only oracles use it.
+        Clean image. Used only by oracles, which are denoisers that need the clean
+        image.
     tol : float, default=1e-3
         Tolerance of the iteration, relative to the largest eigenvalue; see
         :class:`JacobianBasis`.

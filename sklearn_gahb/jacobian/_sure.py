@@ -29,9 +29,10 @@ def sure(
 
     where J is the Jacobian. The trace of J is exact, or it is estimated by the mean of
     :math:`z^T J z` over vectors z of random signs [2]_. The noise must be white and
-    Gaussian, and the denoiser must be continuous. If the denoiser is not, such as hard
-    thresholding, the estimate misses the jumps: the PSNR comes out several dB too high,
-    and a warning is issued. Thresholds that depend on the image are treated as fixed.
+    Gaussian, and the denoiser must be continuous. If the denoiser is not continuous
+    (hard thresholding, for example), the estimate misses its jumps: the estimated PSNR
+    is several dB too high, and a warning is issued. Thresholds that depend on the image
+    are treated as fixed.
 
     Parameters
     ----------
@@ -43,14 +44,16 @@ def sure(
         (n_images, n_pixels) if the denoiser has an `image_shape`, a list of
         photographs, or one gray image (height, width).
     noise_std : float
-        Standard deviation of the noise, as a fraction of the data range. Positive.
+        Standard deviation of the noise, as a fraction of the data range. Must be
+        positive.
     n_probes : int, default=1
         Number of vectors of random signs for each image. For photographs, one vector is
         enough. If None, the trace is exact. The exact trace takes one product with the
         Jacobian per value of the image, or none if the eigenvalues of the Jacobian are
         known in closed form.
     clean : array-like or list of array-like, default=None
-        Clean images. Only oracles use them.
+        Clean images. Used only by oracles, which are denoisers that need the clean
+        images.
     average : bool, default=True
         If True, return the mean over the images. If False, return one estimate per
         image.
@@ -131,11 +134,13 @@ def sure_psnr(
     y : array-like or list of array-like
         Noisy images, in any layout that :func:`sure` accepts.
     noise_std : float
-        Standard deviation of the noise, as a fraction of the data range. Positive.
+        Standard deviation of the noise, as a fraction of the data range. Must be
+        positive.
     n_probes : int, default=1
         Number of vectors of random signs for each image; see :func:`sure`.
     clean : array-like or list of array-like, default=None
-        Clean images. Only oracles use them.
+        Clean images. Used only by oracles, which are denoisers that need the clean
+        images.
     average : bool, default=True
         If True, return the mean over the images. If False, return one estimate per
         image.
@@ -184,9 +189,9 @@ def sure_psnr(
 def make_sure_scorer(noise_std, *, n_probes=1, random_state=None):
     """Make a scorer that needs no clean images.
 
-    The scorer takes noisy images and returns the PSNR in dB of the mean error that
-    :func:`sure` estimates. Use it to choose the parameters of a denoiser if you have
-    only noisy images.
+    The scorer takes noisy images. It averages the mean squared errors that :func:`sure`
+    estimates over the images, and returns this average as a PSNR in dB. Use it to
+    choose the parameters of a denoiser if you have only noisy images.
 
     Parameters
     ----------

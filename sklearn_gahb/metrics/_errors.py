@@ -13,18 +13,18 @@ def mse(clean, denoised, *, data_range=None, average=True, image_shape=None):
 
     .. math:: \mathrm{mse}(x, \hat x) = \frac{1}{d} \sum_{i=1}^d (x_i - \hat x_i)^2
 
-    where d is the number of pixels of an image times its number of channels. Values are
-    fractions of the data range.
+    where d is the number of pixels of an image times its number of channels. Pixel
+    values are first expressed as fractions of the data range.
 
     Parameters
     ----------
     clean, denoised : array-like or list of array-like
-        Images of the same shapes: (n_images, height, width), (n_images, height, width,
-        channels), (n_images, n_pixels) if `image_shape` is given, or lists of
-        photographs.
+        Two arrays or two lists of photographs, with equal shapes. An array has the
+        shape (n_images, height, width), (n_images, height, width, channels), or
+        (n_images, n_pixels) if `image_shape` is given.
     data_range : float or tuple of (float, float), default=None
-        Value of white, or values of black and white. If None, white is the largest
-        value of the dtype for unsigned integers, and 1 for all others.
+        Pixel value of white (black is then 0), or the pair (black, white). If None,
+        white is the largest value of an unsigned integer dtype, or 1 for other dtypes.
     average : bool, default=True
         If True, return the mean over the images. If False, return one value per image.
     image_shape : tuple of int, default=None
@@ -39,7 +39,8 @@ def mse(clean, denoised, *, data_range=None, average=True, image_shape=None):
     Raises
     ------
     ValueError
-        If the shapes or the units differ, or if values are not finite.
+        If `clean` and `denoised` differ in shape or seem to use different data ranges,
+        or if values are not finite.
 
     Examples
     --------
@@ -59,19 +60,19 @@ def psnr(clean, denoised, *, data_range=None, average=True, image_shape=None):
     .. math:: \mathrm{psnr}(x, \hat x)
               = 10 \log_{10} \frac{1}{\mathrm{mse}(x, \hat x)}
 
-    where :func:`mse` is the mean squared error of fractions of the data range. The PSNR
-    of each image is computed in dB. The mean is taken over the PSNRs of the images.
-    Pixel values are not clipped.
+    where :func:`mse` is the mean squared error, with pixel values expressed as
+    fractions of the data range. The PSNR in dB is computed for each image, and then
+    averaged over the images. Pixel values are not clipped.
 
     Parameters
     ----------
     clean, denoised : array-like or list of array-like
-        Images of the same shapes: (n_images, height, width), (n_images, height, width,
-        channels), (n_images, n_pixels) if `image_shape` is given, or lists of
-        photographs.
+        Two arrays or two lists of photographs, with equal shapes. An array has the
+        shape (n_images, height, width), (n_images, height, width, channels), or
+        (n_images, n_pixels) if `image_shape` is given.
     data_range : float or tuple of (float, float), default=None
-        Value of white, or values of black and white. If None, white is the largest
-        value of the dtype for unsigned integers, and 1 for all others.
+        Pixel value of white (black is then 0), or the pair (black, white). If None,
+        white is the largest value of an unsigned integer dtype, or 1 for other dtypes.
     average : bool, default=True
         If True, return the mean over the images. If False, return one value per image.
     image_shape : tuple of int, default=None
@@ -87,7 +88,8 @@ def psnr(clean, denoised, *, data_range=None, average=True, image_shape=None):
     Raises
     ------
     ValueError
-        If the shapes or the units differ, or if values are not finite.
+        If `clean` and `denoised` differ in shape or seem to use different data ranges,
+        or if values are not finite.
 
     Examples
     --------

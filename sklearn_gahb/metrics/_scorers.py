@@ -19,8 +19,8 @@ def make_psnr_scorer(noise_std, *, random_state=None):
 
     The scorer takes clean images, adds white Gaussian noise and returns
     ``estimator.score(noisy, clean)``. The score of a denoiser is the mean PSNR in dB.
-    The noise of an image is the same in every call and at every position in the array.
-    All candidates of a search are therefore compared under the same noise.
+    An image receives the same noise in every call, wherever it stands in `X`. All
+    candidates of a search are therefore compared under the same noise.
 
     Parameters
     ----------
@@ -37,10 +37,10 @@ def make_psnr_scorer(noise_std, *, random_state=None):
     scorer : callable
         Scorer with the signature ``scorer(estimator, X, y=None)``. Pass it as the
         `scoring` argument of :class:`~sklearn.model_selection.GridSearchCV` or
-        :func:`~sklearn.model_selection.cross_validate`. If `y` holds images, they are
-        the clean images. Otherwise, the images in `X` are the clean images. The scorer
-        raises an error for a pipeline that contains a `GaussianNoise` step. Score such
-        a pipeline with ``pipeline.score(X, X)``.
+        :func:`~sklearn.model_selection.cross_validate`. If `y` contains images, the
+        scorer uses them as the clean images and ignores `X`. Otherwise, `X` contains
+        the clean images. The scorer raises an error for a pipeline that contains a
+        `GaussianNoise` step. Score such a pipeline with ``pipeline.score(X, X)``.
 
     Examples
     --------
@@ -63,9 +63,9 @@ def make_psnr_scorer(noise_std, *, random_state=None):
 def make_ssim_scorer(noise_std, *, image_shape=None, random_state=None):
     """Make a scorer that compares estimators by their structural similarity (SSIM).
 
-    The scorer takes clean images, adds white Gaussian noise and returns
-    ``ssim(clean, estimator.transform(noisy))``. The noise is that of
-    :func:`make_psnr_scorer` with the same `random_state`.
+    The scorer takes clean images, adds white Gaussian noise and returns ``ssim(clean,
+    estimator.transform(noisy))``. The noise is the same as in :func:`make_psnr_scorer`
+    with the same `random_state`.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def make_ssim_scorer(noise_std, *, image_shape=None, random_state=None):
     See Also
     --------
     ssim : Structural similarity of images.
-    make_psnr_scorer : Scorer by the PSNR, which also accepts oracles.
+    make_psnr_scorer : Scorer that uses the PSNR.
 
     Examples
     --------

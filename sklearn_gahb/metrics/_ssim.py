@@ -22,23 +22,25 @@ def ssim(clean, denoised, *, data_range=None, average=True, image_shape=None):
 
     where :math:`\mu_p, \hat\mu_p` are the means, :math:`s_p^2, \hat s_p^2` the
     variances and :math:`\kappa_p` the covariance of the two images in a window around
-    the pixel p [1]_. The window is a Gaussian of standard deviation 1.5 pixels and of
-    11x11 pixels. The mean is taken over the m pixels whose window lies inside of the
-    image, and over the channels. Values are fractions of the data range. The constants
-    are :math:`C_1 = 0.01^2` and :math:`C_2 = 0.03^2`.
+    the pixel p [1]_. The window is an 11x11-pixel Gaussian with a standard deviation of
+    1.5 pixels. The mean is taken over the m pixels whose window lies inside the image,
+    and over the channels. Pixel values are first expressed as fractions of the data
+    range. The constants are :math:`C_1 = 0.01^2` and :math:`C_2 = 0.03^2`.
 
-    The SSIM of equal images is 1. Unlike the PSNR, the SSIM tolerates errors in
-    textures more than errors in smooth regions, as observers do.
+    The SSIM of identical images is 1. Like human observers, the SSIM tolerates errors
+    in textures more readily than errors in smooth regions. The PSNR weights both
+    equally.
 
     Parameters
     ----------
     clean, denoised : array-like or list of array-like
-        Images of the same shapes: (n_images, height, width), (n_images, height, width,
-        channels), (n_images, n_pixels) if `image_shape` is given, or lists of
-        photographs. No side can be shorter than 11 pixels.
+        Two arrays or two lists of photographs, with equal shapes. An array has the
+        shape (n_images, height, width), (n_images, height, width, channels), or
+        (n_images, n_pixels) if `image_shape` is given. No side can be shorter than 11
+        pixels.
     data_range : float or tuple of (float, float), default=None
-        Value of white, or values of black and white. If None, white is the largest
-        value of the dtype for unsigned integers, and 1 for all others.
+        Pixel value of white (black is then 0), or the pair (black, white). If None,
+        white is the largest value of an unsigned integer dtype, or 1 for other dtypes.
     average : bool, default=True
         If True, return the mean over the images. If False, return one value per image.
     image_shape : tuple of int, default=None
@@ -53,8 +55,8 @@ def ssim(clean, denoised, *, data_range=None, average=True, image_shape=None):
     Raises
     ------
     ValueError
-        If the shapes or the units differ, if values are not finite, or if a side is
-        shorter than 11 pixels.
+        If `clean` and `denoised` differ in shape or seem to use different data ranges,
+        if values are not finite, or if a side is shorter than 11 pixels.
 
     References
     ----------
@@ -98,7 +100,7 @@ def _similarities(x, y):
 
 
 def _window_means(x):
-    """Compute the means in all windows that lie inside of the images."""
+    """Compute the means in all windows that lie inside the images."""
     means = gaussian_filter(x, WINDOW_STD, axes=(2, 3), radius=WINDOW_RADIUS)
     inside = slice(WINDOW_RADIUS, -WINDOW_RADIUS)
     return means[:, :, inside, inside]

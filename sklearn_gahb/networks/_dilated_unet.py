@@ -9,13 +9,14 @@ from ._layers import join_features
 class DilatedUNet(nn.Module):
     """Small UNet with dilated convolutions at half the resolution.
 
-    This is the UNet that [1]_ trains with and without biases. It has two convolutions,
-    a convolution of stride 2, and three convolutions at half the resolution. The last
-    two of these three convolutions have dilations 2 and 4. A transposed convolution
-    then restores the full resolution. Its output is concatenated with the input of the
-    convolution of stride 2. Two more convolutions map the concatenated features to the
-    result. In [1]_, the network predicts the image. Here, the network predicts the
-    noise (its input minus the image), like all networks of this package.
+    This is the UNet that [1]_ trains with and without additive constants. It has two
+    convolutions, a convolution of stride 2, and three convolutions at half the
+    resolution. The last two of these three convolutions have dilations 2 and 4. A
+    transposed convolution then restores the full resolution. Its output is concatenated
+    with the input of the convolution of stride 2. Two more convolutions map the
+    concatenated features to the result. In [1]_, the network predicts the image. Here,
+    the network predicts the noise (its input minus the image), like all networks of
+    this package.
 
     Parameters
     ----------

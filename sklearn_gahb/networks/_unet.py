@@ -13,7 +13,7 @@ class UNet(nn.Module):
     one decoder block per scale. Each block has two 3x3 convolutions. A 2x2 average
     pooling follows each encoder block. Each decoder block concatenates the upsampled
     features with the encoder features of the same scale. With ``width=64``, 3 scales
-    and no biases, the network has 7,659,264 parameters for gray images.
+    and no additive constants, the network has 7,659,264 parameters for gray images.
 
     Parameters
     ----------

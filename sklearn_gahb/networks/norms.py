@@ -12,7 +12,8 @@ class BiasFreeBatchNorm2d(nn.Module):
     The layer computes ``y = gammas * x / sd`` with one ``sd`` per channel. In training,
     ``sd**2`` is the sum of `eps` and the variance over batch, height and width. In
     evaluation, ``sd`` is the running mean of the values of ``sd`` in training. The
-    layer is then linear. A bias-free network with such layers is homogeneous [1]_.
+    layer is then linear. A network of such layers, ReLUs and convolutions without
+    additive constants is homogeneous [1]_.
 
     Parameters
     ----------

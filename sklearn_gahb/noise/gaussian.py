@@ -47,8 +47,8 @@ class GaussianNoise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Standard deviation of the noise, as a fraction of the data range: 25 gray levels
         out of 255 are ``25 / 255``. Must be at least 0.
     data_range : float or tuple of (float, float), default=None
-        Value of white, or values of black and white. If None, white is the largest
-        value of the dtype for unsigned integers, and 1 for all others.
+        Pixel value of white (black is then 0), or the pair (black, white). If None,
+        white is the largest value of an unsigned integer dtype, or 1 for other dtypes.
     random_state : int, RandomState instance or None, default=None
         Seed of the noise. Pass an int to get the same noise in every call. If None,
         every call draws new noise.
@@ -70,7 +70,8 @@ class GaussianNoise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     -----
     Pass the clean images twice, as in ``pipeline.fit(X, X)``. If the second argument is
     missing or contains labels, the last step treats the noisy images as clean images.
-    It then adds its own noise to them, and warns if it receives the images unchanged.
+    It then adds its own noise to them. It warns about this, unless a step in between
+    has modified the noisy images.
 
     Examples
     --------
@@ -232,12 +233,13 @@ def estimate_noise_std(X, *, data_range=None, image_shape=None):
     .. math:: \hat\sigma = \mathrm{median}(|d|) \,/\, \Phi^{-1}(3/4)
 
     where d are the non-zero coefficients of the finest diagonal wavelet band
-    (Daubechies 2) [1]_. In this band, the energy of images is small. The energy of
-    white noise is the same in all bands. The estimates of the channels are averaged.
+    (Daubechies 2) [1]_. Images have little energy in this band, whereas white noise has
+    the same energy in all bands. Therefore most of these coefficients are mainly noise.
+    The estimates of the channels are averaged.
 
-    If there is little noise, the estimate is too high, because edges and texture count
-    as noise. If the noisy values were clipped, for example when they were saved as a
-    photograph, the estimate is too low.
+    If there is little noise, the estimate is too high, because edges and texture are
+    mistaken for noise. If the noisy values were clipped, for example when they were
+    saved as a photograph, the estimate is too low.
 
     Parameters
     ----------
@@ -246,8 +248,8 @@ def estimate_noise_std(X, *, data_range=None, image_shape=None):
         (n_images, height, width, channels), or (n_images, n_pixels) if `image_shape` is
         given. A list of photographs is accepted too.
     data_range : float or tuple of (float, float), default=None
-        Value of white, or values of black and white. If None, white is the largest
-        value of the dtype for unsigned integers, and 1 for all others.
+        Pixel value of white (black is then 0), or the pair (black, white). If None,
+        white is the largest value of an unsigned integer dtype, or 1 for other dtypes.
     image_shape : tuple of int, default=None
         Shape of the image in each row of a 2-D array: (height, width) or
         (height, width, channels).

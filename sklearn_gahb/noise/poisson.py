@@ -23,9 +23,10 @@ class PoissonNoise(GaussianNoise):
        + \mathrm{noise\_std} \cdot z
 
     where :math:`P(\lambda)` is a Poisson variable of mean :math:`\lambda`, and z is
-    standard normal [1]_. A camera counts photons, so its noise has a Poisson part. Its
-    electronics add a Gaussian part. The variance of the noise is ``x / peak +
-    noise_std**2``. For large `peak`, little noise is left except the Gaussian part.
+    standard normal [1]_. A camera counts photons, so its noise has a Poisson part. The
+    electronics of the camera add a Gaussian part. The variance of the noise is ``x /
+    peak + noise_std**2``. For large `peak`, little noise is left except the Gaussian
+    part.
 
     As with :class:`GaussianNoise`, the noise of an image depends only on `random_state`
     and on the pixel values of the image. Use the transformer as the first step of a
@@ -34,13 +35,14 @@ class PoissonNoise(GaussianNoise):
     Parameters
     ----------
     peak : float, default=30.0
-        Mean count of white. Infinity means no Poisson noise.
+        Mean number of photons counted at a white pixel. Infinity means no Poisson
+        noise.
     noise_std : float, default=0.0
         Standard deviation of the Gaussian part, as a fraction of the data range. Must
         be at least 0.
     data_range : float or tuple of (float, float), default=None
-        Value of white, or values of black and white. If None, white is the largest
-        value of the dtype for unsigned integers, and 1 for all others.
+        Pixel value of white (black is then 0), or the pair (black, white). If None,
+        white is the largest value of an unsigned integer dtype, or 1 for other dtypes.
     random_state : int, RandomState instance or None, default=None
         Seed of the noise. Pass an int to get the same noise in every call. If None,
         every call draws new noise.

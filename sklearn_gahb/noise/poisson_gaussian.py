@@ -41,10 +41,10 @@ def estimate_poisson_gaussian(X, *, data_range=None, image_shape=None):
 
     .. math:: \mathrm{Var}[y \mid x] = x / \mathrm{peak} + \mathrm{noise\_std}^2
 
-    This function fits the line to means and variances of blocks of 8x8 pixels [1]_. The
-    variances are those of third differences along both axes, which remove smooth
-    structures. Blocks far above the line contain edges or texture, and are left out in
-    the next of several fits.
+    This function fits the line to means and variances of blocks of 8x8 pixels [1]_. To
+    remove smooth structures, the variances are computed after a high-pass filter:
+    third-order finite differences along both axes. The fit is iterated: blocks far
+    above the line contain edges or texture, and are left out of the next fit.
 
     Parameters
     ----------
@@ -54,8 +54,8 @@ def estimate_poisson_gaussian(X, *, data_range=None, image_shape=None):
         given. A list of photographs is accepted too. All channels of an image share the
         same parameters.
     data_range : float or tuple of (float, float), default=None
-        Value of white, or values of black and white. If None, white is the largest
-        value of the dtype for unsigned integers, and 1 for all others.
+        Pixel value of white (black is then 0), or the pair (black, white). If None,
+        white is the largest value of an unsigned integer dtype, or 1 for other dtypes.
     image_shape : tuple of int, default=None
         Shape of the image in each row of a 2-D array: (height, width) or
         (height, width, channels).
@@ -63,7 +63,8 @@ def estimate_poisson_gaussian(X, *, data_range=None, image_shape=None):
     Returns
     -------
     peak : ndarray of shape (n_images,)
-        Mean count of white; infinity if the noise does not grow with intensity.
+        Mean number of photons counted at a white pixel; infinity if the noise does not
+        grow with intensity.
     noise_std : ndarray of shape (n_images,)
         Standard deviation of the Gaussian part, as a fraction of the data range.
 
@@ -76,9 +77,10 @@ def estimate_poisson_gaussian(X, *, data_range=None, image_shape=None):
     Warns
     -----
     UserWarning
-        If the estimate cannot be relied on: if the image was smoothed, resized or
-        compressed, or has more texture than noise; if the values were clipped; or if
-        the brightness hardly varies, so that the two parts look alike.
+        If the estimate is unreliable. This happens if the image was smoothed, resized,
+        compressed or clipped, or has more texture than noise. It also happens if the
+        brightness hardly varies, so that Poisson and Gaussian noise cannot be
+        distinguished.
 
     See Also
     --------
@@ -87,9 +89,11 @@ def estimate_poisson_gaussian(X, *, data_range=None, image_shape=None):
 
     Notes
     -----
-    On the central 256x256 pixels of seven photographs of scikit-image,
-    `benchmarks/bench_poisson.py` measures the largest relative error of the standard
-    deviation of the noise, at the quantiles 0.1, 0.5 and 0.9 of the intensities:
+    `benchmarks/bench_poisson.py` compares the estimated and true standard deviations of
+    the noise on seven scikit-image photographs, cropped to the central 256x256 pixels.
+    The error of a photograph is the largest relative error at three intensities, the
+    quantiles 0.1, 0.5 and 0.9. The table shows the mean and the largest error over the
+    photographs:
 
     =====  =========  ==========  =============
     peak   noise_std  mean error  largest error
@@ -104,7 +108,8 @@ def estimate_poisson_gaussian(X, *, data_range=None, image_shape=None):
     1000   0.005      12.5 %      20.9 %
     =====  =========  ==========  =============
 
-    At high peaks, the texture of photographs counts as noise.
+    If `peak` is large, the errors are larger: the noise is weak, and texture is
+    mistaken for noise.
 
     References
     ----------

@@ -37,7 +37,7 @@ class Sampler(ABC):
         use the highest noise level that they were trained for. Denoisers that know the
         spread of the images use ten times that spread. Other denoisers use 1.
     sigma_min : float, default=0.01
-        Last noise level. Positive.
+        Last noise level. Must be positive.
 
     Examples
     --------

@@ -23,11 +23,11 @@ class CoarseToFine(Sampler):
               \gamma^2 = \left((1 - \beta h)^2 - (1 - h)^2\right) \sigma^2
 
     where z is standard normal. Each image takes its last step when :math:`\sigma \le`
-    `sigma_min`, regardless of the other images. The last step is
-    :math:`y \leftarrow y + r`, so no noise remains. The sampler passes the target of
-    the previous step, :math:`(1 - \beta h) \sigma`, to the denoiser as the noise level.
-    The method needs no schedule, because the residual of a blind denoiser measures the
-    noise level.
+    `sigma_min`, regardless of the other images. The last step is :math:`y \leftarrow y
+    + r`, so no noise remains. As the noise level, the denoiser receives the target of
+    the previous step: the level :math:`(1 - \beta h) \sigma` that the previous step
+    aimed at. The method needs no schedule, because the residual of a blind denoiser
+    measures the noise level.
 
     Parameters
     ----------

@@ -23,8 +23,8 @@ class DDIM(ScheduledSampler):
     sigma_max : float, default=None
         First noise level; see :class:`Sampler`.
     sigma_min : float, default=0.01
-        Last noise level. Positive. Noise of this level remains in the samples. To
-        remove all noise, pass a callable `schedule` that ends with the level 0.
+        Last noise level. Must be positive. Noise of this level remains in the samples.
+        To remove all noise, pass a callable `schedule` that ends with the level 0.
     schedule : {"log_linear", "ddpm", "cosine"} or callable, default="log_linear"
         Schedule of the noise levels; see :class:`ScheduledSampler`.
 

@@ -28,16 +28,17 @@ class GradientEstimation(ScheduledSampler):
     sigma_max : float, default=None
         First noise level; see :class:`Sampler`.
     sigma_min : float, default=0.01
-        Last noise level. Positive. Noise of this level remains in the samples. To
-        remove all noise, pass a callable `schedule` that ends with the level 0.
+        Last noise level. Must be positive. Noise of this level remains in the samples.
+        To remove all noise, pass a callable `schedule` that ends with the level 0.
     schedule : {"log_linear", "ddpm", "cosine"} or callable, default="log_linear"
         Schedule of the noise levels; see :class:`ScheduledSampler`.
     gamma : float, default=2.0
-        Weight :math:`\gamma` of the current step. With few steps, 2 cancels the errors
-        best. With 20 steps or more, 1.5 is best. On a log-linear schedule, 1.5 gives
-        the second-order Adams-Bashforth step. For a Gaussian and 100 steps from noise
-        level 10 to 0.01, samples deviate from the exact flow by at most 0.1 percent
-        with 1.5. The deviation is at most 3 percent with 2 and with :class:`DDIM`
+        Weight :math:`\gamma` of the current step. With few steps, ``gamma=2`` cancels
+        the errors best. With 20 steps or more, ``gamma=1.5`` is best. On a log-linear
+        schedule, ``gamma=1.5`` gives the second-order Adams-Bashforth step. For a
+        Gaussian and 100 steps from noise level 10 to 0.01, samples with ``gamma=1.5``
+        deviate from the exact flow by at most 0.1 percent. With ``gamma=2`` or
+        :class:`DDIM`, the deviation is at most 3 percent
         (`benchmarks/bench_samplers.py`).
 
     References

@@ -80,9 +80,9 @@ def solve_inverse(
           is missing, images drift over many steps, so 0.2 is safer.
         - The first noise level is 1 for all denoisers. A higher level is not needed,
           because the measurements anchor the image.
-        - With other samplers, the draws have larger errors. Noise of the level
-          `sigma_min` remains in the draws, so they match the measurements only up to
-          this noise.
+        - With other samplers, the draws have larger errors than with the default
+          sampler. Noise of the level `sigma_min` remains in the draws, so they match
+          the measurements only up to this noise.
     mean : float or Tensor that broadcasts to (n, channels, height, width), default=None
         Mean of the unmeasured part of the noisy images from which sampling starts. If
         None, the mean of the images passed to `fit` is used, or 0.5 if the denoiser

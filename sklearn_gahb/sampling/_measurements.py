@@ -24,8 +24,8 @@ class MeasurementOperator(LinearOperator):
     Parameters
     ----------
     operator : LinearOperator or array of shape (n_measurements, n_values)
-        Measurement matrix M, with :math:`M M^T = I`. M multiplies images that are
-        flattened in the order of :meth:`numpy.ndarray.ravel`.
+        Measurement matrix M with orthonormal rows, :math:`M M^T = I`. M multiplies
+        images that are flattened in the order of :meth:`numpy.ndarray.ravel`.
     image_shape : tuple of int
         (height, width) or (height, width, channels) of the images.
 
@@ -85,7 +85,7 @@ def restriction(places, size):
 
 @validate_params(observed=["array-like"])
 def observed_pixels(observed):
-    """Measure the known values of an image, for inpainting.
+    """Make an operator that measures the known values of an image, for inpainting.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def observed_pixels(observed):
 
 @validate_params()
 def random_pixels(image_shape, fraction, *, random_state=None):
-    """Measure pixels at random positions.
+    """Make an operator that measures pixels at random positions.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ def random_pixels(image_shape, fraction, *, random_state=None):
 
 @validate_params(factor=[COUNT])
 def block_averages(image_shape, factor):
-    """Measure scaled averages of blocks of pixels, for super-resolution.
+    """Make an operator that measures averages of pixel blocks, for super-resolution.
 
     Parameters
     ----------
@@ -193,12 +193,13 @@ def block_averages(image_shape, factor):
 
 @validate_params()
 def low_frequencies(image_shape, fraction):
-    r"""Measure the low frequencies of an image, for spectral super-resolution.
+    r"""Make an operator that measures low frequencies, for spectral super-resolution.
 
-    The rows are functions of the Hartley transform,
-    :math:`(\cos + \sin)(2 \pi \langle \omega, x \rangle) / \sqrt{h w}`, where h and w
-    are the height and width of the image. These functions are real and orthonormal.
-    They span the same space as the sines and cosines of the low frequencies.
+    The rows of the operator are the low-frequency basis functions of the Hartley
+    transform, :math:`(\cos + \sin)(2 \pi \langle \omega, x \rangle) / \sqrt{h w}`,
+    where x is a pixel position, :math:`\omega` a frequency, and h and w are the height
+    and width of the image. These functions are real and orthonormal. They span the same
+    space as the sines and cosines of the low frequencies.
 
     Parameters
     ----------
@@ -241,7 +242,9 @@ def _hartley(images):
 
 @validate_params()
 def random_projections(image_shape, fraction, *, random_state=None):
-    """Measure random combinations of all pixels (compressive sensing).
+    """Make an operator that measures random combinations of all pixels.
+
+    Reconstruction from such measurements is called compressed sensing.
 
     The operator multiplies each value by a random sign, applies a cosine transform, and
     selects random coefficients. The rows are dense, but the operator does not store

@@ -16,7 +16,7 @@ def sample(
     callback=None,
     random_state=None,
 ):
-    r"""Draw images from the density implicit in a denoiser.
+    r"""Draw images from the density that a denoiser implies.
 
     A denoiser that minimizes the mean squared error determines the gradient of the log
     density of noisy images: :math:`\hat x(y) = y + \sigma^2 \nabla \log p_\sigma(y)`

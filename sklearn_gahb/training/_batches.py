@@ -61,8 +61,10 @@ def image_batches(
     Parameters
     ----------
     images : list of Images
-        Images of the same shapes, such as the clean and the noisy images. A batch holds
-        the same crops of all elements of the list. The stored images keep their dtype.
+        One or more `Images` objects that correspond one to one and have equal shapes,
+        such as the clean and the noisy images. Each batch is cropped at the same
+        positions in every element of the list. Only the batches are converted to
+        float32.
     indices : ndarray of shape (n_samples,)
         Indices of the images to draw from. Each image is drawn once before any image is
         drawn again.
@@ -164,7 +166,7 @@ def draw_noise_std(n, recipe, generator):
 
 
 def with_fresh_noise(batches, recipe, generator):
-    """Turn batches [clean] into pairs (noisy, noise), with new noise in each batch.
+    """Make training pairs (noisy, noise) from clean images and fresh noise.
 
     Parameters
     ----------
@@ -198,16 +200,16 @@ def with_fresh_noise(batches, recipe, generator):
 
 
 def with_recorrupted_noise(batches, recipe, generator):
-    r"""Turn batches [noisy] into pairs to learn from, without clean images.
+    r"""Make training pairs from noisy images alone.
 
     Let y = x + n be a noisy image with noise of level :math:`\sigma`, and z white
     standard noise. The images
 
     .. math:: y_1 = y + \alpha \sigma z, \qquad y_2 = y - \sigma z / \alpha
 
-    contain independent noise. A network that predicts :math:`y_2` from :math:`y_1` with
-    the smallest squared error predicts the clean image [1]_. Here, :math:`\alpha` is
-    `RECORRUPTION`.
+    contain independent noise. The best least-squares prediction of :math:`y_2` from
+    :math:`y_1` is also the best prediction of the clean image [1]_. Here, :math:`\alpha
+    = 1/2` (`RECORRUPTION`).
 
     Parameters
     ----------
@@ -221,7 +223,8 @@ def with_recorrupted_noise(batches, recipe, generator):
     Yields
     ------
     noisy, noise : Tensor of shape (batch_size, channels, height, width)
-        The images :math:`y_1`, and :math:`y_1 - y_2`.
+        `noisy` is :math:`y_1` and `noise` is :math:`y_1 - y_2`, so `noisy` minus
+        `noise` is :math:`y_2`.
 
     References
     ----------

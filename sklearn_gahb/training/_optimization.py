@@ -71,7 +71,7 @@ def train(
         Log that receives the losses of each step.
     recipe : Recipe
         Recipe that sets the number of steps, the learning rate and its schedule, the
-        precision and the patience of early stopping.
+        precision, and when to stop early.
     validation_pairs : sequence of (noisy, noise), default=()
         Batches to validate on at each evaluation. Training stops if
         ``recipe.n_iter_no_change`` evaluations in a row do not lower the best
@@ -205,7 +205,7 @@ def make_scheduler(optimizer, recipe):
 
 
 def resolve_device(device):
-    """Convert "auto" or the name of a device to a device of this machine.
+    """Return the torch device for a device name, or choose one for "auto".
 
     Parameters
     ----------
@@ -244,7 +244,7 @@ def resolve_device(device):
 
 
 def resolve_precision(precision, device):
-    """Convert "auto", "float32" or "bfloat16" to a dtype.
+    """Return the torch dtype for a precision name, or choose one for "auto".
 
     Parameters
     ----------

@@ -39,9 +39,9 @@ class Recipe:
     noise_distribution : {"squared", "uniform"}, default="squared"
         Distribution of the noise levels in the range.
     supervision : {"clean", "noisy"}, default="clean"
-        Whether the images to learn from are clean, if each is given only once.
+        Whether the training images are clean or noisy, if they are not given in pairs.
     noise_std : float, default=None
-        Level of the noise in noisy images to learn from.
+        Noise level of the training images, if `supervision` is "noisy".
     patch_size : int, default=None
         Side length of the random crops, in pixels. If None, training uses whole images.
     augment : bool, default=False

@@ -28,17 +28,18 @@ class TrainingRun:
     """Training run of one network.
 
     When you create the run, it chooses the training images and draws the initial
-    weights. When you iterate over the run, it trains the network. Each item is the
-    range of steps since the previous evaluation. `finish` ends the run, even if the run
-    was interrupted.
+    weights. When you iterate over the run, it trains the network. The iterator pauses
+    for an evaluation about 100 times, and yields the range (start, stop) of the steps
+    since the previous one. `finish` returns the trained network. You can also call it
+    after you interrupt the iteration.
 
     Parameters
     ----------
     recipe : Recipe
         The hyperparameters.
     clean : Images
-        Clean images. If `noisy` is None and the supervision of the recipe is "noisy",
-        these are noisy images.
+        Clean images. Exception: for ``supervision="noisy"`` without `noisy`, pass the
+        noisy images here.
     noisy : Images, default=None
         Noisy images of the same shapes. If None, fresh noise is drawn at every step.
     previous : torch.nn.Module, default=None
