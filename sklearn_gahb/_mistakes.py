@@ -54,9 +54,9 @@ def refuse_frames_of_stacks(estimator, X):
     """Raise a ValueError if images that are not rows should become a data frame."""
     container = output_container(estimator)
     is_list = isinstance(X, list | tuple)
-    is_rows = np.ndim(X[0]) < 2 if is_list and X else np.ndim(X) < 3
-    if container != "default" and not is_rows:
-        what = "is a list of images" if is_list else f"has shape {tuple(np.shape(X))}"
+    n_axes = 1 + np.ndim(X[0]) if is_list and X else getattr(X, "ndim", 2)
+    if container != "default" and n_axes > 2:
+        what = "is a list of images" if is_list else f"has shape {tuple(X.shape)}"
         raise ValueError(
             f"set_output(transform={container!r}) returns a data frame with one row of "
             f"pixels per image, but X {what}. Pass X.reshape(len(X), -1), and set "

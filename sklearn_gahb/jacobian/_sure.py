@@ -97,7 +97,7 @@ def sure(
     >>> from sklearn_gahb.jacobian import sure
     >>> X = make_disk_images(20, 64, random_state=0)
     >>> noisy = GaussianNoise(0.1, random_state=0).fit_transform(X)
-    >>> soft = WaveletThresholdDenoiser("haar", threshold=1.0, shrinkage="soft").fit(X)
+    >>> soft = WaveletThresholdDenoiser("haar", threshold=1.0, n_shifts=1).fit(X)
     >>> risk = sure(soft, noisy, 0.1, random_state=0)
     >>> error = mse(X, soft.denoise_images(noisy, noise_std=0.1))
     >>> bool(abs(risk - error) < 0.05 * error)
@@ -165,7 +165,7 @@ def sure_psnr(
     >>> from sklearn_gahb.jacobian import sure_psnr
     >>> X = make_disk_images(20, 64, random_state=0)
     >>> noisy = GaussianNoise(0.1, random_state=0).fit_transform(X)
-    >>> soft = WaveletThresholdDenoiser("haar", threshold=1.0, shrinkage="soft").fit(X)
+    >>> soft = WaveletThresholdDenoiser("haar", threshold=1.0, n_shifts=1).fit(X)
     >>> estimate = sure_psnr(soft, noisy, 0.1, random_state=0)
     >>> abs(estimate - psnr(X, soft.denoise_images(noisy, noise_std=0.1))) < 0.2
     True
