@@ -132,8 +132,8 @@ def make_c_alpha_images(
     An image of N x N pixels is made in four steps [3]_:
 
     1. Draw one uniform value in (-1, 1) for each column, and multiply the Fourier
-       transform of this sequence by :math:`|k|^{-a}`. The result is c. Here, k is in
-       cycles per image, and the factor at k = 0 is 1. In column j, the contour is at
+       transform of this sequence by :math:`|k|^{-a}`. The filtered sequence is c. Here,
+       k is in cycles per image, and the factor at k = 0 is 1. In column j, the contour is at
        row :math:`\mathrm{round}(N c_j) + \lfloor N / 2 \rfloor`. If this row is outside
        the image, one background fills the column.
     2. Draw two backgrounds in the same way: one uniform value in (-1, 1) for each

@@ -188,9 +188,9 @@ def load_photo_patches(
         Height and width of a patch, in pixels. Must be at most 427.
     n_patches : int, default=10000
         Number of patches. They are drawn uniformly and with replacement from all
-        patches of the photographs, so they can overlap. If None, patches that do not
-        overlap tile the photographs. Incomplete patches at the lower and right borders
-        are left out.
+        patches of the photographs, so they can overlap. If None, the photographs are
+        cut into patches that do not overlap. Incomplete patches at the lower and right
+        borders are left out.
     subset : {"train", "test", "all"}, default="train"
         Photographs to use. "train" excludes `test_photos`, "test" uses only
         `test_photos`, and "all" uses all photographs.

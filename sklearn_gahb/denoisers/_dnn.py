@@ -66,9 +66,9 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
     supervision : {"clean", "noisy"}, default="clean"
         Kind of the images in `X` if `fit` gets no images in `y`. "noisy" trains on
         noisy images alone. Their noise must be white with level `noise_std`.
-        Recorruption [3]_ adds noise of half this level, and the network predicts a
-        second version of the image, whose noise is independent of the noise in the
-        first. `train_noise_std` is then not used.
+        Recorruption [3]_ makes two images with independent noise from each noisy image,
+        and the network learns to predict the second image from the first.
+        `train_noise_std` is then not used.
     patch_size : int, default=None
         Side length of the random square crops to train on, in pixels. If None, training
         uses whole images, and all images must have the same size.

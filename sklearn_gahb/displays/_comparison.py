@@ -17,9 +17,9 @@ from ._grids import draw_grid
 class ComparisonDisplay:
     """Draw clean, noisy and denoised images side by side, with their PSNR.
 
-    The panels of an image are in one row, or in several rows of `n_columns` panels. The
-    first panels show the clean image (if it is known) and the noisy image. The other
-    panels show the output of one denoiser each. If the clean image is known, the PSNR
+    Each noisy image takes one row of the figure, or several rows if `n_columns` is
+    given. The first panels show the clean image (if it is known) and the noisy image.
+    Each of the other panels shows the output of one denoiser. If the clean image is known, the PSNR
     in dB is written below each panel. It is recommended to use `from_estimators` to
     create a `ComparisonDisplay`.
 

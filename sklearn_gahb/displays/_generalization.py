@@ -20,9 +20,9 @@ class GeneralizationDisplay:
     - "agreement" shows three curves over the number of training images: the PSNR on
       training images, the PSNR on test images, and the PSNR between the outputs of
       different subsets. There is one panel per noise level. Error bars show the
-      standard deviation over subsets, or over pairs of subsets for the agreement. The
-      agreement of two subsets has no error bars. If the outputs are identical, their
-      PSNR is infinite, and the panel says so.
+      standard deviation over subsets, or over pairs of subsets for the agreement. With
+      only two subsets, the agreement has no error bars. If the outputs are identical,
+      their PSNR is infinite, and the panel says so.
     - "psnr" shows the output PSNR against the input PSNR, on training and test images.
       There is one color and marker per training size. The analyzer must have several
       noise levels. Error bars show the standard deviation over subsets.

@@ -110,7 +110,8 @@ class InverseProblemDisplay:
     The figure has one row per image. The columns show four images: the clean image
     (if it is known), the image of least norm with the same measurements, one draw, and
     the mean of the draws. If the clean image is known, the PSNR of the other three is
-    written below them; the limits of the intensities are its data range. It is
+    written below them. Its smallest value is drawn as black, and its largest value as
+    white. It is
     recommended to use `from_solution` to create an `InverseProblemDisplay`.
 
     Parameters

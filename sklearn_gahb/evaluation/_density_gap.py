@@ -72,8 +72,8 @@ def density_gap(excess_mse, noise_std, *, n_values=1):
     The mean squared difference equals the excess error only if :math:`x^\star` is
     exact. If :math:`x^\star` is computed with an independent error, such as that of
     importance sampling, the squared difference exceeds the excess error by the mean
-    square of this error. The difference of the two errors is too small by the same
-    amount.
+    square of this error. If you pass the difference of the mean squared errors of the
+    two denoisers, this difference is too small by the same amount.
 
     References
     ----------

@@ -24,9 +24,9 @@ class CoarseToFine(Sampler):
 
     where z is standard normal. Each image takes its last step when :math:`\sigma \le`
     `sigma_min`, regardless of the other images. The last step is :math:`y \leftarrow y
-    + r`, so no noise remains. As the noise level, the denoiser receives the target of
-    the previous step: the level :math:`(1 - \beta h) \sigma` that the previous step
-    aimed at. The method needs no schedule, because the residual of a blind denoiser
+    + r`, so no noise remains. The denoiser receives the noise level
+    :math:`(1 - \beta h) \sigma` that the previous step aimed at, with the
+    :math:`\sigma` of that step. The method needs no schedule, because the residual of a blind denoiser
     measures the noise level.
 
     Parameters

@@ -10,7 +10,7 @@ from ._schedules import ScheduledSampler
 
 @dataclass(frozen=True, kw_only=True)
 class GradientEstimation(ScheduledSampler):
-    r"""Follow the flow of the densities with a two-step method.
+    r"""Follow the probability flow of a diffusion with a multistep method.
 
     Let :math:`\epsilon_t = (y_t - \hat x(y_t)) / \sigma_t` be the slope of the flow at
     the noise level :math:`\sigma_t`; see :class:`DDIM`. The step is [1]_

@@ -65,11 +65,12 @@ def solve_inverse(
     sampler : Sampler, default=None
         Sampling method from :mod:`sklearn_gahb.samplers`. If None, ``CoarseToFine(
         step_size=1.0, beta=0.1, bounded=True, sigma_max=1.0)`` is used. This sampler is
-        the method of [1]_ with bounded noise.
+        the method of [1]_, with the limit on the noise that
+        :class:`~sklearn_gahb.samplers.CoarseToFine` describes as `bounded`.
 
-        - With a `step_size` of 1, each step denoises the image and adds new noise. In
-          few steps, this spreads the measured information over a larger part of the
-          image than steps of a smaller size do. If 10 percent of the pixels of
+        - With a `step_size` of 1, each step denoises the image and adds new noise. The
+          measured information then spreads over the image in fewer steps than with a
+          smaller `step_size`. If 10 percent of the pixels of
           photographs are known, the default sampler gains 1 to 4 dB of PSNR over the
           published ``step_size=0.05, beta=0.2``. If a region of pixels is missing, both
           samplers have about the same PSNR.
@@ -80,12 +81,12 @@ def solve_inverse(
           is missing, images drift over many steps, so 0.2 is safer.
         - The first noise level is 1 for all denoisers. A higher level is not needed,
           because the measurements anchor the image.
-        - With other samplers, the draws have larger errors than with the default
-          sampler. Noise of the level `sigma_min` remains in the draws, so they match
-          the measurements only up to this noise.
+        - Other samplers give draws with larger errors. Samplers with a schedule leave
+          noise of the level `sigma_min` in the draws, so these match the measurements
+          only up to this noise.
     mean : float or Tensor that broadcasts to (n, channels, height, width), default=None
-        Mean of the unmeasured part of the noisy images from which sampling starts. If
-        None, the mean of the images passed to `fit` is used, or 0.5 if the denoiser
+        Mean of the noisy images that sampling starts from, where nothing is measured.
+        If None, the mean of the images passed to `fit` is used, or 0.5 if the denoiser
         does not store this mean.
     batch_size : int, default=None
         Number of images to denoise at a time. If None, each batch holds about 2**18
