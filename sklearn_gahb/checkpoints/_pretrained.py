@@ -44,7 +44,8 @@ def load_pretrained(name="photos-grey"):
         call ``set_params(warm_start=True, learning_rate=3e-4)``, choose `max_steps`,
         and then call `fit`. Use images or crops at least as large as the training
         images that the card describes, because `fit` adapts the normalization layers to
-        their statistics, which borders change in small images. Without ``warm_start=True``, `fit` trains a new network.
+        their statistics, which borders change in small images. Without
+        ``warm_start=True``, `fit` trains a new network.
 
     See Also
     --------

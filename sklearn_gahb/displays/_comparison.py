@@ -19,9 +19,9 @@ class ComparisonDisplay:
 
     Each noisy image takes one row of the figure, or several rows if `n_columns` is
     given. The first panels show the clean image (if it is known) and the noisy image.
-    Each of the other panels shows the output of one denoiser. If the clean image is known, the PSNR
-    in dB is written below each panel. It is recommended to use `from_estimators` to
-    create a `ComparisonDisplay`.
+    Each of the other panels shows the output of one denoiser. If the clean image is
+    known, the PSNR in dB is written below each panel. It is recommended to use
+    `from_estimators` to create a `ComparisonDisplay`.
 
     Parameters
     ----------

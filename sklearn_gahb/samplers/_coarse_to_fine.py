@@ -26,8 +26,8 @@ class CoarseToFine(Sampler):
     `sigma_min`, regardless of the other images. The last step is :math:`y \leftarrow y
     + r`, so no noise remains. The denoiser receives the noise level
     :math:`(1 - \beta h) \sigma` that the previous step aimed at, with the
-    :math:`\sigma` of that step. The method needs no schedule, because the residual of a blind denoiser
-    measures the noise level.
+    :math:`\sigma` of that step. The method needs no schedule, because the residual of
+    a blind denoiser measures the noise level.
 
     Parameters
     ----------
