@@ -134,8 +134,8 @@ def make_c_alpha_images(
     1. Draw one uniform value in (-1, 1) for each column, and multiply the Fourier
        transform of this sequence by :math:`|k|^{-a}`. The filtered sequence is c. Here,
        k is in cycles per image, and the factor at k = 0 is 1. In column j, the contour
-       is at row :math:`\mathrm{round}(N c_j) + \lfloor N / 2 \rfloor`. If this row is outside
-       the image, one background fills the column.
+       is at row :math:`\mathrm{round}(N c_j) + \lfloor N / 2 \rfloor`. If this row is
+       outside the image, one background fills the column.
     2. Draw two backgrounds in the same way: one uniform value in (-1, 1) for each
        pixel, filtered by :math:`|k|^{-b}`. Here, k is the radial wavenumber.
     3. A fair coin toss decides which background is rescaled to [p, 1]. The other
