@@ -152,6 +152,7 @@ def test_few_draws_warn():
     assert {record.filename for record in records} == {__file__}
 
 
+@pytest.mark.filterwarnings("ignore:noise_std=.* is very low")
 def test_images_that_are_no_disks():
     """Textures, extreme intensities and zero images do not give NaN."""
     X = make_disk_images(2, 32, random_state=0)
