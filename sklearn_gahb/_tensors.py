@@ -51,7 +51,8 @@ def to_tensor(stack, device=None, data_range=None):
     x = x.to(torch_float_dtype(x.dtype))
     if data_range is not None:
         black, white = data_range
-        return (x - black) / (white - black)
+        # In float64, so that float32 and float64 images give the same fractions.
+        return ((x.double() - black) / (white - black)).to(x.dtype)
     return x if scale == 1 else x / scale
 
 

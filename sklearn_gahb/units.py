@@ -25,13 +25,16 @@ LARGEST_NOISE_STD = 4
 SMALLEST_NOISE_STD = 0.02
 # The largest value of 12-bit images in 16 bits is 0.06.
 SMALLEST_WHITE = 1 / 15
+# The same if the user has set the data range: fractions instead of values up to 255.
+SMALLEST_TOLD_WHITE = 1 / 100
 # Range of values divided by the largest value, of images on a pedestal.
 SMALLEST_CONTRAST = 0.06
 # Number of clean images from which on not all of them are flat.
 ENOUGH_IMAGES = 10
-# Range of the correlation of the noise with the second image, divided by the energy of
-# the noise. It is -1 for swapped pairs, and 0 for pairs in the right order.
-SWAPPED = (-1.2, -0.9)
+# Distance from -1 of the correlation of the noise with the second image, divided by the
+# energy of the noise. The correlation is -1 for swapped pairs, 0 for pairs in the right
+# order, and between for two noisy images.
+SWAPPED = 0.03
 # Noise is white if the correlation of its neighboring pixels is below this value.
 LARGEST_CORRELATION = 0.1
 
@@ -68,34 +71,53 @@ def width_of_range(data_range):
     return white - black
 
 
-def data_range_of(estimator):
-    """Return the data range of an estimator, or of the estimators inside it.
+def data_range_of(*estimators):
+    """Return the common data range of estimators, and of the estimators inside them.
 
     Parameters
     ----------
-    estimator : object
-        Estimator, pipeline, search, or anything else, which has no data range.
+    *estimators : object
+        Estimators, pipelines, searches, or anything else, which has no data range.
 
     Returns
     -------
     data_range : float, tuple or None
-        The only data range that is not None, or None.
+        None if no estimator has a parameter `data_range`.
 
     Raises
     ------
     ValueError
         If two of the estimators have different data ranges.
     """
-    if not hasattr(estimator, "get_params"):
-        return getattr(estimator, "data_range", None)
-    found = {
-        name: value
-        for name, value in estimator.get_params().items()
-        if name.rpartition("__")[2] == "data_range" and value is not None
-    }
-    if len({check_data_range(value) for value in found.values()}) > 1:
-        raise ValueError(f"The estimators have several data ranges: {found}. Use one.")
-    return next(iter(found.values()), None)
+    found = [pair for one in estimators for pair in data_ranges_in(one)]
+    if len({check_data_range(value) for _, value in found}) > 1:
+        listed = ", ".join(f"{name}: {value}" for name, value in found)
+        raise ValueError(
+            f"The estimators have several data ranges ({listed}). Set the same "
+            "data_range for all of them."
+        )
+    return found[0][1] if found else None
+
+
+def data_ranges_in(estimator):
+    """Yield the names and data ranges of an estimator and of those inside it."""
+    kind = type(estimator)
+    is_property = isinstance(getattr(kind, "data_range", None), property)
+    if hasattr(estimator, "steps"):
+        for _, step in estimator.steps:
+            yield from data_ranges_in(step)
+    elif is_property or has_parameter(estimator, "data_range"):
+        yield kind.__name__, estimator.data_range
+    else:
+        inner = getattr(estimator, "estimator", None)
+        if inner is not None:
+            yield from data_ranges_in(getattr(estimator, "best_estimator_", inner))
+
+
+def has_parameter(estimator, name):
+    """Return whether an estimator lists a parameter in its ``__init__``."""
+    is_estimator = hasattr(estimator, "get_params") and not isinstance(estimator, type)
+    return is_estimator and name in estimator.get_params(deep=False)
 
 
 def warn_of_units(noise_std, images):
@@ -107,21 +129,39 @@ def warn_of_units(noise_std, images):
 
 def warn_of_range(images):
     """Warn if the values of Images are far from filling their data range."""
-    values = peek(images)
     dtype = images.stacks[0].dtype
-    is_wide = is_unsigned(dtype) and dtype.itemsize > 1
+    is_told, is_scaled = images.data_range is not None, is_unsigned(dtype)
+    if is_scaled and dtype.itemsize == 1 and not is_told:
+        return
+    values = peek(images)
+    size = float(np.abs(values).max())
+    smallest = SMALLEST_TOLD_WHITE if is_told else SMALLEST_WHITE if is_scaled else 0
+    is_bright = not is_told and rms(values) > LARGEST_RMS
+    if not is_bright and not 0 < size < smallest:
+        return
     black, white = images.black_and_white
-    largest = float(np.abs(values).max())
-    is_dark = 0 < largest < SMALLEST_WHITE and (is_wide or images.data_range)
-    if is_dark or rms(values) > LARGEST_RMS:
-        largest = black + largest * (white - black)
-        # White is usually a power of two minus one, such as 255 or 4095.
-        likely = 2 ** math.ceil(math.log2(largest + 1)) - 1 if largest > 2 else largest
-        warn(
-            f"The largest value of {images.name}, which is {dtype}, is {largest:.4g}, "
-            f"but white is {white:g}. Set data_range to the values of black and white, "
-            f"for example data_range={likely:.4g}."
+    low, high = (
+        black + float(one) * (white - black) for one in (values.min(), values.max())
+    )
+    warn(
+        f"The values of {images.name}, which is {dtype}, lie between {low:.4g} and "
+        f"{high:.4g}, but black is {black:g} and white is {white:g}. "
+        + (
+            f"Check data_range={images.data_range} and the images."
+            if is_told
+            else "Set data_range to the values of black and white, for example "
+            f"data_range={likely_white(values * (white - black) + black)}."
         )
+    )
+
+
+def likely_white(values):
+    """Return the power of two minus one, such as 255 or 4095, that bounds values.
+
+    Noise can raise a few values above white.
+    """
+    high = max(255, round(float(np.quantile(values, 0.99))))
+    return 2 ** math.ceil(math.log2(high + 1)) - 1
 
 
 def warn_of_noise_std(noise_std, images, name="noise_std"):
@@ -130,8 +170,9 @@ def warn_of_noise_std(noise_std, images, name="noise_std"):
         return
     dtype = images.stacks[0].dtype
     is_free = images.data_range is None and not is_unsigned(dtype)
-    size = rms(peek(images)) if is_free else 1.0
-    if noise_std > LARGEST_NOISE_STD * max(size, 1.0):
+    values = peek(images) if is_free else np.ones(1)
+    size = rms(values)
+    if not is_free and noise_std > LARGEST_NOISE_STD:
         warn(
             f"{name}={noise_std:g} is very high for {images.name}. Noise levels are "
             "fractions of the data range, and unsigned integers are scaled to [0, 1]. "
@@ -141,8 +182,8 @@ def warn_of_noise_std(noise_std, images, name="noise_std"):
         warn(
             f"{name}={noise_std:g} is very low for {images.name}, which is {dtype} "
             f"with a root mean square of {size:.3g}. Set data_range to the values of "
-            "black and white, for example data_range=255. Noise levels are fractions "
-            "of the data range."
+            f"black and white, for example data_range={likely_white(values)}. "
+            "Noise levels are fractions of the data range."
         )
 
 
@@ -167,19 +208,25 @@ def warn_of_pedestal(images, *, is_clean=False):
 
 def check_same_units(X, y):
     """Raise a ValueError if one of two Images is in [0, 1], the other in [0, 255]."""
+    if X.data_range is not None:
+        return
+    dtypes = [one.stacks[0].dtype for one in (X, y)]
+    if X.black_and_white != y.black_and_white and all(map(is_unsigned, dtypes)):
+        raise ValueError(
+            f"{X.name} is {dtypes[0]} and {y.name} is {dtypes[1]}, so the same value "
+            "means different fractions of white. Set data_range, or pass one dtype."
+        )
     for integers, others in ((X, y), (y, X)):
         dtype, other_dtype = (one.stacks[0].dtype for one in (integers, others))
-        is_told = integers.data_range is not None
-        if is_told or not is_unsigned(dtype) or is_unsigned(other_dtype):
+        if not is_unsigned(dtype) or is_unsigned(other_dtype):
             continue
-        # The mean works for noisy images too, because noise changes it little.
-        values = peek(others)
-        mean, std_err = values.mean(dtype=np.float64), rms(values) / len(values) ** 0.5
-        if mean > max(LARGEST_MEAN, 5 * std_err):
+        mean = mean_size(peek(others))
+        if mean > LARGEST_MEAN:
             raise ValueError(
                 f"{integers.name} is {dtype} and is scaled to [0, 1], but "
                 f"{others.name}, which is {other_dtype}, has a mean of {mean:.3g}. "
-                f"Divide {others.name} by {2 ** (8 * dtype.itemsize) - 1}."
+                f"Divide {others.name} by {2 ** (8 * dtype.itemsize) - 1}, or set "
+                "data_range if white has another value."
             )
 
 
@@ -192,14 +239,15 @@ def warn_if_swapped(noisy, clean):
     y, x = (next(images.tensors()).cpu().double() for images in (noisy, clean))
     noise = center(y - x)
     energy = noise.square().sum()
-    # The correlation with a clean image is 0 up to this standard error.
+    # The correlation with a clean image is 0, and with a noisy one -1, up to this
+    # standard error.
     std_err = (center(x).square().sum() / energy / noise.numel()).sqrt()
     if energy == 0 or std_err > LARGEST_CORRELATION:
         return
     neighbors = sum((noise * noise.roll(1, axis)).sum() for axis in (2, 3)) / 2
     is_white = abs(neighbors) < LARGEST_CORRELATION * energy
-    low, high = SWAPPED
-    if is_white and low < (noise * x).sum() / energy < high:
+    distance = abs((noise * x).sum() / energy + 1)
+    if is_white and distance < SWAPPED + 2 * std_err:
         warn(
             f"{clean.name} looks like {noisy.name} plus white noise, but the noisy "
             f"images come first. Exchange {noisy.name} and {clean.name}."
@@ -212,16 +260,28 @@ def center(x):
 
 
 def peek(images):
-    """Return up to `N_PEEKED` values of Images, as fractions of their data range."""
-    found, n_left = [], N_PEEKED
+    """Return about `N_PEEKED` values of Images, as fractions of their data range.
+
+    The values are evenly spaced over images, rows and columns.
+    """
+    n_values = sum(math.prod(stack.shape) for stack in images.stacks)
+    step = max(1, n_values // N_PEEKED)
+    found = []
     for stack in images.stacks:
-        n_images = max(1, n_left // math.prod(stack.shape[1:]))
-        values = images.to_tensor(stack[:n_images]).flatten()[:n_left].cpu().numpy()
-        found.append(values)
-        n_left -= len(values)
-        if n_left <= 0:
-            break
+        per_image = min(step, len(stack))
+        per_pixel = math.ceil((step / per_image) ** 0.5)
+        part = images.to_tensor(stack[::per_image, ::per_pixel, ::per_pixel])
+        found.append(part.flatten().cpu().numpy())
     return np.concatenate(found)
+
+
+def mean_size(values):
+    """Return the size of the mean, or 0 if noise alone could explain it.
+
+    Noise changes the mean of images less than their root mean square.
+    """
+    mean = abs(float(values.mean(dtype=np.float64)))
+    return mean if mean > 5 * rms(values) / len(values) ** 0.5 else 0.0
 
 
 def rms(values):

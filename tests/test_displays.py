@@ -165,9 +165,10 @@ def test_comparison_of_color_rows_with_an_oracle():
     color = np.random.RandomState(0).rand(2, 16, 16, 3)
     noisy = GaussianNoise(0.1, random_state=0).fit_transform(color)
     rows = [one.reshape(2, -1) for one in (noisy, color)]
-    oracle = BandletOracle(noise_std=0.1, image_shape=(16, 16, 3)).fit(rows[1])
+    oracle = BandletOracle(noise_std=0.05, data_range=2, image_shape=(16, 16, 3))
+    oracle.fit(rows[1])
     display = ComparisonDisplay.from_estimators(
-        [oracle], *rows, image_shape=(16, 16, 3), data_range=2
+        [oracle], *rows, image_shape=(16, 16, 3)
     )
     expected = oracle.transform(rows[0], clean=rows[1])
     title, label, image = panels(display)[2]

@@ -56,7 +56,7 @@ def test_fitted_attributes(fitted):
     assert tiny(width=64, depth=None, max_steps=1).fit(TRAIN).n_parameters_ == 7_659_264
 
 
-@pytest.mark.parametrize("scale", [0.1, 10])
+@pytest.mark.parametrize("scale", [0.1, 5])
 @pytest.mark.parametrize("architecture", ["unet", "bf_cnn"])
 def test_is_homogeneous_without_bias_only(architecture, scale):
     options = {

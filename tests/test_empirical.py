@@ -36,6 +36,7 @@ def test_equals_the_formula(sigma, block, monkeypatch):
     np.testing.assert_allclose(denoised, brute_force(y, TRAIN, sigma)[0], atol=1e-10)
 
 
+@pytest.mark.filterwarnings("ignore:noise_std=.* is very low")
 def test_offsets_do_not_cost_precision():
     y = TRAIN[:20] + 0.1 * RNG.randn(20, 6, 7)
     denoised = EmpiricalDenoiser(noise_std=0.1).fit(TRAIN + 100).transform(y + 100)

@@ -204,6 +204,7 @@ def test_clean_images_in_a_bunch_are_not_labels():
     assert denoiser.score(GRAY, ["a"] * 6) == pytest.approx(20, abs=10)
 
 
+@pytest.mark.filterwarnings("ignore:noise_std=.* is very low")
 def test_alpha_channels_warn():
     color = RNG.rand(2, 9, 12, 4)
     cut_out = np.where(RNG.rand(2, 9, 12, 1) < 0.5, 0.0, 1.0)

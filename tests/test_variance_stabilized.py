@@ -238,7 +238,10 @@ def test_no_noise_is_left_alone():
 
 @pytest.mark.parametrize(
     "inner",
-    [FrozenEstimator(load_pretrained("photos-grey")), WaveletThresholdDenoiser("haar")],
+    [
+        FrozenEstimator(load_pretrained("photos-grey")),
+        WaveletThresholdDenoiser("haar", threshold=3.0, shrinkage="hard", n_shifts=1),
+    ],
 )
 def test_linearization_is_the_derivative(inner):
     denoiser = VarianceStabilizedDenoiser(inner, 100, 0.05).fit(X)

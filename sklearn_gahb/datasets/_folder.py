@@ -249,7 +249,7 @@ def load_image_folder(
     colors, and TIFF files of floats that Pillow cannot read.
 
     Denoisers divide 16-bit integers by 65535. Many cameras store 12 bits in files of 16
-    bits, so white is 4095. Divide such images by their white: ``image / 4095``.
+    bits, so white is 4095. Pass ``data_range=4095`` to denoisers then.
 
     Examples
     --------

@@ -1,5 +1,6 @@
 """Denoisers applied in sequence."""
 
+from ..units import data_range_of
 from .base import BaseDenoiser
 from .linearization import Linearization
 
@@ -38,8 +39,8 @@ class DenoiserChain(BaseDenoiser):
 
     @property
     def data_range(self):
-        """Data range of the images that the first denoiser takes."""
-        return self.denoisers[0].data_range
+        """Common data range of all denoisers."""
+        return data_range_of(*self.denoisers)
 
     @property
     def noise_std(self):

@@ -419,10 +419,9 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         sigma_max = Recipe.of(self).noise_range[1]
         return Prior(super().prior(size).size, mean=0.5, sigma_max=sigma_max)
 
-    def _check_images(self, X, noise_std=None, *, reset):
-        images = super()._check_images(X, noise_std, reset=reset)
-        warn_of_pedestal(images, is_clean=reset)
-        return images
+    def _restore(self, noisy, noise_std, clean):
+        warn_of_pedestal(noisy)
+        return super()._restore(noisy, noise_std, clean)
 
     @property
     def needs_clean_images(self):

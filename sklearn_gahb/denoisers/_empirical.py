@@ -7,7 +7,6 @@ from sklearn.utils import gen_batches
 
 from .._tensors import to_tensor
 from ..posteriors import finite
-from ..units import check_data_range
 from .base import BaseDenoiser
 from .checks import check_one_size, check_size
 from .linearization import Linearization
@@ -97,6 +96,7 @@ class EmpiricalDenoiser(BaseDenoiser):
         """Store the training images; see :meth:`BaseDenoiser.learn`."""
         check_one_size(self, clean)
         self.train_images_ = clean.as_one_stack()
+        self.data_range_ = clean.data_range
 
     def denoise(self, y, noise_std=None):
         """Average the weighted training images; see :meth:`BaseDenoiser.denoise`."""
@@ -144,8 +144,7 @@ class EmpiricalDenoiser(BaseDenoiser):
         """
         check_size(self, y, self.train_images_.shape[1:3])
         rows = y.double().flatten(1)
-        data_range = check_data_range(self.data_range)
-        center = to_tensor(self.train_images_[:1], data_range=data_range)
+        center = to_tensor(self.train_images_[:1], data_range=self.data_range_)
         center = center.to(rows).flatten(1)
         sigma = self.noise_levels(y.double(), noise_std)
         return rows - center, center, sigma.reshape(-1, 1) ** 2
@@ -161,7 +160,7 @@ class EmpiricalDenoiser(BaseDenoiser):
             indices = torch.arange(len(images))
         for batch in gen_batches(len(indices), self._n_at_once()):
             stack = images[indices[batch].cpu().numpy()]
-            x = to_tensor(stack, data_range=check_data_range(self.data_range))
+            x = to_tensor(stack, data_range=self.data_range_)
             yield indices[batch], x.to(like).flatten(1)
 
     def _n_at_once(self):

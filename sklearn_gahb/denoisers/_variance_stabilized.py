@@ -164,6 +164,11 @@ class VarianceStabilizedDenoiser(BaseDenoiser):
                 f"denoiser={self.denoiser!r} has a data_range, but it receives images "
                 f"whose white is 1. Set the data_range of {type(self).__name__}."
             )
+        if getattr(self.denoiser, "supervision", None) == "noisy":
+            raise ValueError(
+                f"{type(self).__name__} fits its denoiser on clean images, so the "
+                "denoiser must have supervision='clean'."
+            )
         if not is_trainable(self.denoiser):
             self.denoiser_ = as_denoiser(self.denoiser)
             return

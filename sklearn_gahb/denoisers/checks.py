@@ -1,11 +1,18 @@
 """Checks that denoisers share."""
 
+from itertools import islice
+
 import numpy as np
 import torch
 
 from .._warnings import warn
 from ..images import check_images, check_pair, equal_images, is_images, is_photo_list
-from ..noise.gaussian import add_noise, median_noise_std, warn_of_noisy_images
+from ..noise.gaussian import (
+    add_noise,
+    median_noise_std,
+    warn_of_noisy_images,
+    warn_of_other_range,
+)
 from ..units import warn_if_swapped
 
 # Ratio of the estimated noise level to the given noise level, in noisy images.
@@ -109,6 +116,7 @@ def check_target(denoiser, y, images):
     )
     check_pair(images, clean)
     warn_if_swapped(images, clean)
+    warn_of_other_range(images)
     if equal_images(images, clean).all():
         raise ValueError(
             "X equals y, but X must hold the noisy images and y the clean images. If "
@@ -127,8 +135,11 @@ def check_level_of_noise(noise_std, noisy):
             "because supervision='noisy' learns from noisy images. "
             "sklearn_gahb.noise.estimate_noise_std estimates it."
         )
-    found = np.median(median_noise_std(next(noisy.tensors()).cpu().numpy()))
-    if not 1 / LARGEST_RATIO < found / noise_std < LARGEST_RATIO:
+    estimates = [median_noise_std(y.cpu().numpy()) for y in islice(noisy.tensors(), 20)]
+    found = np.median(np.concatenate(estimates))
+    # Texture counts as weak noise.
+    is_higher = found > max(LARGEST_RATIO * noise_std, noise_std + 0.02)
+    if is_higher or found < noise_std / LARGEST_RATIO:
         warn(
             f"noise_std={noise_std:g}, but the noise in {noisy.name} has a level of "
             f"about {found:.3g}. supervision='noisy' needs the level of the noise in "
@@ -160,6 +171,13 @@ def noisy_and_clean(denoiser, images, y, noise_std):
                 "Remove these images."
             )
         return images, clean
+    if getattr(denoiser, "supervision", "clean") == "noisy":
+        raise ValueError(
+            "score(X) adds noise to clean images, but supervision='noisy' says that "
+            "there are none. With clean images, call score(noisy, clean). Without, "
+            "call sklearn_gahb.jacobian.make_sure_scorer(noise_std), or pass it as "
+            "the scoring of a search."
+        )
     if not noise_std:
         raise ValueError(
             f"{type(denoiser).__name__}.score(X) adds noise of standard deviation "

@@ -222,7 +222,8 @@ def _common_data_range(denoisers):
     if len(set(found.values())) > 1:
         raise ValueError(
             f"The denoisers have several data ranges, {found}; expected one. Set the "
-            "same data_range for all denoisers."
+            "same data_range for all denoisers. For a function, pass "
+            "FunctionDenoiser(function, data_range=...)."
         )
     return next(iter(found.values()))
 

@@ -110,9 +110,8 @@ class InverseProblemDisplay:
     The figure has one row per image. The columns show four images: the clean image
     (if it is known), the image of least norm with the same measurements, one draw, and
     the mean of the draws. If the clean image is known, the PSNR of the other three is
-    written below them. Its smallest value is drawn as black, and its largest value as
-    white. It is
-    recommended to use `from_solution` to create an `InverseProblemDisplay`.
+    written below them, relative to the limits of the intensities. It is recommended to
+    use `from_solution` to create an `InverseProblemDisplay`.
 
     Parameters
     ----------
@@ -160,7 +159,7 @@ class InverseProblemDisplay:
 
     @classmethod
     def from_solution(
-        cls, solution, measurements, operator, *, clean=None, limits=(0, 1), figure=None
+        cls, solution, measurements, operator, *, clean=None, limits=None, figure=None
     ):
         """Draw a solution.
 
@@ -174,8 +173,9 @@ class InverseProblemDisplay:
             Operator that maps images to measurements.
         clean : array-like, default=None
             Images that were measured.
-        limits : tuple of (float, float), default=(0, 1)
-            Intensities drawn as black and as white.
+        limits : tuple of (float, float), default=None
+            Intensities drawn as black and as white. If None, black and white of the
+            data range.
         figure : matplotlib Figure or SubFigure, default=None
             Figure to draw in. If None, a new figure is created.
 
@@ -184,6 +184,7 @@ class InverseProblemDisplay:
         display : InverseProblemDisplay
             Display with the drawn figure.
         """
+        limits = solution.black_and_white if limits is None else limits
         adjoint = aslinearoperator(operator).H
         measured = (adjoint @ np.atleast_2d(measurements).T).T
         shape = (len(measured), *solution.mean.shape[np.ndim(measurements) - 1 :])

@@ -20,7 +20,7 @@ from ..denoisers.side_by_side import fit_side_by_side
 from ..images import ONE_LINE, check_images
 from ..metrics import psnr
 from ..noise.gaussian import add_noise
-from ..units import check_data_range
+from ..units import check_data_range, data_ranges_in
 from ._keys import digest, estimator_key, fingerprint
 from ._store import Store
 
@@ -247,6 +247,12 @@ def optimal_outputs(optimal, design):
     except NotFittedError:
         fitted = clone(optimal).fit(np.delete(design.X, design.tested, axis=0))
         denoiser = as_denoiser(fitted)
+    found, expected = map(check_data_range, (denoiser.data_range, design.data_range))
+    if found != expected and any(data_ranges_in(optimal)):
+        raise ValueError(
+            f"optimal has data_range={found}, but the estimator has "
+            f"data_range={expected}. Set the same data_range."
+        )
     return test_outputs(denoiser, design)
 
 

@@ -18,11 +18,11 @@ from .._sklearn_compat import (
     StrOptions,
     fit_context,
 )
-from .._tensors import images_to_rows, is_tensor
+from .._tensors import from_fractions, images_to_rows, is_tensor
 from ..denoisers import as_denoiser
 from ..denoisers.checks import check_size
 from ..images import check_clean, check_images, is_images
-from ..units import warn_of_noise_std
+from ..units import check_data_range, warn_of_units
 from ._affine import AffineDenoiser
 from ._decompose import decompose
 from ._operator import norm_ratio, operator_at
@@ -258,7 +258,8 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
                     "every image has its own basis. Pass one image, such as X[:1], or "
                     "call sklearn_gahb.jacobian.jacobian_bases for all images."
                 )
-            warn_of_noise_std(self.noise_std, images)
+            level = denoiser.noise_std if self.noise_std is None else self.noise_std
+            warn_of_units(level, images)
             clean = check_clean(y if is_images(y) else None, images, shape)
             if clean is not None:
                 (clean,) = clean.tensors()
@@ -330,7 +331,8 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         components = self.components_
         if is_tensor(coefficients):
             components = coefficients.new_tensor(components)
-        return (coefficients @ components).reshape(-1, *self.noisy_.shape)
+        images = (coefficients @ components).reshape(-1, *self.noisy_.shape)
+        return from_fractions(images, check_data_range(self.data_range_))
 
     def affine_denoiser(self):
         r"""Make a denoiser that shrinks every image in this basis.

@@ -10,7 +10,7 @@ from .._tensors import images_to_rows, rows_to_images
 from ..denoisers import as_denoiser
 from ..denoisers.checks import check_n_channels
 from ..images import check_one_image, check_pair
-from ..units import warn_of_noise_std
+from ..units import warn_of_units
 
 # Pixels per batch. On GPUs, memory limits the batch. On CPUs, larger batches are not
 # faster.
@@ -300,7 +300,7 @@ def jacobian_operator(denoiser, y, noise_std=None, *, clean=None):
     denoiser = as_denoiser(denoiser)
     shape, data_range = denoiser.image_shape, denoiser.data_range
     image = check_one_image(y, shape, data_range=data_range)
-    warn_of_noise_std(noise_std, image)
+    warn_of_units(denoiser.noise_std if noise_std is None else noise_std, image)
     if clean is not None:
         clean = check_one_image(clean, shape, data_range=data_range, name="clean")
         check_pair(image, clean)

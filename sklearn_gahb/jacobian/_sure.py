@@ -11,7 +11,7 @@ from .._tensors import is_tensor
 from .._warnings import warn
 from ..denoisers import as_denoiser
 from ..images import check_images, check_pair, is_photo_list
-from ..units import warn_of_noise_std
+from ..units import warn_of_units
 from ._operator import operator_at
 
 
@@ -268,11 +268,12 @@ def _risks(denoiser, y, noise_std, n_probes, clean, random_state):
         warn(
             f"{denoiser!r} is not a continuous function of the noisy image, so Stein's "
             "estimate of its error is not valid, and usually far too low. Use a "
-            "continuous denoiser, such as one with shrinkage='soft', or compute the "
-            "error from clean images by sklearn_gahb.metrics.mse."
+            "continuous denoiser, such as soft thresholding with a number as "
+            "threshold, or compute the error from clean images by "
+            "sklearn_gahb.metrics.mse."
         )
     images, targets = _check_stack(y, denoiser, "y"), repeat(None)
-    warn_of_noise_std(noise_std, images)
+    warn_of_units(noise_std, images)
     if clean is not None:
         clean = _check_stack(clean, denoiser, "clean")
         check_pair(images, clean)

@@ -3,8 +3,12 @@
 import numpy as np
 
 from .._sklearn_compat import validate_params
+from .._warnings import warn
 from ..images import check_images, check_pair
-from ..units import warn_of_range
+from ..units import mean_size, peek, rms, warn_of_range
+
+# Denoised images with larger values, relative to the clean ones, have other units.
+LARGEST_RATIO = 50
 
 
 @validate_params()
@@ -121,5 +125,12 @@ def image_pairs(clean, denoised, data_range, image_shape):
     )
     check_pair(clean, denoised)
     warn_of_range(clean)
+    if data_range is not None:
+        warn_of_range(denoised)
+    elif mean_size(peek(denoised)) > LARGEST_RATIO * rms(peek(clean)) > 0:
+        warn(
+            "The values of denoised are much larger than those of clean, so they seem "
+            "to have different data ranges. Convert one of them."
+        )
     for x, x_hat in zip(clean.tensors(), denoised.tensors(), strict=True):
         yield x.cpu().numpy(), x_hat.cpu().numpy()

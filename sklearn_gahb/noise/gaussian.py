@@ -2,7 +2,7 @@
 
 import hashlib
 import warnings
-from collections import deque
+from collections import OrderedDict
 
 import numpy as np
 import pywt
@@ -21,11 +21,13 @@ from .._sklearn_compat import (
 from .._tensors import is_tensor
 from .._warnings import warn
 from ..images import ONE_LINE, check_images
-from ..units import warn_of_noise_std
+from ..units import warn_of_range, warn_of_units
 
 # Digests of the first image of the latest noisy images. A Pipeline does not tell its
 # last step where images come from, so `warn_of_noisy_images` looks here.
-_LATEST_OUTPUTS = deque(maxlen=1000)
+# The values are the data ranges for which the noise was drawn.
+_LATEST_OUTPUTS = OrderedDict()
+N_REMEMBERED = 1000
 
 
 class GaussianNoise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -135,7 +137,7 @@ class GaussianNoise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             X, ONE_LINE, data_range=self.data_range, estimator=self, reset=False
         )
         noisy = add_noise(images, self.noise_std, self.random_state)
-        return remember(noisy) if self.noise_std > 0 else noisy
+        return remember(noisy, images.data_range) if self.noise_std > 0 else noisy
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -164,10 +166,24 @@ def check_adds_no_noise(estimator, name):
         )
 
 
-def remember(noisy):
-    """Return noisy images, and remember that they are noisy."""
-    _LATEST_OUTPUTS.append(digest_of(noisy[0]))
+def remember(noisy, data_range):
+    """Return noisy images, and remember that they are noisy, and their data range."""
+    _LATEST_OUTPUTS[digest_of(noisy[0])] = data_range or (0.0, 1.0)
+    if len(_LATEST_OUTPUTS) > N_REMEMBERED:
+        _LATEST_OUTPUTS.popitem(last=False)
     return noisy
+
+
+def warn_of_other_range(noisy):
+    """Warn if this package added noise to Images for another data range."""
+    found = noisy.black_and_white
+    drawn = _LATEST_OUTPUTS.get(digest_of(noisy.data[0]), found)
+    if drawn != found:
+        warn(
+            f"In {noisy.name}, to which this package added noise, black and white are "
+            f"{drawn}, but the denoiser reads them as {found}. Set the same data_range "
+            "for the noise and the denoiser."
+        )
 
 
 def warn_of_noisy_images(images, consequence):
@@ -197,7 +213,7 @@ def noisy_copy(X, noise_std, random_state, data_range=None):
 
 def add_noise(images, noise_std, random_state):
     """Add noise to Images, and return arrays in the same layout."""
-    warn_of_noise_std(noise_std, images)
+    warn_of_units(noise_std, images)
     seed = check_random_state(random_state).randint(2**31 - 1)
     return images.map(lambda x: x + noise_std * _noise_like(x, seed))
 
@@ -280,6 +296,8 @@ def estimate_noise_std(X, *, data_range=None, image_shape=None):
     array([0.1])
     """
     images = check_images(X, image_shape, data_range=data_range)
+    if images.black_and_white != (0, 1):
+        warn_of_range(images)
     return np.concatenate([median_noise_std(y.cpu().numpy()) for y in images.tensors()])
 
 

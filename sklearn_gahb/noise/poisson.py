@@ -7,7 +7,7 @@ from sklearn.utils import check_random_state
 
 from .._sklearn_compat import Interval
 from ..images import ONE_LINE, check_images
-from ..units import warn_of_noise_std
+from ..units import warn_of_noise_std, warn_of_range
 from .gaussian import GaussianNoise, image_rng, remember
 
 # Positive numbers and infinity, which means no Poisson noise.
@@ -136,7 +136,7 @@ class PoissonNoise(GaussianNoise):
             X, ONE_LINE, data_range=self.data_range, estimator=self, reset=False
         )
         noise = self.peak, self.noise_std, self.random_state
-        return remember(add_poisson_noise(images, *noise))
+        return remember(add_poisson_noise(images, *noise), images.data_range)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -148,17 +148,20 @@ def check_not_negative(images):
     """Raise a ValueError if Images have negative values."""
     lowest = min(float(x.min()) for x in images.tensors())
     if lowest < 0:
+        black, white = images.black_and_white
+        lowest = black + lowest * (white - black)
         raise ValueError(
-            f"Negative values in data: {images.name} goes down to {lowest:.3g}. Poisson"
-            " noise needs clean images of at least 0, because their values are mean "
-            "counts, divided by peak. Subtract the value of black, or clip the images: "
-            f"{images.name}.clip(0)."
+            f"Negative values in data: {images.name} goes down to {lowest:.4g}, but "
+            f"black is {black:g}. Poisson noise needs values of at least black, "
+            "because they are mean counts. Set data_range, or clip the images: "
+            f"{images.name}.clip({black:g})."
         )
 
 
 def add_poisson_noise(images, peak, noise_std, random_state):
     """Add Poisson and Gaussian noise to Images; return arrays in the same layout."""
     warn_of_noise_std(noise_std, images)
+    warn_of_range(images)
     check_not_negative(images)
     seed = check_random_state(random_state).randint(2**31 - 1)
 

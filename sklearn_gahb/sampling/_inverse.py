@@ -85,7 +85,8 @@ def solve_inverse(
           noise of the level `sigma_min` in the draws, so these match the measurements
           only up to this noise.
     mean : float or Tensor that broadcasts to (n, channels, height, width), default=None
-        Mean of the noisy images that sampling starts from, where nothing is measured.
+        Mean of the noisy images that sampling starts from, where nothing is measured,
+        as a fraction of the data range.
         If None, the mean of the images passed to `fit` is used, or 0.5 if the denoiser
         does not store this mean.
     batch_size : int, default=None
@@ -117,6 +118,8 @@ def solve_inverse(
             Number of times that the sampler denoised each draw.
         relative_residual : ndarray of shape (n_draws, n_images)
             :math:`|M x - m| / |m|` of each draw.
+        black_and_white : tuple of (float, float)
+            Values of black and white in the images.
         trajectory : Trajectory
             Trajectory of all draws. The first draw of every image comes first, then the
             second draw of every image, and so on. Only present if `return_trajectory`
@@ -160,7 +163,8 @@ def solve_inverse(
     height, width, channels = height_width_channels(image_shape)
     check_n_channels(denoiser, channels, "image_shape")
     operator = check_operator(operator, height * width * channels)
-    measurements = check_measurements(measurements, operator.shape[0])
+    is_told = denoiser.data_range is not None
+    measurements = check_measurements(measurements, operator.shape[0], is_told)
     black, white = check_data_range(denoiser.data_range) or (0.0, 1.0)
     of_black = multiply(operator, np.full((1, operator.shape[1]), black))
     m = (np.atleast_2d(measurements) - of_black) / (white - black)
@@ -198,20 +202,24 @@ def solve_inverse(
         draws=draws,
         n_evaluations=trajectory.n_evaluations.reshape(n_draws, *axes),
         relative_residual=residual.reshape(n_draws, *axes),
+        black_and_white=(black, white),
     )
     if return_trajectory:
         solution.trajectory = trajectory
     return solution
 
 
-def check_measurements(measurements, n_measurements):
-    """Return measurements as floats (..., n_measurements), or raise a ValueError."""
+def check_measurements(measurements, n_measurements, is_told=False):
+    """Return measurements as floats (..., n_measurements), or raise a ValueError.
+
+    Integers are accepted only if the user has told the data range.
+    """
     measurements = np.asarray(measurements)
-    if measurements.dtype.kind in "iu":
+    if measurements.dtype.kind in "iu" and not is_told:
         raise ValueError(
             f"measurements has dtype {measurements.dtype}; expected floats. If the "
-            "image has values from 0 to 255, measure image / 255, because the denoiser "
-            "works on [0, 1]."
+            "image has values from 0 to 255, measure image / 255, or set the "
+            "data_range of the denoiser to 255."
         )
     measurements = measurements.astype(np.float64)
     n_images = math.prod(measurements.shape[:-1])

@@ -40,7 +40,7 @@ class Recipe:
         Distribution of the noise levels in the range.
     supervision : {"clean", "noisy"}, default="clean"
         Whether the training images are clean or noisy, if they are not given in pairs.
-    noise_std : float, default=None
+    noise_std : float or None, default=0.1
         Noise level of the training images, if `supervision` is "noisy".
     patch_size : int, default=None
         Side length of the random crops, in pixels. If None, training uses whole images.
@@ -85,7 +85,7 @@ class Recipe:
     train_noise_std: float | tuple = (0.0, 1.0)
     noise_distribution: str = "squared"
     supervision: str = "clean"
-    noise_std: float | None = None
+    noise_std: float | None = 0.1
     patch_size: int | None = None
     augment: bool = False
     n_train_samples: int | None = None

@@ -11,7 +11,7 @@ from sklearn.utils import check_random_state
 from ..networks.making import check_network, make_network
 from ..networks.norms import calibrate_norms, synchronized_norms
 from ..networks.stacking import stack_networks, unstack_networks
-from ..units import warn_of_noise_std
+from ..units import warn_of_noise_std, warn_of_pedestal
 from ._batches import (
     check_sizes,
     image_batches,
@@ -91,7 +91,8 @@ class TrainingRun:
                 f"random_state={random_state!r}."
             )
         is_alone = recipe.supervision == "noisy" and noisy is None
-        if not is_alone:
+        warn_of_pedestal(clean, is_clean=True)
+        if noisy is None and not is_alone:
             warn_of_noise_std(recipe.noise_range[1], clean, "train_noise_std")
         check_sizes(clean, recipe.patch_size)
         if is_shared():
