@@ -141,11 +141,11 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         sum of `squared_bias_` and `variance_` is the mean squared difference between
         the denoised test images and the outputs of `optimal`. The estimate is unbiased,
         so it can be negative. Only available if `optimal` is given.
-    psnr_gap_std_, agreement_std_, variance_std_, squared_bias_std_ : ndarray of \
-            shape (n_sizes, n_levels)
-        Standard deviations of the attributes above: of `psnr_gap_` over subsets, and of
-        the other attributes over pairs of subsets. Two subsets form only one pair, so
-        the standard deviations over pairs are then nan.
+    psnr_gap_std_, agreement_std_, variance_std_, squared_bias_std_ : ndarray
+        Standard deviations of the attributes above, of the same shape (n_sizes,
+        n_levels): of `psnr_gap_` over subsets, and of the other attributes over pairs
+        of subsets. Two subsets form only one pair, so the standard deviations over
+        pairs are then nan.
     optimal_mse_ : ndarray of shape (n_levels,)
         Mean squared error of `optimal` on the test images. Only available if `optimal`
         is given.
@@ -158,10 +158,10 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         :class:`~sklearn_gahb.DiskPosteriorDenoiser`, the mean square of these errors
         adds to `density_gap_` and to `squared_bias_`. Only available if `optimal` is
         given and there are at least three noise levels.
-    density_gap_std_err_, density_gap_quadrature_err_ : ndarray of shape (n_sizes, \
-            n_subsets)
+    density_gap_std_err_, density_gap_quadrature_err_ : ndarray
         Standard error of `density_gap_` over the test images, and estimated error of
-        the integration over the noise levels. Available if `density_gap_` is.
+        the integration over the noise levels, of the shape of `density_gap_`. Available
+        if `density_gap_` is.
     regime_ : ndarray of str of shape (n_sizes, n_levels)
         Regime of each training size at each noise level, determined from means over
         subsets. It does not depend on the other noise levels. "memorizing": the PSNR
