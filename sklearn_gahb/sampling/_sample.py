@@ -45,7 +45,7 @@ def sample(
     mean : float or Tensor that broadcasts to (n, channels, height, width), default=None
         Mean of the noisy images from which sampling starts. If None, the mean of the
         images passed to `fit` is used, or 0.5 if the denoiser does not store this mean.
-        The value 0.5 suits images in [0, 1].
+        The mean is a fraction of the data range of the denoiser.
     batch_size : int, default=None
         Number of images to denoise at a time. If None, each batch holds about 2**18
         values, that is, images times pixels times channels. The batch size does not
@@ -66,7 +66,7 @@ def sample(
     Returns
     -------
     X : ndarray of shape (n_samples, height, width[, channels]) or (n_samples, n_pixels)
-        Samples in float32, not clipped to [0, 1]. If the denoiser has an `image_shape`,
+        Samples in float32, in the units of the data range, not clipped. If the denoiser has an `image_shape`,
         each sample is a row of pixels. Otherwise, each sample is an image.
     trajectory : Trajectory
         Recorded steps. Only returned if `return_trajectory` is True.
