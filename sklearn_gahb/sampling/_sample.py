@@ -66,8 +66,9 @@ def sample(
     Returns
     -------
     X : ndarray of shape (n_samples, height, width[, channels]) or (n_samples, n_pixels)
-        Samples in float32, in the units of the data range, not clipped. If the denoiser has an `image_shape`,
-        each sample is a row of pixels. Otherwise, each sample is an image.
+        Samples in float32, in the units of the data range, not clipped. If the denoiser
+        has an `image_shape`, each sample is a row of pixels. Otherwise, each sample is
+        an image.
     trajectory : Trajectory
         Recorded steps. Only returned if `return_trajectory` is True.
 
