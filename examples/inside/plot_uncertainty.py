@@ -58,16 +58,20 @@ with warnings.catch_warnings():
     warnings.filterwarnings("ignore", "The diagonal of the Jacobian is negative")
     std = posterior_std(denoiser, noisy, level, n_probes=200, random_state=0)
 error = np.abs(denoised - crop)
-figure, axes = plt.subplots(1, 4, figsize=(10, 2.8), layout="constrained")
-for ax, image, title, limit in [
-    (axes[0], noisy[0], f"noisy, {psnr(crop, noisy):.1f} dB", 1),
-    (axes[1], denoised[0], f"denoised, {psnr(crop, denoised):.1f} dB", 1),
-    (axes[2], std, "uncertainty", 0.1),
-    (axes[3], error[0], "absolute error", 0.1),
-]:
+figure, axes = plt.subplots(2, 2, figsize=(6.5, 6), layout="constrained")
+for ax, (image, title, limit) in zip(
+    axes.flat,
+    [
+        (noisy[0], f"noisy, {psnr(crop, noisy):.1f} dB", 1),
+        (denoised[0], f"denoised, {psnr(crop, denoised):.1f} dB", 1),
+        (std, "uncertainty", 0.1),
+        (error[0], "absolute error", 0.1),
+    ],
+    strict=True,
+):
     shown = ax.imshow(image, cmap="gray", vmin=0, vmax=limit)
     ax.set(title=title, xticks=[], yticks=[])
-figure.colorbar(shown, ax=axes[2:], shrink=0.8)
+figure.colorbar(shown, ax=axes[1])
 
 # %%
 # Calibration of the uncertainty

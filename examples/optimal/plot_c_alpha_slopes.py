@@ -17,7 +17,7 @@ the network about bandlets.
 #
 # The contours and the backgrounds in the second row are more regular.
 
-# sphinx_gallery_thumbnail_number = 3
+# sphinx_gallery_thumbnail_number = 2
 import matplotlib.pyplot as plt
 import numpy as np
 

@@ -16,7 +16,7 @@ disks, these harmonics are not optimal, as this example shows.
 #
 # The network ships with the package. It was trained on 100,000 disk images.
 
-# sphinx_gallery_thumbnail_number = 3
+# sphinx_gallery_thumbnail_number = 2
 import matplotlib.pyplot as plt
 import numpy as np
 

@@ -17,7 +17,7 @@ nothing about Fourier analysis.
 # Each texture is a sum of sine waves with random phases. The amplitudes decay like
 # :math:`|k|^{-b}`.
 
-# sphinx_gallery_thumbnail_number = 4
+# sphinx_gallery_thumbnail_number = 3
 import matplotlib.pyplot as plt
 import numpy as np
 
