@@ -151,7 +151,7 @@ def check_not_negative(images):
         black, white = images.black_and_white
         lowest = black + lowest * (white - black)
         raise ValueError(
-            f"Negative values in data: {images.name} goes down to {lowest:.4g}, but "
+            f"Negative values in data: {images.name} goes down to {lowest:.3g}, but "
             f"black is {black:g}. Poisson noise needs values of at least black, "
             "because they are mean counts. Set data_range, or clip the images: "
             f"{images.name}.clip({black:g})."
