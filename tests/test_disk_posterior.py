@@ -76,9 +76,9 @@ def test_agrees_with_a_grid_posterior(sigma):
 def test_vanishing_noise():
     """The mse tends to 5 sigma^2 / d, and the trace of the Jacobian tends to 5."""
     sigma = 0.01
-    X, parameters = make_disk_images(2200, 32, return_parameters=True, random_state=0)
-    X = X[np.abs(parameters[:, 3] - parameters[:, 4]) > 0.3][:1000]
-    assert len(X) == 1000
+    X, parameters = make_disk_images(700, 32, return_parameters=True, random_state=0)
+    X = X[np.abs(parameters[:, 3] - parameters[:, 4]) > 0.3][:300]
+    assert len(X) == 300
     noisy = GaussianNoise(sigma, random_state=0).fit_transform(X)
     denoiser = DiskPosteriorDenoiser(noise_std=sigma, random_state=0).fit(X)
     limit = 5 * sigma**2 / 1024
