@@ -51,8 +51,10 @@ def to_tensor(stack, device=None, data_range=None):
     x = x.to(torch_float_dtype(x.dtype))
     if data_range is not None:
         black, white = data_range
-        # In float64, so that float32 and float64 images give the same fractions.
-        return ((x.double() - black) / (white - black)).to(x.dtype)
+        # In float64, so that float32 and float64 images give the same fractions. The
+        # device "mps" has no float64.
+        wide = x if x.device.type == "mps" else x.double()
+        return ((wide - black) / (white - black)).to(x.dtype)
     return x if scale == 1 else x / scale
 
 

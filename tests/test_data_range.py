@@ -28,6 +28,7 @@ from sklearn_gahb.checkpoints import load_pretrained
 from sklearn_gahb.datasets import load_photo_patches
 from sklearn_gahb.jacobian import jacobian_operator, posterior_std, sure
 from sklearn_gahb.noise import estimate_noise_std
+from sklearn_gahb.samplers import DDIM
 from sklearn_gahb.sampling import random_pixels, solve_inverse
 from sklearn_gahb.units import check_data_range, data_range_of
 
@@ -140,6 +141,20 @@ def test_samples_are_in_the_units_of_the_images(data_range):
     np.testing.assert_allclose(
         solutions[1], to_units(solutions[0], data_range), rtol=1e-4
     )
+
+
+def test_residuals_are_those_of_the_measurements():
+    """With noise of a schedule left in the draws, the residual is not 0."""
+    images = to_units(FRACTIONS, (100, 400))
+    denoiser = WienerDenoiser(data_range=(100, 400)).fit(images)
+    operator = random_pixels((16, 16), 0.3, random_state=0)
+    m = operator @ images[0].ravel()
+    solution = solve_inverse(
+        denoiser, m, operator, n_draws=2, sampler=DDIM(10), random_state=0
+    )
+    for draw, residual in zip(solution.draws, solution.relative_residual, strict=True):
+        expected = np.linalg.norm(operator @ draw.ravel() - m) / np.linalg.norm(m)
+        assert residual == pytest.approx(expected, rel=1e-4)
 
 
 def test_analyzers_use_the_data_range_of_the_estimator():

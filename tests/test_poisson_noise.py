@@ -76,6 +76,12 @@ def test_negative_images_are_refused():
             PoissonNoise(peak).fit(X)
 
 
+def test_data_frames_need_rows():
+    noise = PoissonNoise().set_output(transform="pandas")
+    with pytest.raises(ValueError, match="one row of pixels per image"):
+        noise.fit_transform(np.full((2, 8, 8), 0.5))
+
+
 def test_pipelines_skip_the_noise():
     pipeline = make_pipeline(PoissonNoise(30), WienerDenoiser()).fit(X, X)
     assert isinstance(as_denoiser(pipeline), WienerDenoiser)

@@ -229,6 +229,21 @@ def test_images_that_cannot_be_estimated():
         denoiser.transform(X[:, :16, :16])
 
 
+def test_properties_are_those_of_the_inner_denoiser():
+    hard, soft = (
+        WaveletThresholdDenoiser("haar", threshold=3.0, shrinkage=rule, n_shifts=1)
+        for rule in ("hard", "soft")
+    )
+    noisy = PoissonNoise(peak=30, random_state=0).fit_transform(X)
+    for inner, is_continuous in ((hard, False), (soft, True)):
+        # Wavelets learn nothing, so noisy images do no harm.
+        denoiser = VarianceStabilizedDenoiser(inner, peak=30, noise_std=0.0).fit(noisy)
+        assert denoiser.is_continuous == is_continuous
+        assert not denoiser.needs_clean_images
+    with pytest.warns(UserWarning, match="fit treats them as clean images"):
+        VarianceStabilizedDenoiser(WienerDenoiser(), peak=30, noise_std=0.0).fit(noisy)
+
+
 def test_no_noise_is_left_alone():
     denoiser = VarianceStabilizedDenoiser(
         WaveletThresholdDenoiser("haar"), np.inf, 0.0

@@ -17,9 +17,9 @@ def follow(run, denoiser, clean, noisy=None):
     denoiser : DNNDenoiser
         Denoiser with the callbacks.
     clean, noisy : Images
-        Images passed to `fit`; `noisy` may be None.
+        Arguments of :meth:`BaseDenoiser.learn`; `noisy` may be None.
     """
-    # If only clean images are given, y holds labels, which `score` ignores.
+    # If only one array is given, y holds labels, which `score` ignores.
     X, y = (clean, None) if noisy is None else (noisy, clean)
     train = run.train_indices
     data = {

@@ -233,6 +233,17 @@ class VarianceStabilizedDenoiser(BaseDenoiser):
         return self._noise(y, noise_std)[1]
 
     @property
+    def is_continuous(self):
+        """Whether the inner denoiser is continuous."""
+        return self.denoiser_.is_continuous
+
+    @property
+    def needs_clean_images(self):
+        """Whether ``fit(X)`` fits an inner denoiser that needs clean images."""
+        inner = self.denoiser
+        return is_trainable(inner) and getattr(inner, "needs_clean_images", True)
+
+    @property
     def device_(self):
         """Device of the inner denoiser."""
         return self.denoiser_.device_

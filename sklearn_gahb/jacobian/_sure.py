@@ -190,8 +190,9 @@ def make_sure_scorer(noise_std, *, n_probes=1, random_state=None):
     """Make a scorer that needs no clean images.
 
     The scorer takes noisy images. It averages the mean squared errors that :func:`sure`
-    estimates over the images, and returns this average as a PSNR in dB. Use it to
-    choose the parameters of a denoiser if you have only noisy images.
+    estimates over the images, and returns this average as a PSNR in dB, or minus
+    infinity if the average is not positive. Use it to choose the parameters of a
+    denoiser if you have only noisy images.
 
     Parameters
     ----------

@@ -21,7 +21,7 @@ from .._sklearn_compat import (
 from .._tensors import is_tensor
 from .._warnings import warn
 from ..images import ONE_LINE, check_images
-from ..units import warn_of_range, warn_of_units
+from ..units import warn_of_units
 
 # Digests of the first image of the latest noisy images. A Pipeline does not tell its
 # last step where images come from, so `warn_of_noisy_images` looks here.
@@ -136,6 +136,9 @@ class GaussianNoise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         images = check_images(
             X, ONE_LINE, data_range=self.data_range, estimator=self, reset=False
         )
+        return self._degrade(images)
+
+    def _degrade(self, images):
         noisy = add_noise(images, self.noise_std, self.random_state)
         return remember(noisy, images.data_range) if self.noise_std > 0 else noisy
 
@@ -187,10 +190,10 @@ def warn_of_other_range(noisy):
 
 
 def warn_of_noisy_images(images, consequence):
-    """Warn if Images that count as clean are an output of `GaussianNoise`.
+    """Warn if Images that count as clean are noisy images from this package.
 
-    An output is told by the values of its first image. They survive conversions to
-    lists, data frames and other dtypes, which the identity of the array does not.
+    The values of the first image identify them. Unlike the identity of the array, these
+    values survive conversions to lists, data frames and other dtypes.
     """
     if digest_of(images.data[0]) in _LATEST_OUTPUTS:
         warn(
@@ -296,8 +299,7 @@ def estimate_noise_std(X, *, data_range=None, image_shape=None):
     array([0.1])
     """
     images = check_images(X, image_shape, data_range=data_range)
-    if images.black_and_white != (0, 1):
-        warn_of_range(images)
+    warn_of_units(None, images)
     return np.concatenate([median_noise_std(y.cpu().numpy()) for y in images.tensors()])
 
 

@@ -28,7 +28,8 @@ class PoissonNoise(GaussianNoise):
     peak + noise_std**2``. For large `peak`, little noise is left except the Gaussian
     part.
 
-    As with :class:`GaussianNoise`, the noise of an image depends only on `random_state`
+    Clean values below black are refused, because mean counts are not negative. As with
+    :class:`GaussianNoise`, the noise of an image depends only on `random_state`
     and on the pixel values of the image. Use the transformer as the first step of a
     pipeline that is fitted and scored on clean images, as in ``pipeline.fit(X, X)``.
 
@@ -113,30 +114,11 @@ class PoissonNoise(GaussianNoise):
         check_not_negative(check_images(X, ONE_LINE, data_range=self.data_range))
         return self
 
-    def transform(self, X):
-        """Add noise to images.
-
-        Parameters
-        ----------
-        X : array-like or list of array-like
-            Clean images without negative values, in any layout that denoisers accept.
-
-        Returns
-        -------
-        X_noisy : ndarray, Tensor or list of those
-            Noisy images in the layout of `X`, float32 or float64, not clipped.
-
-        Raises
-        ------
-        ValueError
-            If values of `X` are negative.
-        """
-        self._validate_params()
-        images = check_images(
-            X, ONE_LINE, data_range=self.data_range, estimator=self, reset=False
-        )
+    def _degrade(self, images):
         noise = self.peak, self.noise_std, self.random_state
-        return remember(add_poisson_noise(images, *noise), images.data_range)
+        noisy = add_poisson_noise(images, *noise)
+        is_noisy = self.noise_std > 0 or np.isfinite(self.peak)
+        return remember(noisy, images.data_range) if is_noisy else noisy
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -10,7 +10,7 @@ from scipy.special import gammainc
 from .._sklearn_compat import validate_params
 from .._warnings import warn
 from ..images import check_images
-from ..units import warn_of_range
+from ..units import warn_of_units
 
 BLOCK_SIDE = 8
 SMALLEST_N_BLOCKS = 16
@@ -129,8 +129,7 @@ def estimate_poisson_gaussian(X, *, data_range=None, image_shape=None):
     (array([97.]), array([0.02]))
     """
     images = check_images(X, image_shape, data_range=data_range)
-    if images.black_and_white != (0, 1):
-        warn_of_range(images)
+    warn_of_units(None, images)
     arrays = [y for batch in images.tensors() for y in batch.cpu().numpy()]
     gains, levels = estimate_gain_and_level(arrays, separately=True)
     with np.errstate(divide="ignore"):

@@ -129,8 +129,8 @@ def solve_inverse(
     ------
     ValueError
         If the rows of the operator are not orthonormal, if shapes do not match, if
-        `measurements` are integers, or if the denoiser returns NaN or an image of a
-        different shape.
+        `measurements` are integers and the denoiser has no `data_range`, or if the
+        denoiser returns NaN or an image of a different shape.
 
     See Also
     --------
@@ -193,8 +193,10 @@ def solve_inverse(
         random_state=random_state,
     )
     rows = images_to_rows(y).cpu().numpy()
+    # Black belongs to the measurements, but cancels in the difference.
     residual = np.linalg.norm(multiply(operator, rows) - m, axis=1)
-    residual = residual / np.maximum(np.linalg.norm(m, axis=1), 1e-300)
+    sizes = np.linalg.norm(m + of_black / (white - black), axis=1)
+    residual = residual / np.maximum(sizes, 1e-300)
     axes = measurements.shape[:-1]
     draws = from_fractions(rows.reshape(n_draws, *axes, *image_shape), (black, white))
     solution = Bunch(
