@@ -276,7 +276,8 @@ def has_fast_bfloat16(device):
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type == "cpu":
-        instructions = ("avx512_bf16", "amx_bf16", "bf16")
+        # With AVX-512 alone, training takes 1.4 to 1.6 times as long as in float32.
+        instructions = ("amx_bf16", "bf16")
         capabilities = torch.cpu.get_capabilities()
         return any(capabilities.get(name, False) for name in instructions)
     return False
