@@ -72,8 +72,8 @@ class GaussianNoise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     -----
     Pass the clean images twice, as in ``pipeline.fit(X, X)``. If the second argument is
     missing or contains labels, the last step treats the noisy images as clean images.
-    It then adds its own noise to them. It warns about this, unless a step in between
-    has modified the noisy images.
+    It then adds its own noise to them. A last step that needs clean images warns about
+    this, unless a step in between has modified the noisy images.
 
     Examples
     --------
