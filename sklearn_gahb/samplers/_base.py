@@ -138,7 +138,7 @@ def run_sampler(
     *,
     sigma_max=1.0,
     device=None,
-    constrain=None,
+    condition=None,
     batch_size=None,
     keep_every=None,
     callback=None,
@@ -164,10 +164,12 @@ def run_sampler(
         First noise level if ``sampler.sigma_max`` is None.
     device : torch.device, default=None
         Device of the images that `denoise` receives. If None, the CPU is used.
-    constrain : callable, default=None
-        Function ``constrain(x_hat, indices) -> x_hat`` that imposes known values on the
-        denoised images `x_hat`. `indices` holds the position of each image of
-        `x_hat` among the n samples.
+    condition : callable, default=None
+        Function ``condition(denoise, y, noise_std, indices) -> x_hat`` that calls
+        `denoise` and uses what is known about the images, for example measurements.
+        `indices` holds the position of each image of `y` among the n samples.
+        Torch computes gradients in this function only if you enable them, with
+        :class:`torch.enable_grad`.
     batch_size : int, default=None
         Number of images to denoise at a time. If None, each batch holds about 2**18
         values, that is, images times pixels times channels.
@@ -213,7 +215,7 @@ def run_sampler(
             f"denoiser, but sigma_min={sampler.sigma_min} is not below this level. "
             "Pass the sampler a smaller sigma_min or a larger sigma_max."
         )
-    evaluate = _Evaluation(denoise, constrain, shape[0], batch_size)
+    evaluate = _Evaluation(denoise, condition, shape[0], batch_size)
     draw_noise = _noise_source(check_random_state(random_state).randint(2**31 - 1))
     kept = []
     with torch.no_grad():
@@ -247,8 +249,8 @@ class _Evaluation:
         Number of times that the sampler denoised each image.
     """
 
-    def __init__(self, denoise, constrain, n, batch_size):
-        self.denoise, self.constrain, self.batch_size = denoise, constrain, batch_size
+    def __init__(self, denoise, condition, n, batch_size):
+        self.denoise, self.condition, self.batch_size = denoise, condition, batch_size
         self.counts = np.zeros(n, dtype=int)
 
     def __call__(self, y, noise_std, active=None):
@@ -264,16 +266,20 @@ class _Evaluation:
             if torch.is_tensor(noise_std) and noise_std.ndim:
                 level = noise_std[chosen].reshape(-1, 1, 1, 1)
             # Indexing copies, so a denoiser that works in place cannot change y.
-            output = self.denoise(y[chosen], level)
-            self._check(output, x_hat[batch].shape)
-            x_hat[batch] = output
-        return x_hat if self.constrain is None else self.constrain(x_hat, indices)
+            if self.condition is None:
+                x_hat[batch] = self._checked(y[chosen], level)
+            else:
+                x_hat[batch] = self.condition(
+                    self._checked, y[chosen], level, indices[batch]
+                )
+        return x_hat
 
-    def _check(self, output, shape):
-        if not torch.is_tensor(output) or output.shape != shape:
+    def _checked(self, y, noise_std):
+        output = self.denoise(y, noise_std)
+        if not torch.is_tensor(output) or output.shape != y.shape:
             raise ValueError(
                 f"denoise must return a tensor in the shape of its input, "
-                f"{tuple(shape)}; at step {self.counts.max()} it returned a "
+                f"{tuple(y.shape)}; at step {self.counts.max()} it returned a "
                 f"{type(output).__name__} of shape "
                 f"{tuple(getattr(output, 'shape', ()))}."
             )
@@ -282,6 +288,7 @@ class _Evaluation:
                 f"denoise returned NaN or infinity at step {self.counts.max()}; "
                 "it must return finite values."
             )
+        return output
 
 
 def _check_state(state, sampler, shape):

@@ -24,10 +24,10 @@ class CoarseToFine(Sampler):
 
     where z is standard normal. Each image takes its last step when :math:`\sigma \le`
     `sigma_min`, regardless of the other images. The last step is :math:`y \leftarrow y
-    + r`, so no noise remains. The denoiser receives the noise level
-    :math:`(1 - \beta h) \sigma` that the previous step aimed at, with the
-    :math:`\sigma` of that step. The method needs no schedule, because the residual of
-    a blind denoiser measures the noise level.
+    + r`, so no noise remains, and the noise level of the image is 0. The denoiser
+    receives the noise level :math:`(1 - \beta h) \sigma` that the previous step aimed
+    at, with the :math:`\sigma` of that step. The method needs no schedule, because the
+    residual of a blind denoiser measures the noise level.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ class CoarseToFine(Sampler):
             # image agree with the measurements.
             moving = level > self.sigma_min
             change = torch.where(moving.view(-1, 1, 1, 1), change, r)
-            level = torch.where(moving, left * level, level)
+            level = torch.where(moving, left * level, 0.0)
             y = y.index_add(0, active, change)
             sigma = sigma.index_copy(0, active, level)
             active = active[moving]

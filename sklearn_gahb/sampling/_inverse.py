@@ -1,29 +1,40 @@
 """Linear inverse problems, solved with the density implicit in a denoiser."""
 
 import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from sklearn.utils import Bunch
 
-from .._sklearn_compat import COUNT, validate_params
-from .._tensors import from_fractions, images_to_rows, rows_to_images
+from .._sklearn_compat import COUNT, NOT_NEGATIVE, validate_params
+from .._tensors import from_fractions, images_to_rows
+from .._warnings import warn
 from ..denoisers import as_denoiser
 from ..denoisers.checks import check_n_channels
 from ..images import SHAPES, height_width_channels
-from ..samplers import CoarseToFine, run_sampler
+from ..samplers import CoarseToFine, Sampler, run_sampler
 from ..units import check_data_range
-from ._measurements import check_operator, multiply, multiply_transposed
+from ._measurements import (
+    Measurements,
+    check_operator,
+    decompose,
+    multiply,
+    multiply_transposed,
+)
 
 SAMPLER = CoarseToFine(step_size=1.0, beta=0.1, bounded=True, sigma_max=1.0)
+# Largest part of the measurements that no image explains, if they have no noise.
+LARGEST_INCONSISTENCY = 1e-3
 
 
-@validate_params(n_draws=[COUNT])
+@validate_params(n_draws=[COUNT], noise_std=[NOT_NEGATIVE])
 def solve_inverse(
     denoiser,
     measurements,
     operator,
     *,
+    noise_std=0.0,
     image_shape=None,
     n_draws=4,
     sampler=None,
@@ -36,26 +47,43 @@ def solve_inverse(
 ):
     r"""Reconstruct images from linear measurements.
 
-    A sampler draws images from the posterior given the measurements m = M x. In each
-    step, the measurements replace the corresponding part of the denoised image [1]_,
+    A sampler draws images from the posterior given the measurements :math:`m = M x + s
+    n`, where n is white Gaussian noise and s is `noise_std`. In each step, the
+    measurements replace the corresponding part of the denoised image [1]_. If the
+    matrix M has orthonormal rows, this is
 
     .. math:: \hat x(y) \leftarrow \hat x(y) + M^T (m - M \hat x(y)).
 
-    A single draw is as sharp as a real image. The mean of several draws has a smaller
-    error than a single draw.
+    For other matrices, the same is done in the coordinates of the singular vectors of
+    M. If the measurements are noisy, the denoiser removes their noise together with
+    the noise of the sampler: the noise of a measured coordinate counts as part of the
+    noise of the sampler [2]_. A coordinate enters while its noise is below the noise of
+    the sampler. The last step denoises the images at the smallest noise level of a
+    coordinate.
+
+    The mean of several draws has a smaller error than a single draw. Without noise, a
+    single draw is as sharp as a real image. With noise, single draws are smoother,
+    because they are denoised in the last step.
 
     Parameters
     ----------
     denoiser : estimator, module or callable
         Anything that :func:`~sklearn_gahb.as_denoiser` accepts.
     measurements : array-like of shape (n_measurements,) or (n_images, n_measurements)
-        Measurements m: products of M with the flattened images. If the denoiser has a
-        `data_range`, these images are in its units. Otherwise, they are in [0, 1].
+        Measurements m: products of M with the flattened images, plus noise. If the
+        denoiser has a `data_range`, these images are in its units. Otherwise, they are
+        in [0, 1].
     operator : LinearOperator of shape (n_measurements, n_values)
-        Measurement operator M. Its rows must be orthonormal. Pass a
-        :class:`MeasurementOperator`, any :class:`scipy.sparse.linalg.LinearOperator`
-        (for example from PyLops), or a matrix. The operator multiplies images that are
-        flattened in the order of :meth:`numpy.ndarray.ravel`.
+        Measurement operator M. Pass a :class:`MeasurementOperator`, any
+        :class:`scipy.sparse.linalg.LinearOperator` (for example from PyLops), or a
+        matrix. The operator multiplies images that are flattened in the order of
+        :meth:`numpy.ndarray.ravel`. If its rows are not orthonormal, it must have at
+        most 4,096 rows or columns, or provide its singular vectors as
+        :func:`circular_blur` does. Singular values below 1e-4 of the largest one count
+        as 0.
+    noise_std : float, default=0.0
+        Noise level s of each measurement, as a fraction of the data range. If 0, the
+        images match the measurements exactly.
     image_shape : tuple of int, default=None
         (height, width) or (height, width, channels) of the images. If None, a
         :class:`MeasurementOperator` provides the shape. For other operators, the shape
@@ -117,7 +145,9 @@ def solve_inverse(
         n_evaluations : ndarray of shape (n_draws, n_images)
             Number of times that the sampler denoised each draw.
         relative_residual : ndarray of shape (n_draws, n_images)
-            :math:`|M x - m| / |m|` of each draw.
+            :math:`|M x - m| / |m|` of each draw. With noise, expect at most about
+            the noise level times the square root of the number of measurements, divided
+            by :math:`|m|`.
         black_and_white : tuple of (float, float)
             Values of black and white in the images.
         trajectory : Trajectory
@@ -128,9 +158,15 @@ def solve_inverse(
     Raises
     ------
     ValueError
-        If the rows of the operator are not orthonormal, if shapes do not match, if
-        `measurements` are integers and the denoiser has no `data_range`, or if the
-        denoiser returns NaN or an image of a different shape.
+        If the operator is too large for its singular vectors to be computed, if shapes
+        do not match, if `noise_std` is so high that nothing is known, if `measurements`
+        are integers and the denoiser has no `data_range`, or if the denoiser returns
+        NaN or an image of a different shape.
+
+    Warns
+    -----
+    UserWarning
+        If `noise_std` is 0 and no image has these measurements.
 
     See Also
     --------
@@ -140,6 +176,8 @@ def solve_inverse(
     ----------
     .. [1] Z. Kadkhodaie, E. P. Simoncelli, "Solving linear inverse problems using the
        prior implicit in a denoiser", NeurIPS 2021. :arxiv:`2007.13640`
+    .. [2] B. Kawar, M. Elad, S. Ermon, J. Song, "Denoising diffusion restoration
+       models", NeurIPS 2022. :arxiv:`2201.11793`
 
     Examples
     --------
@@ -168,25 +206,26 @@ def solve_inverse(
     black, white = check_data_range(denoiser.data_range) or (0.0, 1.0)
     of_black = multiply(operator, np.full((1, operator.shape[1]), black))
     m = (np.atleast_2d(measurements) - of_black) / (white - black)
-    m = np.tile(m, (n_draws, 1))
-    shape = (len(m), channels, height, width)
-
-    def constrain(x_hat, indices=slice(None)):
-        rows = images_to_rows(x_hat).cpu().numpy()
-        change = multiply_transposed(operator, m[indices] - multiply(operator, rows))
-        change = rows_to_images(torch.from_numpy(change), (height, width, channels))
-        return x_hat + change.to(x_hat)
+    sampler = SAMPLER if sampler is None else sampler
+    sigma_max = sampler.sigma_max or 1.0
+    measured = _measured_coordinates(operator, m, noise_std, sigma_max, n_draws)
+    smallest = float(measured.noise_std.min())
+    if smallest > sampler.sigma_min:
+        sampler = _DenoiseLast(
+            sampler, measured, sigma_max=sigma_max, sigma_min=smallest
+        )
 
     if mean is None:
         mean = denoiser.prior((height, width)).mean
-    flat = torch.as_tensor(mean, dtype=torch.float64).expand(shape)
+    shape = (len(measured.coordinates), channels, height, width)
+    first = torch.as_tensor(mean, dtype=torch.float64).expand(shape)
     y, trajectory = run_sampler(
         denoiser,
-        SAMPLER if sampler is None else sampler,
-        constrain(flat),
+        sampler,
+        measured.insert(first, sigma_max),
         shape,
         device=denoiser.device_,
-        constrain=constrain,
+        condition=measured.denoise,
         batch_size=batch_size,
         keep_every=keep_every if return_trajectory else None,
         callback=callback,
@@ -194,21 +233,71 @@ def solve_inverse(
     )
     rows = images_to_rows(y).cpu().numpy()
     # Black belongs to the measurements, but cancels in the difference.
-    residual = np.linalg.norm(multiply(operator, rows) - m, axis=1)
+    residual = multiply(operator, rows) - np.tile(m, (n_draws, 1))
     sizes = np.linalg.norm(m + of_black / (white - black), axis=1)
-    residual = residual / np.maximum(sizes, 1e-300)
+    sizes = np.tile(np.maximum(sizes, 1e-300), n_draws)
     axes = measurements.shape[:-1]
     draws = from_fractions(rows.reshape(n_draws, *axes, *image_shape), (black, white))
     solution = Bunch(
         mean=draws.mean(axis=0),
         draws=draws,
         n_evaluations=trajectory.n_evaluations.reshape(n_draws, *axes),
-        relative_residual=residual.reshape(n_draws, *axes),
+        relative_residual=(np.linalg.norm(residual, axis=1) / sizes).reshape(
+            n_draws, *axes
+        ),
         black_and_white=(black, white),
     )
     if return_trajectory:
         solution.trajectory = trajectory
     return solution
+
+
+@dataclass(frozen=True)
+class _DenoiseLast(Sampler):
+    """Run a sampler down to the noise of the measurements, and denoise the result.
+
+    At this level, the image contains the measurements as they are, so the noise of all
+    coordinates has the same level.
+    """
+
+    sampler: Sampler
+    measured: Measurements
+
+    def steps(self, denoise, y, sigma_max, draw_noise):
+        """Yield images and noise levels; see :meth:`Sampler.steps`."""
+        sampler = replace(self.sampler, sigma_min=self.sigma_min)
+        for state in sampler.steps(denoise, y, sigma_max, draw_noise):
+            yield state
+        y, sigma = state
+        missing = self.sigma_min**2 - torch.as_tensor(sigma).to(y) ** 2
+        amplitude = missing.clamp(min=0).sqrt().reshape(-1, 1, 1, 1)
+        y = self.measured.insert(y + amplitude * draw_noise(y), self.sigma_min)
+        yield denoise(y, self.sigma_min), 0.0
+
+
+def _measured_coordinates(operator, m, noise_std, sigma_max, n_draws):
+    """Convert measurements of n images to coordinates, once for each draw."""
+    right_vectors, singular_values = decompose(operator)
+    coordinates = multiply(right_vectors, multiply_transposed(operator, m))
+    coordinates /= singular_values**2
+    levels = noise_std / singular_values
+    if levels.min() >= sigma_max:
+        raise ValueError(
+            f"noise_std={noise_std} hides all measurements: relative to the singular "
+            f"values of the operator, their noise levels are {levels.min():.3g} or "
+            f"more; expected a level below {sigma_max:g}, the first noise level of the "
+            "sampler. Noise levels are fractions of the data range."
+        )
+    if noise_std == 0:
+        explained = multiply(operator, multiply_transposed(right_vectors, coordinates))
+        part = np.linalg.norm(m - explained) / max(np.linalg.norm(m), 1e-300)
+        if part > LARGEST_INCONSISTENCY:
+            warn(
+                f"No image has these measurements: {part:.1%} of them (relative norm) "
+                "cannot come from the operator. Pass their noise level as noise_std, "
+                "or check the operator."
+            )
+    return Measurements(right_vectors, np.tile(coordinates, (n_draws, 1)), levels)
 
 
 def check_measurements(measurements, n_measurements, is_told=False):
