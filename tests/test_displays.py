@@ -224,6 +224,10 @@ def test_samples_and_solutions():
         display.axes_[0, 3].images[0].get_array(), solution.mean
     )
     display.figure_.canvas.draw()
+    scaled = InverseProblemDisplay.from_solution(
+        solution, 3 * measurements, 3 * M, clean=X[0]
+    )
+    np.testing.assert_allclose(scaled.measured, display.measured, atol=1e-12)
 
 
 def test_psnr_curves():

@@ -108,15 +108,16 @@ class InverseProblemDisplay:
     """Draw measurements and solutions of inverse problems side by side.
 
     The figure has one row per image. The columns show four images: the clean image
-    (if it is known), the image of least norm with the same measurements, one draw, and
-    the mean of the draws. If the clean image is known, the PSNR of the other three is
-    written below them, relative to the limits of the intensities. It is recommended to
+    (if it is known), the measurements as an image, one draw, and the mean of the draws.
+    If the clean image is known, the PSNR of the other three is written below them,
+    relative to the limits of the intensities. It is recommended to
     use `from_solution` to create an `InverseProblemDisplay`.
 
     Parameters
     ----------
     measured : ndarray of shape (n, height, width) or (n, height, width, channels)
-        Images of least norm with the given measurements.
+        Measurements as images: the multiple of :math:`M^T m` whose measurements are
+        closest to m. If M has orthonormal rows, this is :math:`M^T m`.
     draw, mean : ndarray of the shape of `measured`
         One of the drawn reconstructions, and the mean of all of them.
     clean : ndarray of the shape of `measured`, default=None
@@ -185,8 +186,7 @@ class InverseProblemDisplay:
             Display with the drawn figure.
         """
         limits = solution.black_and_white if limits is None else limits
-        adjoint = aslinearoperator(operator).H
-        measured = (adjoint @ np.atleast_2d(measurements).T).T
+        measured = back_projection(aslinearoperator(operator), measurements)
         shape = (len(measured), *solution.mean.shape[np.ndim(measurements) - 1 :])
         display = cls(
             measured=measured.reshape(shape),
@@ -230,3 +230,12 @@ class InverseProblemDisplay:
                 for ax, image in zip(row[1:], others, strict=True):
                     write_psnr(ax, clean, image, limits[1] - limits[0])
         return self
+
+
+def back_projection(operator, measurements):
+    """Compute multiples of M^T m whose measurements are closest to m (rows)."""
+    m = np.atleast_2d(measurements).T
+    images = operator.H @ m
+    again = operator @ images
+    scale = (m * again).sum(axis=0) / np.maximum(np.square(again).sum(axis=0), 1e-300)
+    return (scale * images).T
