@@ -114,8 +114,8 @@ def test_bad_input():
         make_j_invariant_scorer(stride=2, n_masks=5)
     with pytest.raises(ValueError, match="'stride' parameter"):
         make_j_invariant_scorer(stride=1)
-    with pytest.raises(ValueError, match="two pixels along each axis"):
-        make_j_invariant_scorer()(as_denoiser(lambda y, _: y), np.zeros((2, 1, 8)))
+    with pytest.raises(ValueError, match="stride=3 must be at most 2, the shortest"):
+        make_j_invariant_scorer()(as_denoiser(lambda y, _: y), np.zeros((2, 2, 8)))
     assert repr(make_j_invariant_scorer(n_masks=None)) == (
-        "make_j_invariant_scorer(stride=4, n_masks=16)"
+        "make_j_invariant_scorer(stride=3, n_masks=9)"
     )

@@ -1,15 +1,24 @@
 """Inverse problems with noisy measurements and with any linear operator."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 import torch
-from scipy import ndimage
+from scipy import ndimage, sparse
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
 from sklearn_gahb import as_denoiser, psnr
 from sklearn_gahb.checkpoints import load_pretrained
 from sklearn_gahb.datasets import load_photo_patches
-from sklearn_gahb.samplers import DDIM, run_sampler
+from sklearn_gahb.samplers import (
+    DDIM,
+    Ancestral,
+    CoarseToFine,
+    Sampler,
+    noise_schedule,
+    run_sampler,
+)
 from sklearn_gahb.sampling import (
     MeasurementOperator,
     block_averages,
@@ -18,6 +27,7 @@ from sklearn_gahb.sampling import (
     random_pixels,
     solve_inverse,
 )
+from sklearn_gahb.sampling._measurements import decompose
 
 RNG = np.random.RandomState(0)
 SPECTRUM = 1 / (1 + np.arange(16)) ** 1.5
@@ -52,17 +62,17 @@ def test_measured_coordinates_of_gaussians(noise_std, sampler):
 
 
 def test_coordinates_with_noise_of_different_levels():
-    """They enter at their own levels, and are shrunk at this level or further."""
-    values = np.array([1.0, 0.3, 0.1, 0.03])
-    M = values[:, None] * BASIS.T[:4]
-    x = BASIS @ np.sqrt(SPECTRUM)
-    m = M @ x
-    solution = solve(M, m, 0.03, n_draws=200)
-    found = (solution.mean.ravel() @ BASIS)[:4]
-    expected = (SPECTRUM[:4] / (SPECTRUM[:4] + (0.03 / values) ** 2)) * (x @ BASIS)[:4]
-    np.testing.assert_allclose(found[0], expected[0], rtol=1e-4)
-    assert (found[1:] > 0.3 * expected[1:]).all()
-    assert (found[1:] < 1.05 * expected[1:]).all()
+    """The errors of draws from the posterior have twice the posterior variance."""
+    values = np.array([1.0, 0.4, 0.2, 0.1])
+    M, levels, n = values[:, None] * BASIS.T[:4], 0.02 / values, 2000
+    x = RNG.randn(n, 16) * np.sqrt(SPECTRUM)
+    m = x @ BASIS.T @ M.T + 0.02 * RNG.randn(n, 4)
+    sampler = Ancestral(n_steps=300, sigma_max=10.0)
+    found = solve(M, m, 0.02, n_draws=1, sampler=sampler).draws[0].reshape(n, 16)
+    variance = SPECTRUM[:4] * levels**2 / (SPECTRUM[:4] + levels**2)
+    ratio = np.square(found @ BASIS - x).mean(axis=0)[:4] / variance
+    # The last step takes the mean of the coordinate with the smallest noise.
+    np.testing.assert_allclose(ratio, [1, 2, 2, 2], rtol=0.2)
 
 
 @pytest.mark.parametrize("sampler", [None, DDIM(sigma_max=1.0)])
@@ -142,7 +152,7 @@ def test_rows_that_are_repeated_count_once_and_have_less_noise():
 
 @pytest.mark.parametrize("shape", [(6, 16), (16, 16), (30, 16)])
 def test_matrices_are_solved_without_noise(shape):
-    M = np.random.RandomState(6).randn(*shape)
+    M = np.random.RandomState(6).randn(*shape) + 9 * np.eye(*shape)
     x = RNG.randn(16)
     solution = solve(M, M @ x, 0.0, n_draws=2)
     assert (solution.relative_residual < 1e-5).all()
@@ -244,22 +254,128 @@ def test_measurements_of_no_image_warn():
     solve(twice, RNG.randn(12), 0.5, n_draws=1)
 
 
+def test_measurements_of_little_noise_still_end_without_it():
+    """sigma_min of the sampler does not decide what is fitted exactly."""
+    m = RNG.randn(2, 16)
+    sampler = CoarseToFine(step_size=1.0, bounded=True, sigma_max=1.0, sigma_min=0.3)
+    for noise_std, sampler_ in [(0.2, sampler), (0.01, None)]:
+        found = solve(np.eye(16), m, noise_std, n_draws=1, sampler=sampler_).mean
+        y = torch.from_numpy(m).float().view(2, 1, 4, 4)
+        np.testing.assert_allclose(found, optimal(y, noise_std)[:, 0], atol=1e-5)
+
+
+def test_schedules_that_end_above_the_noise():
+    """The denoiser is told the level at which the sampler stopped."""
+    m, told = RNG.randn(1, 16), []
+
+    def record(y, noise_std):
+        told.append(float(torch.as_tensor(noise_std).flatten()[0]))
+        return optimal(y, noise_std)
+
+    solve_inverse(
+        record,
+        m,
+        np.eye(16),
+        noise_std=0.05,
+        image_shape=(4, 4),
+        n_draws=1,
+        sampler=DDIM(
+            4, sigma_max=1.0, schedule=lambda *ends: noise_schedule(4, 1, 0.3)
+        ),
+    )
+    assert told[-1] == pytest.approx(0.3)
+
+
+def test_exact_measurements_hold_at_noise_level_0():
+    @dataclass(frozen=True, kw_only=True)
+    class Once(Sampler):
+        def steps(self, denoise, y, sigma_max, draw_noise):
+            yield denoise(y, 0.0), 0.0
+
+    m = RNG.randn(6)
+    for noise_std in (0.0, 1e-5):
+        solution = solve(ORTHONORMAL, m, noise_std, sampler=Once())
+        assert (solution.relative_residual < 1e-4 + noise_std).all() == (noise_std == 0)
+
+
+def test_draws_do_not_depend_on_other_draws():
+    m = ORTHONORMAL @ RNG.randn(16)
+    one, three = (solve(ORTHONORMAL, m, 0.1, n_draws=n).draws[0] for n in (1, 3))
+    np.testing.assert_allclose(one, three, atol=1e-6)
+
+
+def test_orthogonal_rows_need_no_decomposition():
+    shape = (96, 96)
+    weights = np.arange(1.0, 1 + 96**2 // 2) / 96**2 + 0.5
+    pixels = random_pixels(shape, 0.5, random_state=0)
+    operator = aslinearoperator(sparse.diags_array(weights)) @ pixels
+    x = RNG.rand(96**2)
+    found, expected = (
+        solve_inverse(
+            lambda y, _: y / 2,
+            one @ x,
+            one,
+            image_shape=shape,
+            n_draws=1,
+            random_state=0,
+        ).draws
+        for one in (operator, pixels)
+    )
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_operators_in_float32():
+    """Singular values that are 0 are not taken for small ones."""
+    M = (np.random.RandomState(6).randn(30, 6) @ ORTHONORMAL).astype(np.float32)
+    single = LinearOperator(
+        M.shape,
+        matvec=lambda x: M @ x.astype(np.float32),
+        rmatvec=lambda m: M.T @ m.astype(np.float32),
+        dtype=np.float32,
+    )
+    vectors, values = decompose(single)
+    assert vectors.shape == (6, 16)
+    expected = np.linalg.svd(M.astype(float), compute_uv=False)[:6]
+    np.testing.assert_allclose(np.sort(values)[::-1], expected, rtol=1e-4)
+
+
+def test_ill_conditioned_operators_warn_without_noise():
+    operator = circular_blur((8, 8), np.outer([1, 2.1, 1], [1, 2.1, 1]))
+    x = RNG.rand(64)
+    with pytest.warns(UserWarning, match="differ by a factor of 1681. Errors"):
+        solve_inverse(lambda y, _: y / 2, operator @ x, operator, n_draws=1)
+
+
 def test_bad_input():
     m = np.ones(6)
+    with pytest.raises(TypeError, match="sampler='ddim' must be a sampler"):
+        solve(ORTHONORMAL, m, 0.1, sampler="ddim")
+    with pytest.raises(TypeError, match="must be a sampler"):
+        solve(ORTHONORMAL, m, 0.1, sampler=DDIM)
+    with pytest.raises(ValueError, match="operator returns NaN or infinity"):
+        solve(np.full((6, 16), np.nan), m, 0.1)
+    with pytest.raises(ValueError, match="kernel has dtype complex128"):
+        circular_blur((8, 8), [[1j]])
     with pytest.raises(ValueError, match="'noise_std' parameter"):
         solve(ORTHONORMAL, m, -0.1)
     with pytest.raises(ValueError, match=r"noise_std=25 hides all .* below 1,"):
         solve(ORTHONORMAL, m, 25)
     with pytest.raises(ValueError, match="operator is 0 for all images"):
         solve(np.zeros((6, 16)), m, 0.0)
-    wide = LinearOperator(
-        (5000, 6400),
-        matvec=lambda x: 2 * x[:5000],
-        rmatvec=lambda m: np.pad(2 * m.ravel(), (0, 1400)),
-        dtype=float,
+    wide = aslinearoperator(
+        sparse.eye_array(5000, 6400) + sparse.eye_array(5000, 6400, k=1)
     )
     with pytest.raises(ValueError, match="at most 4096 rows or columns"):
         solve_inverse(optimal, np.ones(5000), wide, image_shape=(80, 80))
+    weak = np.repeat([1.0, 0.01], 3)
+    wrong = MeasurementOperator(
+        weak[:, None] * ORTHONORMAL,
+        (4, 4),
+        right_vectors=ORTHONORMAL,
+        singular_values=np.repeat([1.0, 0.02], 3),
+    )
+    with pytest.raises(ValueError, match="must be those of the operator"):
+        solve(wrong, m, 0.0)
     decomposition = {
         "right_vectors": ORTHONORMAL,
         "singular_values": np.full(6, 2.0),
@@ -268,7 +384,7 @@ def test_bad_input():
     expected = solve(ORTHONORMAL, m, 0.0).mean
     np.testing.assert_allclose(solve(good, 2 * m, 0.0).mean, expected, atol=1e-5)
     bad = MeasurementOperator(ORTHONORMAL, (4, 4), **decomposition)
-    with pytest.raises(ValueError, match=r"must be those of the operator .* = 3"):
+    with pytest.raises(ValueError, match=r"must be those of the operator .* = 0.75"):
         solve(bad, m, 0.0)
     partial = MeasurementOperator(
         ORTHONORMAL,
@@ -281,7 +397,7 @@ def test_bad_input():
     skewed = MeasurementOperator(
         GENERAL, (4, 4), right_vectors=GENERAL, singular_values=np.ones(6)
     )
-    with pytest.raises(ValueError, match="must have orthonormal rows"):
+    with pytest.raises(ValueError, match=r"\|V\^T V v - v\|"):
         solve(skewed, m, 0.0)
     for values in (None, np.ones(5), np.zeros(6)):
         with pytest.raises(ValueError, match="singular_values"):

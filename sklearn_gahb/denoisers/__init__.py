@@ -9,6 +9,7 @@ from ._disk import DiskPosteriorDenoiser
 from ._dnn import DNNDenoiser
 from ._empirical import EmpiricalDenoiser
 from ._function import FunctionDenoiser
+from ._local_posterior import LocalPosteriorDenoiser
 from ._transformer import TransformerDenoiser
 from ._variance_stabilized import VarianceStabilizedDenoiser
 from ._wavelet import WaveletThresholdDenoiser
@@ -28,6 +29,7 @@ __all__ = [
     "EmpiricalDenoiser",
     "FunctionDenoiser",
     "Linearization",
+    "LocalPosteriorDenoiser",
     "Prior",
     "TransformerDenoiser",
     "VarianceStabilizedDenoiser",

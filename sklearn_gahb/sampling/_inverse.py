@@ -16,6 +16,7 @@ from ..images import SHAPES, height_width_channels
 from ..samplers import CoarseToFine, Sampler, run_sampler
 from ..units import check_data_range
 from ._measurements import (
+    SAME_LEVEL,
     Measurements,
     check_operator,
     decompose,
@@ -24,8 +25,12 @@ from ._measurements import (
 )
 
 SAMPLER = CoarseToFine(step_size=1.0, beta=0.1, bounded=True, sigma_max=1.0)
-# Largest part of the measurements that no image explains, if they have no noise.
+# Measurements with less noise are taken as they are.
+NEGLIGIBLE_NOISE = 0.01
+# Largest part of the measurements that no image explains, and largest ratio of singular
+# values, that draw no warning if noise_std=0.
 LARGEST_INCONSISTENCY = 1e-3
+LARGEST_CONDITION = 100
 
 
 @validate_params(n_draws=[COUNT], noise_std=[NOT_NEGATIVE])
@@ -57,9 +62,9 @@ def solve_inverse(
     For other matrices, the same is done in the coordinates of the singular vectors of
     M. If the measurements are noisy, the denoiser removes their noise together with
     the noise of the sampler: the noise of a measured coordinate counts as part of the
-    noise of the sampler [2]_. A coordinate enters while its noise is below the noise of
-    the sampler. The last step denoises the images at the smallest noise level of a
-    coordinate.
+    noise of the sampler [2]_. The sampler replaces a coordinate while its own noise
+    level is above that of the coordinate. It stops at the smallest noise level of a
+    coordinate, where the last step denoises the images.
 
     The mean of several draws has a smaller error than a single draw. Without noise, a
     single draw is as sharp as a real image. With noise, single draws are smoother,
@@ -77,13 +82,14 @@ def solve_inverse(
         Measurement operator M. Pass a :class:`MeasurementOperator`, any
         :class:`scipy.sparse.linalg.LinearOperator` (for example from PyLops), or a
         matrix. The operator multiplies images that are flattened in the order of
-        :meth:`numpy.ndarray.ravel`. If its rows are not orthonormal, it must have at
-        most 4,096 rows or columns, or provide its singular vectors as
-        :func:`circular_blur` does. Singular values below 1e-4 of the largest one count
+        :meth:`numpy.ndarray.ravel`. If its rows are not orthogonal, it must have at
+        most 4,096 rows or columns, or be a :class:`MeasurementOperator` that holds its
+        singular vectors. Singular values below 1e-4 of the largest one count
         as 0.
     noise_std : float, default=0.0
         Noise level s of each measurement, as a fraction of the data range. If 0, the
-        images match the measurements exactly.
+        images match the measurements exactly. The same holds for noise levels below
+        0.01 and below the `sigma_min` of the sampler.
     image_shape : tuple of int, default=None
         (height, width) or (height, width, channels) of the images. If None, a
         :class:`MeasurementOperator` provides the shape. For other operators, the shape
@@ -109,9 +115,10 @@ def solve_inverse(
           is missing, images drift over many steps, so 0.2 is safer.
         - The first noise level is 1 for all denoisers. A higher level is not needed,
           because the measurements anchor the image.
-        - Other samplers give draws with larger errors. Samplers with a schedule leave
-          noise of the level `sigma_min` in the draws, so these match the measurements
-          only up to this noise.
+        - Other samplers give draws with larger errors. Without noise in the
+          measurements, samplers with a schedule leave noise of the level `sigma_min` in
+          the draws, so these match the measurements only up to this noise.
+        - For noisy measurements, `sigma_min` is replaced by their noise level.
     mean : float or Tensor that broadcasts to (n, channels, height, width), default=None
         Mean of the noisy images that sampling starts from, where nothing is measured,
         as a fraction of the data range.
@@ -145,9 +152,8 @@ def solve_inverse(
         n_evaluations : ndarray of shape (n_draws, n_images)
             Number of times that the sampler denoised each draw.
         relative_residual : ndarray of shape (n_draws, n_images)
-            :math:`|M x - m| / |m|` of each draw. With noise, expect at most about
-            the noise level times the square root of the number of measurements, divided
-            by :math:`|m|`.
+            :math:`|M x - m| / |m|` of each draw. For n noisy measurements, expect at
+            most about :math:`s (white - black) \sqrt{n} / |m|`.
         black_and_white : tuple of (float, float)
             Values of black and white in the images.
         trajectory : Trajectory
@@ -166,7 +172,8 @@ def solve_inverse(
     Warns
     -----
     UserWarning
-        If `noise_std` is 0 and no image has these measurements.
+        If `noise_std` is 0 and either no image has these measurements, or the singular
+        values of the operator differ by a factor of more than 100.
 
     See Also
     --------
@@ -207,10 +214,11 @@ def solve_inverse(
     of_black = multiply(operator, np.full((1, operator.shape[1]), black))
     m = (np.atleast_2d(measurements) - of_black) / (white - black)
     sampler = SAMPLER if sampler is None else sampler
-    sigma_max = sampler.sigma_max or 1.0
+    is_sampler = isinstance(sampler, Sampler)  # If not, run_sampler raises an error.
+    sigma_max = (sampler.sigma_max if is_sampler else None) or 1.0
     measured = _measured_coordinates(operator, m, noise_std, sigma_max, n_draws)
     smallest = float(measured.noise_std.min())
-    if smallest > sampler.sigma_min:
+    if is_sampler and smallest >= min(sampler.sigma_min, NEGLIGIBLE_NOISE):
         sampler = _DenoiseLast(
             sampler, measured, sigma_max=sigma_max, sigma_min=smallest
         )
@@ -257,7 +265,8 @@ class _DenoiseLast(Sampler):
     """Run a sampler down to the noise of the measurements, and denoise the result.
 
     At this level, the image contains the measurements as they are, so the noise of all
-    coordinates has the same level.
+    coordinates has the same level. If the sampler stops earlier, the image is denoised
+    at the level where it stopped.
     """
 
     sampler: Sampler
@@ -266,13 +275,20 @@ class _DenoiseLast(Sampler):
     def steps(self, denoise, y, sigma_max, draw_noise):
         """Yield images and noise levels; see :meth:`Sampler.steps`."""
         sampler = replace(self.sampler, sigma_min=self.sigma_min)
+        # Drawn first, so that the noise of an image does not depend on other images.
+        z = draw_noise(y)
+        state = y, sigma_max
         for state in sampler.steps(denoise, y, sigma_max, draw_noise):
             yield state
         y, sigma = state
-        missing = self.sigma_min**2 - torch.as_tensor(sigma).to(y) ** 2
-        amplitude = missing.clamp(min=0).sqrt().reshape(-1, 1, 1, 1)
-        y = self.measured.insert(y + amplitude * draw_noise(y), self.sigma_min)
-        yield denoise(y, self.sigma_min), 0.0
+        sigma = torch.as_tensor(sigma, device=y.device).double().expand(len(y))
+        # Rounding must not decide whether the level is that of the measurements.
+        is_reached = sigma <= SAME_LEVEL * self.sigma_min
+        levels = torch.where(is_reached, self.sigma_min, sigma)
+        amplitude = (levels**2 - sigma**2).clamp(min=0).sqrt().to(y).view(-1, 1, 1, 1)
+        complete = self.measured.insert(y + amplitude * z, self.sigma_min)
+        y = torch.where(is_reached.view(-1, 1, 1, 1), complete, y)
+        yield denoise(y, levels), 0.0
 
 
 def _measured_coordinates(operator, m, noise_std, sigma_max, n_draws):
@@ -289,6 +305,13 @@ def _measured_coordinates(operator, m, noise_std, sigma_max, n_draws):
             "sampler. Noise levels are fractions of the data range."
         )
     if noise_std == 0:
+        condition = singular_values.max() / singular_values.min()
+        if condition > LARGEST_CONDITION:
+            warn(
+                f"noise_std=0, but the singular values of the operator differ by a "
+                f"factor of {condition:.0f}. Errors of the measurements, such as "
+                "rounding, grow by up to this factor. Pass their level as noise_std."
+            )
         explained = multiply(operator, multiply_transposed(right_vectors, coordinates))
         part = np.linalg.norm(m - explained) / max(np.linalg.norm(m), 1e-300)
         if part > LARGEST_INCONSISTENCY:

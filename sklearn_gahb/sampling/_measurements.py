@@ -1,20 +1,24 @@
 """Linear measurements with noise, and how they enter a sampler."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy import sparse
 from scipy.linalg import eigh
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
 from .._tensors import images_to_rows, rows_to_images
-from ._operators import SMALLEST_SINGULAR_VALUE
+from ._operators import SMALLEST_SINGULAR_VALUE, check_shapes, restriction
 
 LARGEST_DEVIATION = 1e-3
 # Levels up to this factor apart count as the same level.
 SAME_LEVEL = 1.01
-# Largest shorter side of a matrix whose singular values are computed.
+# Largest shorter side, and largest number of values, of a matrix whose singular values
+# are computed.
 LARGEST_SIDE = 4096
+LARGEST_SIZE = 2**26
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class Measurements:
 
     .. math:: (S^{-1} U^T m)_i = (V^T x)_i + \frac{s}{S_i} n_i.
 
-    A coordinate is known at a noise level if its own noise is below this level.
+    A coordinate is known at a noise level if its own noise is 0 or below this level.
 
     Parameters
     ----------
@@ -54,6 +58,11 @@ class Measurements:
         with the other noise, as in denoising diffusion restoration models
         (:arxiv:`2201.11793`).
 
+        Below its own level, a coordinate moves towards its measurement by the fraction
+        :math:`\sigma^2 / (2 (\sigma^2 + \sigma_i^2))`: half of what the noise levels
+        suggest, because y already contains the measurement. At the smallest level of a
+        coordinate, images are denoised without measurements.
+
         Parameters
         ----------
         denoise : callable
@@ -73,11 +82,15 @@ class Measurements:
         # A float stays in float64, so that it can equal the noise of a coordinate.
         levels = noise_std.cpu() if torch.is_tensor(noise_std) else noise_std
         levels = np.asarray(levels, dtype=np.float64).reshape(-1, 1)
-        is_known = self.noise_std < levels
-        if self.noise_std.any():
-            ratio = np.minimum(self.noise_std / levels, 1)
-            y = self._move(y, is_known * (1 - np.sqrt(1 - ratio**2)), indices)
-        return self._move(denoise(y, noise_std), is_known, indices)
+        if not self.noise_std.any():
+            return self._move(denoise(y, noise_std), 1.0, indices)
+        variance, own = levels**2, self.noise_std**2
+        is_known = own < variance
+        ratio = np.where(is_known, own, 0) / np.maximum(variance, 1e-300)
+        y = self._move(y, is_known * (1 - np.sqrt(1 - ratio)), indices)
+        weights = np.where(is_known, 1.0, variance / (2 * (variance + own)))
+        weights = weights * (levels > self.noise_std.min())
+        return self._move(denoise(y, noise_std), weights, indices)
 
     def insert(self, images, noise_std):
         """Replace the coordinates with noise of at most `noise_std`, in all images."""
@@ -106,7 +119,7 @@ def decompose(operator):
     -------
     right_vectors : LinearOperator of shape (n_vectors, n_values)
         Right singular vectors, as orthonormal rows. If the rows of the operator are
-        orthonormal, this is the operator itself.
+        orthogonal, these are its own rows, divided by their norms.
     singular_values : ndarray of shape (n_vectors,)
         Singular values that are not 0.
 
@@ -120,17 +133,45 @@ def decompose(operator):
     if right_vectors is not None:
         _check_decomposition(operator, right_vectors, operator.singular_values)
         return right_vectors, operator.singular_values
-    ones = np.ones(operator.shape[0])
-    if _has_orthonormal_rows(operator):
-        return operator, ones
-    if min(operator.shape) > LARGEST_SIDE:
+    squares = _squared_row_norms(operator)
+    if squares is not None:
+        return _normalize_rows(operator, np.sqrt(squares))
+    if min(operator.shape) > LARGEST_SIDE or math.prod(operator.shape) > LARGEST_SIZE:
         raise ValueError(
             f"operator has shape {tuple(operator.shape)}, and its rows are not "
-            f"orthonormal. Expected orthonormal rows, M M^T = I, or at most "
-            f"{LARGEST_SIDE} rows or columns. Pass a MeasurementOperator with its "
+            f"orthogonal. Expected orthogonal rows, or at most {LARGEST_SIDE} rows or "
+            f"columns and {LARGEST_SIZE} values. Pass a MeasurementOperator with its "
             "right_vectors and singular_values, or use circular_blur for a blur."
         )
     return _decompose_matrix(operator)
+
+
+def _squared_row_norms(operator):
+    """Compute the squared norms of orthogonal rows; None if M M^T is not diagonal."""
+    v = np.random.default_rng(0).standard_normal((4, operator.shape[0]))
+    again = multiply(operator, multiply_transposed(operator, v))
+    squares = (again * v).sum(axis=0) / np.square(v).sum(axis=0)
+    error = np.linalg.norm(again - squares * v)
+    is_diagonal = error <= LARGEST_DEVIATION * np.linalg.norm(again)
+    return np.maximum(squares, 0) if is_diagonal else None
+
+
+def _normalize_rows(operator, norms):
+    """Divide rows by their norms, and drop rows of norm 0."""
+    is_kept = _are_kept(norms)
+    if is_kept.all() and np.abs(norms - 1).max() < LARGEST_DEVIATION:
+        return operator, np.ones(len(norms))
+    (places,) = np.nonzero(is_kept)
+    kept = restriction(places, len(norms))
+    scale = aslinearoperator(sparse.diags_array(1 / norms[is_kept]))
+    return scale @ kept @ operator, norms[is_kept]
+
+
+def _are_kept(singular_values):
+    is_kept = singular_values > SMALLEST_SINGULAR_VALUE * singular_values.max()
+    if not is_kept.any():
+        raise ValueError("operator is 0 for all images; expected a nonzero operator.")
+    return is_kept
 
 
 def _decompose_matrix(operator):
@@ -143,9 +184,7 @@ def _decompose_matrix(operator):
         M = multiply(operator, np.eye(n_columns)).T
     squares, vectors = eigh(M @ M.T if is_wide else M.T @ M)
     values = np.sqrt(np.maximum(squares, 0))
-    is_kept = values > SMALLEST_SINGULAR_VALUE * values.max()
-    if not is_kept.any():
-        raise ValueError("operator is 0 for all images; expected a nonzero operator.")
+    is_kept = _are_kept(values)
     values, vectors = values[is_kept], vectors[:, is_kept].T
     if is_wide:
         vectors = vectors @ M / values[:, None]
@@ -153,30 +192,40 @@ def _decompose_matrix(operator):
 
 
 def _check_decomposition(operator, right_vectors, singular_values):
-    """Raise a ValueError unless M^T M = V S^2 V^T, for random images."""
-    if not _has_orthonormal_rows(right_vectors):
-        raise ValueError("right_vectors of the operator must have orthonormal rows.")
-    images = np.random.default_rng(0).standard_normal((4, operator.shape[1]))
-    expected = multiply_transposed(operator, multiply(operator, images))
-    coordinates = singular_values**2 * multiply(right_vectors, images)
-    found = multiply_transposed(right_vectors, coordinates)
-    error = np.linalg.norm(found - expected) / np.linalg.norm(expected)
-    if not error < LARGEST_DEVIATION:
-        raise ValueError(
-            "right_vectors V^T and singular_values S must be those of the operator M. "
-            f"For random images x, |V S^2 V^T x - M^T M x| / |M^T M x| = {error:.2g}."
-        )
+    """Raise a ValueError unless M V / S has orthonormal columns, and M (I - V V^T) = 0.
 
-
-def _has_orthonormal_rows(operator):
-    v = np.random.default_rng(0).standard_normal((4, operator.shape[0]))
-    again = multiply(operator, multiply_transposed(operator, v))
-    return np.linalg.norm(again - v) < LARGEST_DEVIATION * np.linalg.norm(v)
+    Random vectors test this. V^T are the right vectors, and S the singular values.
+    """
+    check_shapes(right_vectors, singular_values, operator.shape[1])
+    rng = np.random.default_rng(0)
+    v = rng.standard_normal((4, len(singular_values)))
+    images = multiply_transposed(right_vectors, v)
+    products = multiply(
+        operator, multiply_transposed(right_vectors, v / singular_values)
+    )
+    again = multiply(right_vectors, multiply_transposed(operator, products))
+    rest = rng.standard_normal((4, operator.shape[1]))
+    rest -= multiply_transposed(right_vectors, multiply(right_vectors, rest))
+    errors = {
+        "|V^T V v - v| / |v|": multiply(right_vectors, images) - v,
+        "|S^-1 V^T M^T M V S^-1 v - v| / |v|": again / singular_values - v,
+        "|M (x - V V^T x)| / |S v|": multiply(operator, rest)
+        * (np.linalg.norm(v) / np.linalg.norm(singular_values * v)),
+    }
+    for name, difference in errors.items():
+        error = np.linalg.norm(difference) / np.linalg.norm(v)
+        if not error < LARGEST_DEVIATION:
+            raise ValueError(
+                "right_vectors V^T and singular_values S must be those of the operator "
+                f"M. For random v and x, {name} = {error:.2g}; expected 0."
+            )
 
 
 def check_operator(operator, size):
     """Return an operator that measures `size` values, or raise a ValueError."""
-    if not hasattr(operator, "shape") or hasattr(operator, "detach"):
+    if hasattr(operator, "detach"):
+        operator = operator.detach().cpu().numpy()
+    elif not hasattr(operator, "shape"):
         operator = np.asarray(operator)
     operator = aslinearoperator(operator)
     if np.issubdtype(operator.dtype, np.complexfloating):
@@ -200,6 +249,11 @@ def check_operator(operator, size):
             "operator cannot multiply by its transpose. Define its rmatvec method."
         ) from error
     products = multiply(operator, images)
+    if not np.isfinite(products).all():
+        raise ValueError(
+            "operator returns NaN or infinity for random images; expected finite "
+            "values."
+        )
     forward = np.sum(products * v)
     if abs(forward - backward) > LARGEST_DEVIATION * np.linalg.norm(products) * 2:
         raise ValueError(
@@ -212,9 +266,9 @@ def check_operator(operator, size):
 
 def multiply(operator, rows):
     """Multiply vectors (k, d) by an operator, and return products (k, m)."""
-    return np.asarray(operator.matmat(np.asarray(rows).T)).T
+    return np.asarray(operator.matmat(np.asarray(rows).T), dtype=np.float64).T
 
 
 def multiply_transposed(operator, rows):
     """Multiply vectors (k, m) by the transpose, and return products (k, d)."""
-    return np.asarray(operator.rmatmat(np.asarray(rows).T)).T
+    return np.asarray(operator.rmatmat(np.asarray(rows).T), dtype=np.float64).T

@@ -67,9 +67,9 @@ class MeasurementOperator(LinearOperator):
         self.image_shape = tuple(image_shape)
         self.right_vectors, self.singular_values = right_vectors, singular_values
         if right_vectors is not None or singular_values is not None:
-            self.right_vectors, self.singular_values = _check_decomposition(
-                right_vectors, singular_values, self.operator.shape[1]
-            )
+            check_shapes(right_vectors, singular_values, self.operator.shape[1])
+            self.right_vectors = aslinearoperator(right_vectors)
+            self.singular_values = np.asarray(singular_values, dtype=np.float64)
         super().__init__(np.float64, self.operator.shape)
 
     def _matmat(self, X):
@@ -79,22 +79,21 @@ class MeasurementOperator(LinearOperator):
         return self.operator.rmatmat(M)
 
 
-def _check_decomposition(right_vectors, singular_values, n_values):
+def check_shapes(right_vectors, singular_values, n_values):
+    """Raise a ValueError unless right vectors and singular values fit each other."""
     shapes = [tuple(np.shape(one)) for one in (right_vectors, singular_values)]
-    n_vectors = shapes[1][0] if len(shapes[1]) == 1 else None
-    if n_vectors is None or shapes[0] != (n_vectors, n_values):
+    if len(shapes[1]) != 1 or shapes[0] != (*shapes[1], n_values):
         raise ValueError(
             f"right_vectors and singular_values have shapes {shapes[0]} and "
             f"{shapes[1]}; expected (n_vectors, {n_values}) and (n_vectors,). Pass "
             "both or neither."
         )
-    singular_values = np.asarray(singular_values, dtype=np.float64)
-    if not (singular_values > 0).all():
+    smallest = np.min(singular_values)
+    if not smallest > 0:
         raise ValueError(
-            f"singular_values has the minimum {singular_values.min():.3g}; expected "
-            "positive values. Omit singular values of 0 and their right_vectors."
+            f"singular_values has the minimum {smallest:.3g}; expected positive "
+            "values. Omit singular values of 0 and their right_vectors."
         )
-    return aslinearoperator(right_vectors), singular_values
 
 
 class _ImageTransform(LinearOperator):
@@ -328,8 +327,9 @@ def circular_blur(image_shape, kernel):
 
     The operator convolves each channel with a kernel. It continues the image
     periodically beyond its borders, so the Fourier transform gives its singular values.
-    If the borders of your image differ, blend them (for example with
-    :func:`skimage.filters.window`), or crop the result.
+    Do not use it for photographs that a camera blurred: their opposite borders differ,
+    and the error at the borders spreads over the whole image. For such photographs,
+    make a matrix that measures the inside of the image only.
 
     Parameters
     ----------
@@ -357,7 +357,10 @@ def circular_blur(image_shape, kernel):
            [0., 0., 0.]])
     """
     height, width, channels = shape = height_width_channels(image_shape)
-    kernel = np.asarray(kernel, dtype=np.float64)
+    kernel = np.asarray(kernel)
+    if np.iscomplexobj(kernel):
+        raise ValueError(f"kernel has dtype {kernel.dtype}; expected real values.")
+    kernel = kernel.astype(np.float64)
     fits = kernel.ndim == 2 and kernel.shape[0] <= height and kernel.shape[1] <= width
     if not fits or not np.isfinite(kernel).all() or not kernel.any():
         raise ValueError(

@@ -1,0 +1,217 @@
+"""Posterior means of pixels from patches of training images.
+
+Images are tensors (n, channels, height, width). Patches are rows (n, channels * patch
+height * patch width).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from .finite import SMALLEST_VARIANCE
+
+# Smallest exponent of a weight, relative to the largest weight. exp(-80) = 2e-35.
+SMALLEST_EXPONENT = -80.0
+# Number of weights that are computed at a time. They fit into the cache of a core.
+WEIGHTS_AT_ONCE = 2**19
+
+
+@dataclass(frozen=True)
+class Window:
+    """Positions of an image whose neighborhoods have the same shape.
+
+    Parameters
+    ----------
+    rows, columns : tuple of (int, int)
+        First and last position, plus 1, along each axis.
+    above, below, left, right : int
+        Extent of the neighborhood on each side of a position, in pixels.
+    """
+
+    rows: tuple
+    columns: tuple
+    above: int
+    below: int
+    left: int
+    right: int
+
+    @property
+    def n_positions(self):
+        """Number of positions."""
+        return (self.rows[1] - self.rows[0]) * (self.columns[1] - self.columns[0])
+
+    @property
+    def n_pixels(self):
+        """Number of pixels of a neighborhood."""
+        return (self.above + self.below + 1) * (self.left + self.right + 1)
+
+    def patches(self, images):
+        """Cut out the neighborhoods of all positions, image by image."""
+        (top, bottom), (first, last) = self.rows, self.columns
+        part = images[
+            ...,
+            top - self.above : bottom + self.below,
+            first - self.left : last + self.right,
+        ]
+        part = part.unfold(2, self.above + self.below + 1, 1)
+        part = part.unfold(3, self.left + self.right + 1, 1)
+        return part.permute(0, 2, 3, 1, 4, 5).flatten(3).flatten(0, 2)
+
+    def centers(self, channels):
+        """Return the places of the central pixel in a patch, for each channel."""
+        height, width = self.above + self.below + 1, self.left + self.right + 1
+        return torch.arange(channels) * height * width + self.above * width + self.left
+
+    def put_patches(self, canvas, patches):
+        """Add patches to images, at the places where `patches` cuts them out."""
+        (top, bottom), (first, last) = self.rows, self.columns
+        height, width = bottom - top, last - first
+        sides = self.above + self.below + 1, self.left + self.right + 1
+        n, channels = canvas.shape[:2]
+        patches = patches.reshape(n, height, width, channels, *sides)
+        for i in range(sides[0]):
+            for j in range(sides[1]):
+                row, column = top - self.above + i, first - self.left + j
+                canvas[:, :, row : row + height, column : column + width] += patches[
+                    ..., i, j
+                ].permute(0, 3, 1, 2)
+
+    def put_centers(self, canvas, values):
+        """Set the pixels at the positions to values (n_positions, channels)."""
+        (top, bottom), (first, last) = self.rows, self.columns
+        n, channels = canvas.shape[:2]
+        values = values.reshape(n, bottom - top, last - first, channels)
+        canvas[..., top:bottom, first:last] = values.permute(0, 3, 1, 2)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Patches of all positions of an image, which may continue beyond its borders.
+
+    Parameters
+    ----------
+    index : Tensor of shape (canvas height, canvas width)
+        Number of the pixel that each pixel of the extended image shows.
+    windows : list of Window
+        Windows of the extended image. They contain each position once.
+    """
+
+    index: torch.Tensor
+    windows: list
+
+    def extend(self, images):
+        """Continue images beyond their borders."""
+        return images.flatten(2)[..., self.index.to(images.device)]
+
+    def collapse(self, canvas, size):
+        """Sum the values of all copies of a pixel: the transpose of `extend`."""
+        images = canvas.new_zeros(*canvas.shape[:2], size[0] * size[1])
+        index = self.index.to(canvas.device).flatten()
+        return images.index_add(2, index, canvas.flatten(2)).unflatten(2, size)
+
+
+def make_layout(size, patch_size, boundary, equivariant):
+    """Divide images of a size into windows.
+
+    Parameters
+    ----------
+    size : tuple of (int, int)
+        Height and width.
+    patch_size : int
+        Side length of the patches; odd.
+    boundary : {"cut", "reflect", "periodic"}
+    equivariant : bool
+        If False, each position is a window.
+
+    Returns
+    -------
+    layout : Layout
+    """
+    radius = patch_size // 2
+    index = np.arange(size[0] * size[1]).reshape(size)
+    if boundary == "cut":
+        return Layout(torch.from_numpy(index), cut_windows(size, radius, equivariant))
+    index = np.pad(index, radius, mode={"periodic": "wrap"}.get(boundary, boundary))
+    return Layout(torch.from_numpy(index), whole_windows(size, radius, equivariant))
+
+
+def cut_windows(size, radius, equivariant):
+    """Divide an image into windows whose neighborhoods end at the border.
+
+    If `equivariant` is True, the windows are the interior, the positions at each
+    distance from an edge, and single positions near the corners. Images of all sizes
+    have the same list of windows. Otherwise, each position is a window.
+    """
+
+    def intervals(side):
+        extents = [(min(i, radius), min(side - 1 - i, radius)) for i in range(side)]
+        if not equivariant:
+            return [((i, i + 1), *extents[i]) for i in range(side)]
+        middle = ((radius, side - radius), radius, radius)
+        first = [((i, i + 1), *extents[i]) for i in range(radius)]
+        last = [((i, i + 1), *extents[i]) for i in range(side - radius, side)]
+        return [*first, middle, *last]
+
+    return [
+        Window(rows, columns, above, below, left, right)
+        for rows, above, below in intervals(size[0])
+        for columns, left, right in intervals(size[1])
+    ]
+
+
+def whole_windows(size, radius, equivariant):
+    """Divide an image that was extended by `radius` into windows of whole patches."""
+    extents = (radius,) * 4
+    if equivariant:
+        ends = [(radius, side + radius) for side in size]
+        return [Window(*ends, *extents)]
+    return [
+        Window((i + radius, i + radius + 1), (j + radius, j + radius + 1), *extents)
+        for i in range(size[0])
+        for j in range(size[1])
+    ]
+
+
+def weighted_means(queries, blocks, variance):
+    """Average values with weights exp(-|query - key|^2 / (2 variance)).
+
+    The largest exponent so far is subtracted, so that sums neither overflow nor depend
+    on how the keys are divided into blocks, except for rounding.
+
+    Parameters
+    ----------
+    queries : Tensor of shape (n, d)
+    blocks : iterable of (Tensor of shape (m, d), Tensor of shape (m, k))
+        Keys and their values.
+    variance : Tensor of shape (n, 1)
+
+    Returns
+    -------
+    means : Tensor of shape (n, k)
+    """
+    # exponent = (query . key - |key|^2 / 2) / variance, up to a constant of the query.
+    precision = 1 / variance.clamp(min=SMALLEST_VARIANCE)
+    queries = torch.cat([queries * precision, precision], dim=1)
+    parts = sums = None
+    for keys, values in blocks:
+        keys = torch.cat([keys, -keys.square().sum(1, keepdim=True) / 2], dim=1).T
+        # Torch multiplies few rows faster than few columns.
+        values = torch.cat([values, torch.ones_like(values[:, :1])], dim=1).T
+        values = values.contiguous()
+        if parts is None:
+            parts = queries.split(max(1, WEIGHTS_AT_ONCE // keys.shape[1]))
+            largest = [queries.new_full((len(q), 1), -torch.inf) for q in parts]
+            sums = [queries.new_zeros(len(values), len(q)) for q in parts]
+        for k, part in enumerate(parts):
+            exponents = part @ keys
+            previous = largest[k]
+            found = exponents.detach().amax(1, keepdim=True)
+            largest[k] = torch.maximum(previous, found)
+            exponents = exponents.sub_(largest[k])
+            # Weights below the smallest normal number are slow.
+            weights = exponents.clamp_(min=SMALLEST_EXPONENT).exp()
+            rescale = (previous - largest[k]).exp().T
+            sums[k] = sums[k] * rescale + values @ weights.T
+    sums = torch.cat(sums, dim=1)
+    return (sums[:-1] / sums[-1]).T

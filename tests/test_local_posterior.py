@@ -1,0 +1,234 @@
+"""The optimal denoiser that sees patches, against brute force and known limits."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+
+from sklearn_gahb import (
+    EmpiricalDenoiser,
+    JacobianBasis,
+    LocalPosteriorDenoiser,
+    as_denoiser,
+)
+from sklearn_gahb.datasets import make_disk_images
+from sklearn_gahb.denoisers import _local_posterior
+from sklearn_gahb.jacobian import jacobian_operator
+from sklearn_gahb.posteriors import local
+
+RNG = np.random.RandomState(0)
+X = RNG.rand(4, 6, 6)
+NOISY = X[:2] + 0.3 * RNG.randn(2, 6, 6)
+NOISE_STD = 0.3
+OPTIONS = [
+    {"equivariant": equivariant, "boundary": boundary, "aggregate": aggregate}
+    for equivariant, boundary, aggregate in product(
+        [True, False], ["cut", "reflect", "periodic"], ["center", "overlap"]
+    )
+]
+
+
+def fitted(patch_size=3, X=X, **parameters):
+    parameters = {"noise_std": NOISE_STD} | parameters
+    return LocalPosteriorDenoiser(patch_size, **parameters).fit(X)
+
+
+def brute_force(y, X, radius, equivariant, boundary, aggregate):
+    """Compare each patch of one image with all patches, in the order of the formula."""
+    side = len(y)
+    offsets = list(product(range(-radius, radius + 1), repeat=2))
+
+    def place(p, offset):
+        """Return the pixel at an offset; None beyond a border that cuts patches."""
+        q = [p[0] + offset[0], p[1] + offset[1]]
+        if boundary == "cut":
+            return tuple(q) if min(q) >= 0 and max(q) < side else None
+        if boundary == "periodic":
+            return q[0] % side, q[1] % side
+        return tuple(side - 1 - abs(side - 1 - abs(one)) for one in q)
+
+    total, count = np.zeros_like(y), np.zeros_like(y)
+    positions = list(product(range(side), repeat=2))
+    for p in positions:
+        shape = [offset for offset in offsets if place(p, offset)]
+        matching = [
+            q
+            for q in (positions if equivariant else [p])
+            if [offset for offset in offsets if place(q, offset)] == shape
+        ]
+        patch = np.array([y[place(p, offset)] for offset in shape])
+        keys = np.array(
+            [[x[place(q, offset)] for offset in shape] for x in X for q in matching]
+        )
+        weights = np.exp(-np.square(patch - keys).sum(1) / (2 * NOISE_STD**2))
+        estimate = weights @ keys / weights.sum()
+        for offset, value in zip(shape, estimate, strict=True):
+            if aggregate == "overlap" or offset == (0, 0):
+                total[place(p, offset)] += value
+                count[place(p, offset)] += 1
+    return total / count
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize("patch_size", [1, 3, 5])
+def test_equals_brute_force(patch_size, options):
+    found = fitted(patch_size, **options).transform(NOISY)
+    expected = [brute_force(y, X, patch_size // 2, **options) for y in NOISY]
+    np.testing.assert_allclose(found, expected, atol=1e-10)
+
+
+@pytest.mark.parametrize("aggregate", ["center", "overlap"])
+def test_patches_of_whole_images_give_the_memorizer(aggregate):
+    clean = RNG.rand(5, 7, 7, 3)
+    noisy = clean + 0.3 * RNG.randn(*clean.shape)
+    options = {"equivariant": False, "boundary": "periodic", "aggregate": aggregate}
+    found = fitted(7, clean, **options).transform(noisy)
+    expected = EmpiricalDenoiser(noise_std=NOISE_STD).fit(clean).transform(noisy)
+    np.testing.assert_allclose(found, expected, atol=1e-10)
+
+
+def test_patches_of_one_pixel_give_the_posterior_of_pixels():
+    found = fitted(1).transform(NOISY)
+    pixels = X.ravel()
+    weights = np.exp(-np.square(NOISY[..., None] - pixels) / (2 * NOISE_STD**2))
+    expected = (weights * pixels).sum(-1) / weights.sum(-1)
+    np.testing.assert_allclose(found, expected, atol=1e-10)
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_blocks_and_batches_change_nothing(monkeypatch, options):
+    denoiser = fitted(**options)
+    expected = denoiser.transform(NOISY)
+    monkeypatch.setattr(_local_posterior, "BLOCK", 100)
+    monkeypatch.setattr(local, "WEIGHTS_AT_ONCE", 70)
+    np.testing.assert_allclose(denoiser.transform(NOISY), expected, atol=1e-12)
+    alone = np.concatenate([denoiser.transform(one[None]) for one in NOISY])
+    np.testing.assert_allclose(alone, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize("n_channels", [1, 3])
+def test_jacobian(options, n_channels):
+    clean = RNG.rand(3, 5, 5, n_channels)
+    denoiser = fitted(3, clean, **options)
+    y = torch.from_numpy(clean[:1] + 0.3 * RNG.randn(1, 5, 5, n_channels))
+    y = y.permute(0, 3, 1, 2).contiguous()
+    linearization = denoiser.linearize(y)
+    directions = torch.from_numpy(RNG.randn(4, n_channels, 5, 5))
+    h = 1e-5
+    expected = (denoiser(y + h * directions) - denoiser(y - h * directions)) / (2 * h)
+    found = linearization.multiply(directions)
+    assert torch.allclose(found, expected, atol=1e-6)
+    others = torch.from_numpy(RNG.randn(4, n_channels, 5, 5))
+    transposed = linearization.multiply_transposed(others)
+    assert torch.allclose(
+        (found * others).sum((1, 2, 3)), (directions * transposed).sum((1, 2, 3))
+    )
+    if options["aggregate"] == "overlap" and options["boundary"] == "periodic":
+        # The Jacobian is a mean of covariances.
+        transposed = linearization.multiply_transposed(directions)
+        assert torch.allclose(found, transposed, atol=1e-12)
+
+
+def test_torch_differentiates_the_denoiser():
+    y = torch.from_numpy(NOISY[:1, None]).requires_grad_()
+    denoiser = fitted()
+    (gradient,) = torch.autograd.grad(denoiser(y)[0, 0, 2, 2], y)
+    u = torch.zeros_like(y)
+    u[0, 0, 2, 2] = 1
+    expected = denoiser.linearize(y).multiply_transposed(u)
+    assert torch.allclose(gradient, expected, atol=1e-10)
+
+
+def test_basis_and_samples():
+    clean = make_disk_images(30, 16, random_state=0)
+    denoiser = fitted(5, clean, aggregate="overlap", boundary="periodic")
+    noisy = clean[:1] + 0.3 * np.random.RandomState(0).randn(1, 16, 16)
+    basis = JacobianBasis(denoiser, 20, random_state=0).fit(noisy)
+    dense = jacobian_operator(denoiser, noisy[0]) @ np.eye(256)
+    expected = np.linalg.eigvalsh((dense + dense.T) / 2)[::-1][:20]
+    np.testing.assert_allclose(basis.eigenvalues_, expected, atol=1e-4)
+    samples = denoiser.sample(3, random_state=0)
+    assert samples.shape == (3, 16, 16)
+    assert np.isfinite(samples).all()
+
+
+def test_float32_is_close_to_float64():
+    noisy = (X + 0.05 * RNG.randn(*X.shape)).astype(np.float32)
+    denoiser = fitted(noise_std=0.05)
+    found = denoiser.transform(noisy)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(
+        found, denoiser.transform(noisy.astype(np.float64)), atol=1e-4
+    )
+    exact = fitted(noise_std=0.0).transform(X)
+    np.testing.assert_allclose(exact, X, atol=1e-12)
+
+
+def test_images_of_other_sizes():
+    """Equivariant denoisers take them; the interior knows nothing of the size."""
+    noisy = RNG.rand(1, 9, 11)
+    found = fitted().transform(noisy)
+    patches = np.lib.stride_tricks.sliding_window_view(X, (3, 3), (1, 2))
+    patches = patches.reshape(-1, 9)
+    own = noisy[0, 3:6, 5:8].ravel()
+    weights = np.exp(-np.square(own - patches).sum(1) / (2 * NOISE_STD**2))
+    expected = weights @ patches[:, 4] / weights.sum()
+    assert found[0, 4, 6] == pytest.approx(expected, abs=1e-10)
+    with pytest.raises(ValueError, match="fitted on"):
+        fitted(equivariant=False).transform(noisy)
+    with pytest.raises(ValueError, match="odd number from 1 to 2"):
+        fitted().transform(noisy[:, :2])
+
+
+def test_subsets_of_patches():
+    clean = make_disk_images(100, 16, random_state=0)
+    noisy = clean[:5] + NOISE_STD * np.random.RandomState(0).randn(5, 16, 16)
+    denoisers = [
+        LocalPosteriorDenoiser(
+            3, noise_std=NOISE_STD, n_patches=n_patches, random_state=0
+        ).fit(clean)
+        for n_patches in (None, 10**6, 3000, 30)
+    ]
+    full, same, many, few = (one.transform(noisy) for one in denoisers)
+    np.testing.assert_array_equal(same, full)
+    errors = [np.square(one - full).mean() for one in (many, few)]
+    assert 0 < errors[0] < errors[1] / 5
+    again = denoisers[3].transform(noisy[:2])
+    np.testing.assert_allclose(again, few[:2], atol=1e-12)
+
+
+def test_patch_size_by_noise_level():
+    table = {0.1: 3, 0.5: 5}
+    denoiser = LocalPosteriorDenoiser(table).fit(X)
+    for noise_std, patch_size in [(0.1, 3), (0.2, 3), (0.25, 5), (0.5, 5)]:
+        found = denoiser.denoise_images(NOISY, noise_std=noise_std)
+        expected = fitted(patch_size).denoise_images(NOISY, noise_std=noise_std)
+        np.testing.assert_allclose(found, expected, atol=1e-12)
+    y = torch.from_numpy(NOISY[:, None])
+    both = denoiser(y, torch.tensor([0.1, 0.5]))
+    assert torch.allclose(both[:1], denoiser(y[:1], 0.1), atol=1e-12)
+    assert torch.allclose(both[1:], denoiser(y[1:], 0.5), atol=1e-12)
+    with pytest.raises(ValueError, match=r"levels from 0.1 to 0.5, .* level is 0.7"):
+        denoiser.denoise_images(NOISY, noise_std=0.7)
+
+
+@pytest.mark.parametrize(
+    ("patch_size", "message"),
+    [
+        (4, r"patch_size=4 must be an odd number from 1 to 6"),
+        (7, r"patch_size=7 must be an odd number from 1 to 6"),
+        ({0.1: 2}, r"patch_size=2 must be an odd number"),
+        ({}, "empty dict"),
+        ({-0.1: 3}, "positive numbers"),
+        (0, "'patch_size' parameter"),
+    ],
+)
+def test_bad_patch_sizes(patch_size, message):
+    with pytest.raises(ValueError, match=message):
+        LocalPosteriorDenoiser(patch_size).fit(X)
+
+
+def test_is_a_denoiser():
+    assert as_denoiser(fitted()).needs_clean_images
