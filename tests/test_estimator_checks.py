@@ -11,6 +11,7 @@ from sklearn_gahb import (
     DNNDenoiser,
     EmpiricalDenoiser,
     GaussianNoise,
+    LocalPosteriorDenoiser,
     PoissonNoise,
     VarianceStabilizedDenoiser,
     WaveletThresholdDenoiser,
@@ -40,6 +41,7 @@ ESTIMATORS = [
     WienerDenoiser(shrinkage="low_pass", noise_std=0.1, image_shape=ROWS),
     BandletDenoiser(noise_std=0.1, image_shape=ROWS),
     EmpiricalDenoiser(noise_std=0.1, image_shape=ROWS),
+    LocalPosteriorDenoiser(1, noise_std=0.1, image_shape=ROWS),
     VarianceStabilizedDenoiser(
         WaveletThresholdDenoiser(), peak=30, noise_std=0.1, image_shape=ROWS
     ),

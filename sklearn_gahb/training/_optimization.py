@@ -5,7 +5,9 @@ import math
 import os
 import shutil
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import islice, pairwise
+from time import perf_counter
 
 import numpy as np
 import torch
@@ -271,16 +273,32 @@ def resolve_precision(precision, device):
     return getattr(torch, precision)
 
 
+@cache
 def has_fast_bfloat16(device):
     """Return whether a device multiplies bfloat16 faster than float32."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    if device.type == "cpu":
-        # With AVX-512 alone, training takes 1.4 to 1.6 times as long as in float32.
-        instructions = ("amx_bf16", "bf16")
-        capabilities = torch.cpu.get_capabilities()
-        return any(capabilities.get(name, False) for name in instructions)
-    return False
+    if device.type != "cpu":
+        return False
+    capabilities = torch.cpu.get_capabilities()
+    if any(capabilities.get(name, False) for name in ("amx_bf16", "bf16")):
+        return True
+    # Some processors with these instructions are slower in bfloat16, others faster.
+    if not capabilities.get("avx512_bf16", False):
+        return False
+    return convolution_time(torch.bfloat16) < 0.8 * convolution_time(torch.float32)
+
+
+def convolution_time(dtype, n_repeats=6):
+    """Measure the shortest time of a convolution on the CPU, in seconds."""
+    y = torch.ones(4, 32, 64, 64, dtype=dtype).to(memory_format=torch.channels_last)
+    kernel = torch.ones(32, 32, 3, 3, dtype=dtype)
+    times = []
+    for _ in range(n_repeats):
+        start = perf_counter()
+        torch.conv2d(y, kernel, padding=1)
+        times.append(perf_counter() - start)
+    return min(times)
 
 
 def pays_to_compile(network, y, n_images):
