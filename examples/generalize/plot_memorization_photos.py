@@ -71,8 +71,8 @@ analyzers = {
 # --------------------------------------
 #
 # The network that saw one patch has learned that patch. With more patches, the training
-# curve falls and the test curve rises until both meet above the curves of the other
-# denoisers. The outputs of the two networks become closer to each other than to the
+# curve falls and the test curve rises until both meet at the level of the wavelets,
+# which know the noise level and average over 16 shifts. The outputs of the two networks become closer to each other than to the
 # clean images. The Wiener filter learns only a spectrum, for which a few patches
 # suffice. Wavelet thresholding learns nothing: its curves are flat, and two denoisers
 # return identical outputs, so their agreement in dB is infinite and has no curve.
@@ -107,5 +107,5 @@ assert network.regime_[0, 0] == "memorizing"
 assert network.psnr_gap_[-1].mean() < 1
 assert network.agreement_[-1, 0] > network.test_psnr_[-1].mean()
 for analyzer in analyzers.values():
-    assert network.test_psnr_[-1].mean() >= analyzer.test_psnr_[-1].mean()
+    assert network.test_psnr_[-1].mean() > analyzer.test_psnr_[-1].mean() - 0.3
 # sphinx_gallery_end_ignore
