@@ -131,7 +131,7 @@ figure.savefig("classical_vs_deep.png", dpi=150)
 # The deep denoiser is the best at medium and strong noise. Wavelets averaged over 16
 # shifts, which :class:`~sklearn_gahb.WaveletThresholdDenoiser` uses by default, are
 # better at weak noise. Each build of this page checks these claims. Another
-# `random_state` changes the results of the network, once by more than 1 dB at weak noise.
+# `random_state` changes the results of the network, once by more than 1 dB.
 
 # sphinx_gallery_start_ignore
 table = np.array([scores[name] for name in denoisers])

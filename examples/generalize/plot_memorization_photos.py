@@ -72,10 +72,11 @@ analyzers = {
 #
 # The network that saw one patch has learned that patch. With more patches, the training
 # curve falls and the test curve rises until both meet at the level of the wavelets,
-# which know the noise level and average over 16 shifts. The outputs of the two networks become closer to each other than to the
-# clean images. The Wiener filter learns only a spectrum, for which a few patches
-# suffice. Wavelet thresholding learns nothing: its curves are flat, and two denoisers
-# return identical outputs, so their agreement in dB is infinite and has no curve.
+# which know the noise level and average over 16 shifts. The outputs of the two networks
+# become closer to each other than to the clean images. The Wiener filter learns only a
+# spectrum, for which a few patches suffice. Wavelet thresholding learns nothing: its
+# curves are flat, and two denoisers return identical outputs, so their agreement in dB
+# is infinite and has no curve.
 
 # sphinx_gallery_thumbnail_number = 1
 figure, axes = plt.subplots(1, 3, figsize=(10, 3.4), sharey=True, layout="constrained")
