@@ -18,6 +18,7 @@ _MODULES = {
     "DiskPosteriorDenoiser": "denoisers",
     "DNNDenoiser": "denoisers",
     "EmpiricalDenoiser": "denoisers",
+    "GaussianDenoiser": "denoisers",
     "VarianceStabilizedDenoiser": "denoisers",
     "WaveletThresholdDenoiser": "denoisers",
     "WienerDenoiser": "denoisers",

@@ -10,6 +10,7 @@ from sklearn_gahb import (
     BandletDenoiser,
     DNNDenoiser,
     EmpiricalDenoiser,
+    GaussianDenoiser,
     GaussianNoise,
     PoissonNoise,
     VarianceStabilizedDenoiser,
@@ -38,6 +39,8 @@ ESTIMATORS = [
     ),
     WienerDenoiser(noise_std=0.1, image_shape=ROWS),
     WienerDenoiser(shrinkage="low_pass", noise_std=0.1, image_shape=ROWS),
+    GaussianDenoiser(noise_std=0.1, image_shape=ROWS),
+    GaussianDenoiser("shrunk", noise_std=0.1, image_shape=ROWS),
     BandletDenoiser(noise_std=0.1, image_shape=ROWS),
     EmpiricalDenoiser(noise_std=0.1, image_shape=ROWS),
     VarianceStabilizedDenoiser(

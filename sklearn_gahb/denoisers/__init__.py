@@ -9,6 +9,7 @@ from ._disk import DiskPosteriorDenoiser
 from ._dnn import DNNDenoiser
 from ._empirical import EmpiricalDenoiser
 from ._function import FunctionDenoiser
+from ._gaussian import GaussianDenoiser
 from ._transformer import TransformerDenoiser
 from ._variance_stabilized import VarianceStabilizedDenoiser
 from ._wavelet import WaveletThresholdDenoiser
@@ -27,6 +28,7 @@ __all__ = [
     "DiskPosteriorDenoiser",
     "EmpiricalDenoiser",
     "FunctionDenoiser",
+    "GaussianDenoiser",
     "Linearization",
     "Prior",
     "TransformerDenoiser",
