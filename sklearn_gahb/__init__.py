@@ -18,6 +18,7 @@ _MODULES = {
     "DiskPosteriorDenoiser": "denoisers",
     "DNNDenoiser": "denoisers",
     "EmpiricalDenoiser": "denoisers",
+    "GaussianDenoiser": "denoisers",
     "LocalPosteriorDenoiser": "denoisers",
     "VarianceStabilizedDenoiser": "denoisers",
     "WaveletThresholdDenoiser": "denoisers",

@@ -13,6 +13,7 @@ from sklearn_gahb import (
     BandletDenoiser,
     DNNDenoiser,
     EmpiricalDenoiser,
+    GaussianDenoiser,
     GaussianNoise,
     GeneralizationAnalyzer,
     JacobianBasis,
@@ -46,6 +47,7 @@ DENOISERS = [
     WienerDenoiser(random_state=0),
     BandletDenoiser(random_state=0),
     EmpiricalDenoiser(random_state=0),
+    GaussianDenoiser(random_state=0),
     LocalPosteriorDenoiser(3, random_state=0),
     DNNDenoiser(width=4, depth=1, max_steps=20, random_state=0),
 ]

@@ -21,6 +21,7 @@ from sklearn_gahb import (
     DiskPosteriorDenoiser,
     DNNDenoiser,
     EmpiricalDenoiser,
+    GaussianDenoiser,
     GeneralizationAnalyzer,
     JacobianBasis,
     WaveletThresholdDenoiser,
@@ -251,6 +252,7 @@ def test_closed_forms():
         WaveletThresholdDenoiser(noise_std=0.1),
         BandletDenoiser(noise_std=0.1),
         WienerDenoiser(noise_std=0.1),
+        GaussianDenoiser(noise_std=0.1),
         EmpiricalDenoiser(noise_std=0.1),
         DiskPosteriorDenoiser(noise_std=0.1, random_state=0),
     ):

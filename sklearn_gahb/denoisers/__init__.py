@@ -9,6 +9,7 @@ from ._disk import DiskPosteriorDenoiser
 from ._dnn import DNNDenoiser
 from ._empirical import EmpiricalDenoiser
 from ._function import FunctionDenoiser
+from ._gaussian import GaussianDenoiser
 from ._local_posterior import LocalPosteriorDenoiser
 from ._transformer import TransformerDenoiser
 from ._variance_stabilized import VarianceStabilizedDenoiser
@@ -28,6 +29,7 @@ __all__ = [
     "DiskPosteriorDenoiser",
     "EmpiricalDenoiser",
     "FunctionDenoiser",
+    "GaussianDenoiser",
     "Linearization",
     "LocalPosteriorDenoiser",
     "Prior",

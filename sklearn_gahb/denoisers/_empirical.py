@@ -59,6 +59,7 @@ class EmpiricalDenoiser(BaseDenoiser):
 
     See Also
     --------
+    GaussianDenoiser : Optimal denoiser if only the covariance of the images is known.
     DNNDenoiser : Network that memorizes small training sets and learns from large ones.
 
     Notes

@@ -69,6 +69,7 @@ class WienerDenoiser(BaseDenoiser):
 
     See Also
     --------
+    GaussianDenoiser : Optimal denoiser of Gaussian images that are not stationary.
     WaveletThresholdDenoiser : Thresholding in a wavelet basis.
     sklearn_gahb.datasets.make_gaussian_textures : Stationary Gaussian images.
 

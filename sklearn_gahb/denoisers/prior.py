@@ -85,10 +85,19 @@ def draw_images(
         callback=callback,
         random_state=random_state,
     )
+    return in_layout_of_fit(denoiser, y), trajectory
+
+
+def in_layout_of_fit(denoiser, y):
+    """Convert fractions (n, c, h, w) to an array in the units and layout of `fit`.
+
+    If a denoiser has an `image_shape`, images of this height and width become rows.
+    """
+    n_samples, n_channels, *size = y.shape
     y = from_fractions(y, check_data_range(denoiser.data_range))
     X = y.permute(0, 2, 3, 1).cpu().numpy()
     X = X[..., 0] if n_channels == 1 else X
-    sides = zip(denoiser.image_shape or (), prior.size, strict=False)
+    sides = zip(denoiser.image_shape or (), size, strict=False)
     if denoiser.image_shape and all(a in (-1, b) for a, b in sides):
         X = X.reshape(n_samples, -1)
-    return X, trajectory
+    return X

@@ -69,10 +69,10 @@ class JacobianBasis(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     solver : {"auto", "dense", "lanczos"}, default="auto"
         Algorithm that computes the decomposition. "dense" builds the matrix J and
         decomposes it. "lanczos" is a block Lanczos method that only multiplies vectors
-        by J and its transpose. "auto" uses a closed form for `WienerDenoiser`, and for
-        wavelet and bandlet denoisers with ``n_shifts=1`` on images that need no
-        padding. For other denoisers, "auto" uses "dense" or "lanczos", whichever needs
-        fewer products.
+        by J and its transpose. "auto" uses a closed form for `WienerDenoiser` and
+        `GaussianDenoiser`, and for wavelet and bandlet denoisers with ``n_shifts=1`` on
+        images that need no padding. For other denoisers, "auto" uses "dense" or
+        "lanczos", whichever needs fewer products.
     noise_std : float, default=None
         Standard deviation of the noise, as a fraction of the data range, passed to the
         denoiser. If None, the denoiser uses its own `noise_std`.

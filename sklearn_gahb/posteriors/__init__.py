@@ -1,1 +1,1 @@
-"""Posterior means: exact for finite sets of images, and by sampling for disks."""
+"""Posterior means: exact for finite sets and Gaussians, and by sampling for disks."""
