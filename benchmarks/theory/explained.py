@@ -9,7 +9,7 @@ depth 2, 1,500 steps) and fits the theories to the same images of 16x16 pixels:
 - empirical: the optimal denoiser of the training images themselves
 - local: patches at the same position
 - equivariant: patches at all positions
-- linear: the Wiener filter
+- gaussian: the Gaussian with their mean and shrunk covariance
 
 For local and equivariant, the side of the patches is chosen for each noise level among
 3, 5, 7, 9 and 11, by the PSNR on 100 other images. No test image is used for this.
@@ -29,9 +29,9 @@ import numpy as np
 from sklearn_gahb import (
     DNNDenoiser,
     EmpiricalDenoiser,
+    GaussianDenoiser,
     GaussianNoise,
     LocalPosteriorDenoiser,
-    WienerDenoiser,
     psnr,
 )
 from sklearn_gahb.datasets import fetch_bsd68, fetch_bsd400, make_disk_images
@@ -121,7 +121,7 @@ def main():
             "empirical": EmpiricalDenoiser(),
             "local": LocalPosteriorDenoiser(sizes["local"], equivariant=False),
             "equivariant": LocalPosteriorDenoiser(sizes["equivariant"]),
-            "linear": WienerDenoiser(),
+            "gaussian": GaussianDenoiser("shrunk"),
         }
         outputs = {}
         for name, denoiser in denoisers.items():

@@ -199,9 +199,8 @@ class GaussianDenoiser(BaseDenoiser):
 
         Returns
         -------
-        X : ndarray of shape (n_samples, height, width), (n_samples, height, width, \
-                channels) or (n_samples, n_pixels)
-            Images in float32, not clipped. They are rows if the denoiser has an
+        X : ndarray of shape (n_samples, height, width[, channels])
+            Images in float32, not clipped. They are rows of pixels if the denoiser has an
             `image_shape`. They are in the units of `data_range`.
         """
         check_is_fitted(self)

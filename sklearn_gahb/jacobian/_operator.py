@@ -235,8 +235,8 @@ def jacobian_operator(denoiser, y, noise_std=None, *, clean=None):
     the derivative. The cost of a product with J depends on the denoiser:
 
     - For wavelet and bandlet shrinkage, the Wiener filter, `GaussianDenoiser`,
-      `EmpiricalDenoiser` and `DiskPosteriorDenoiser`, the products have explicit
-      formulas.
+      `EmpiricalDenoiser`, `LocalPosteriorDenoiser` and `DiskPosteriorDenoiser`, the
+      products have explicit formulas.
     - A network of convolutions, normalization layers and ReLUs is linear once its ReLUs
       are frozen in their state at `y`. One product takes as long as denoising one
       image.
