@@ -200,8 +200,8 @@ class GaussianDenoiser(BaseDenoiser):
         Returns
         -------
         X : ndarray of shape (n_samples, height, width[, channels])
-            Images in float32, not clipped. They are rows of pixels if the denoiser has an
-            `image_shape`. They are in the units of `data_range`.
+            Images in float32, in the units of `data_range`, not clipped. If the
+            denoiser has an `image_shape`, each image is a row of pixels.
         """
         check_is_fitted(self)
         rng = check_random_state(random_state)
