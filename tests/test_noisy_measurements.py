@@ -193,14 +193,14 @@ def test_frequencies_that_a_blur_removes_are_not_measured():
 def test_three_problems_on_photographs():
     """The noise is told or ignored; benchmarks/bench_noisy_inverse.py has more."""
     network = load_pretrained("photos-grey")
-    clean = load_photo_patches(48, 3, subset="test", random_state=3).images
+    clean = load_photo_patches(32, 3, subset="test", random_state=3).images
     clean = clean / np.float32(255)
-    is_known = np.ones((48, 48), dtype=bool)
-    is_known[16:32, 16:32] = False
+    is_known = np.ones((32, 32), dtype=bool)
+    is_known[10:22, 10:22] = False
     for operator in [
-        random_pixels((48, 48), 0.5, random_state=0),
+        random_pixels((32, 32), 0.5, random_state=0),
         observed_pixels(is_known),
-        block_averages((48, 48), 2),
+        block_averages((32, 32), 2),
     ]:
         m = (operator @ clean.reshape(3, -1).T).T
         m = m + 0.1 * np.random.RandomState(0).randn(*m.shape)
