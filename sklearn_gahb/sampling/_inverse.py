@@ -281,11 +281,10 @@ class _DenoiseLast(Sampler):
         for state in sampler.steps(denoise, y, sigma_max, draw_noise):
             yield state
         y, sigma = state
-        sigma = torch.as_tensor(sigma, device=y.device).double().expand(len(y))
-        # Rounding must not decide whether the level is that of the measurements.
+        sigma = torch.as_tensor(sigma).to(y).expand(len(y))
         is_reached = sigma <= SAME_LEVEL * self.sigma_min
         levels = torch.where(is_reached, self.sigma_min, sigma)
-        amplitude = (levels**2 - sigma**2).clamp(min=0).sqrt().to(y).view(-1, 1, 1, 1)
+        amplitude = (levels**2 - sigma**2).clamp(min=0).sqrt().view(-1, 1, 1, 1)
         complete = self.measured.insert(y + amplitude * z, self.sigma_min)
         y = torch.where(is_reached.view(-1, 1, 1, 1), complete, y)
         yield denoise(y, levels), 0.0

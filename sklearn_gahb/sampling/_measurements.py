@@ -13,7 +13,8 @@ from .._tensors import images_to_rows, rows_to_images
 from ._operators import SMALLEST_SINGULAR_VALUE, check_shapes, restriction
 
 LARGEST_DEVIATION = 1e-3
-# Levels up to this factor apart count as the same level.
+# Levels up to this factor apart count as the same level, so that rounding does not
+# decide whether a sampler has reached the noise of the measurements.
 SAME_LEVEL = 1.01
 # Largest shorter side, and largest number of values, of a matrix whose singular values
 # are computed.
@@ -79,7 +80,6 @@ class Measurements:
         x_hat : Tensor of shape (n_indices, channels, height, width)
             Denoised images.
         """
-        # A float stays in float64, so that it can equal the noise of a coordinate.
         levels = noise_std.cpu() if torch.is_tensor(noise_std) else noise_std
         levels = np.asarray(levels, dtype=np.float64).reshape(-1, 1)
         if not self.noise_std.any():
@@ -89,7 +89,7 @@ class Measurements:
         ratio = np.where(is_known, own, 0) / np.maximum(variance, 1e-300)
         y = self._move(y, is_known * (1 - np.sqrt(1 - ratio)), indices)
         weights = np.where(is_known, 1.0, variance / (2 * (variance + own)))
-        weights = weights * (levels > self.noise_std.min())
+        weights = weights * (levels > SAME_LEVEL * self.noise_std.min())
         return self._move(denoise(y, noise_std), weights, indices)
 
     def insert(self, images, noise_std):
