@@ -12,7 +12,7 @@ depth 2, 1,500 steps) and fits the theories to the same images of 16x16 pixels:
 - gaussian: the Gaussian with their mean and shrunk covariance
 
 For local and equivariant, the side of the patches is chosen for each noise level among
-3, 5, 7, 9 and 11, by the PSNR on 100 other images. No test image is used for this.
+3, 5, 7, 9 and 11, by the PSNR on 24 other images. No test image is used for this.
 
 The table shows, for each noise level, the PSNR in dB on 24 test images, and the median
 over these images of r^2: the squared correlation between the output of the network and
@@ -39,7 +39,7 @@ from sklearn_gahb.datasets import fetch_bsd68, fetch_bsd400, make_disk_images
 SIDE = 16
 LEVELS = (0.05, 0.1, 0.2, 0.4)
 PATCH_SIZES = (3, 5, 7, 9, 11)
-N_TEST, N_HELD_OUT = 24, 100
+N_TEST, N_HELD_OUT = 24, 24
 
 
 def crops(photos, n, rng):
