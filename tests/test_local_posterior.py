@@ -15,7 +15,7 @@ from sklearn_gahb import (
 from sklearn_gahb.datasets import make_disk_images
 from sklearn_gahb.denoisers import _local_posterior
 from sklearn_gahb.jacobian import jacobian_operator
-from sklearn_gahb.posteriors import local
+from sklearn_gahb.posteriors import finite
 
 RNG = np.random.RandomState(0)
 X = RNG.rand(4, 6, 6)
@@ -101,7 +101,7 @@ def test_blocks_and_batches_change_nothing(monkeypatch, options):
     denoiser = fitted(**options)
     expected = denoiser.transform(NOISY)
     monkeypatch.setattr(_local_posterior, "BLOCK", 100)
-    monkeypatch.setattr(local, "WEIGHTS_AT_ONCE", 70)
+    monkeypatch.setattr(finite, "WEIGHTS_AT_ONCE", 70)
     np.testing.assert_allclose(denoiser.transform(NOISY), expected, atol=1e-12)
     alone = np.concatenate([denoiser.transform(one[None]) for one in NOISY])
     np.testing.assert_allclose(alone, expected, atol=1e-12)

@@ -12,8 +12,7 @@ from .checks import check_one_size, check_size
 from .linearization import Linearization
 from .prior import Prior
 
-# Number of float64 values in a block of training images, and in a block of weights.
-# Each block takes 32 MiB.
+# Number of float64 values in a block of training images, which takes 32 MiB.
 BLOCK = 2**22
 
 
@@ -102,10 +101,8 @@ class EmpiricalDenoiser(BaseDenoiser):
     def denoise(self, y, noise_std=None):
         """Average the weighted training images; see :meth:`BaseDenoiser.denoise`."""
         rows, center, variance = self._prepare(y, noise_std)
-        mean = torch.empty_like(rows)
-        for batch in gen_batches(len(rows), max(1, BLOCK // self._n_at_once())):
-            blocks = (x - center for _, x in self._blocks(rows))
-            mean[batch] = finite.posterior_mean(rows[batch], blocks, variance[batch])
+        points = (x - center for _, x in self._blocks(rows))
+        mean = finite.weighted_means(rows, ((x, x) for x in points), variance)
         return (mean + center).reshape(y.shape).to(y.dtype)
 
     def linearize(self, y, noise_std=None):

@@ -1,5 +1,6 @@
 """The optimal denoiser that sees patches only, and may move them."""
 
+import math
 from collections.abc import Mapping
 from numbers import Integral
 
@@ -9,7 +10,7 @@ from sklearn.utils import check_random_state, gen_batches
 
 from .._sklearn_compat import COUNT, StrOptions
 from .._tensors import to_tensor
-from ..posteriors import local
+from ..posteriors import finite, local
 from ..transforms import fourier
 from .base import BaseDenoiser
 from .checks import check_one_size, check_size
@@ -77,6 +78,8 @@ class LocalPosteriorDenoiser(BaseDenoiser):
     train_images_ : ndarray or Tensor of shape (n_images, height, width, channels)
         Training images. If `fit` received an array or a tensor, this attribute is a
         view of it with the same dtype.
+    mean_ : ndarray of shape (channels,)
+        Mean intensity of the training images.
     seed_ : int
         Seed of the choice of patches.
     n_channels_in_ : int
@@ -203,10 +206,13 @@ class LocalPosteriorDenoiser(BaseDenoiser):
 
     def prior(self, size=None):
         """Return the mean and ten times the spread; see :meth:`BaseDenoiser.prior`."""
-        x = to_tensor(self.train_images_, data_range=self.data_range_).double()
-        mean = self._mean(x)
-        spread = float((x - mean).square().sum((1, 2, 3)).mean().sqrt())
-        return Prior(super().prior(size).size, mean.float(), max(10 * spread, 1.0))
+        n, squares = len(self.train_images_), 0.0
+        mean = self._mean(torch.empty(0, dtype=torch.float64))
+        for batch in gen_batches(n, self._n_at_once(1)):
+            x = to_tensor(self.train_images_[batch], data_range=self.data_range_)
+            squares += float((x.cpu().double() - mean).square().sum())
+        sigma_max = max(10 * (squares / n) ** 0.5, 1.0)
+        return Prior(super().prior(size).size, mean.float(), sigma_max)
 
     def _denoise(self, images, sigma, patch_size):
         layout, pairs = self._layouts(images, patch_size)
@@ -218,7 +224,7 @@ class LocalPosteriorDenoiser(BaseDenoiser):
             variance = _repeat(sigma.to(canvas) ** 2, len(queries))
             places = self._places(window)
             values = ((keys, keys[:, places]) for keys in blocks(1))
-            self._put(window, total, local.weighted_means(queries, values, variance))
+            self._put(window, total, finite.weighted_means(queries, values, variance))
         size = images.shape[2:]
         return layout.collapse(total, size) / self._count(layout, canvas, size) + mean
 
@@ -238,10 +244,10 @@ class LocalPosteriorDenoiser(BaseDenoiser):
             (keys, torch.cat([keys, products(keys)], dim=1))
             for keys in blocks(1 + len(places))
         )
-        means = local.weighted_means(queries, values, variance)
+        means = finite.weighted_means(queries, values, variance)
         mean, second = means[:, : queries.shape[1]], means[:, queries.shape[1] :]
         return (second - products(mean)).unflatten(1, (len(places), -1)) / (
-            variance.clamp(min=local.SMALLEST_VARIANCE)[..., None]
+            variance.clamp(min=finite.SMALLEST_VARIANCE)[..., None]
         )
 
     def _layouts(self, images, patch_size):
@@ -267,8 +273,8 @@ class LocalPosteriorDenoiser(BaseDenoiser):
         chosen = chosen_patches(
             len(images) * n_positions, self.n_patches, [self.seed_, number]
         )
-        size = n_positions * window.n_pixels * images.shape[-1] * n_values
-        for batch in gen_batches(len(images), max(1, BLOCK // size)):
+        n_at_once = self._n_at_once(window.n_pixels * n_values)
+        for batch in gen_batches(len(images), n_at_once):
             x = to_tensor(images[batch], data_range=self.data_range_).to(like)
             patches = window.patches(layout.extend(x - self._mean(like)))
             if chosen is not None:
@@ -277,6 +283,10 @@ class LocalPosteriorDenoiser(BaseDenoiser):
                 patches = patches[chosen[slice(*ends)] - first]
             if len(patches):
                 yield patches
+
+    def _n_at_once(self, n_copies):
+        """Number of training images in a block with `n_copies` of each value."""
+        return max(1, BLOCK // (math.prod(self.train_images_.shape[1:]) * n_copies))
 
     def _places(self, window):
         """Return the places of the estimated values in a patch."""

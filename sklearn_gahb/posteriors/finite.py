@@ -1,6 +1,6 @@
 """Posterior of a clean image from a finite set of equally likely images.
 
-Images are rows in float64. Variances are variances of the noise.
+Images are rows. Variances are variances of the noise.
 """
 
 import torch
@@ -8,33 +8,54 @@ import torch
 # Smallest variance of the noise. Squared distances that are not equal differ by more
 # than this value.
 SMALLEST_VARIANCE = 1e-30
+# Smallest exponent of a weight, relative to the largest weight. exp(-80) = 2e-35.
+SMALLEST_EXPONENT = -80.0
+# Number of weights that are computed at a time. They fit into the cache of a core.
+WEIGHTS_AT_ONCE = 2**19
 
 
-def posterior_mean(y, blocks, variance):
-    """Average points x with weights exp(-|y - x|^2 / (2 variance)).
+def weighted_means(queries, blocks, variance):
+    """Average values with weights exp(-|query - key|^2 / (2 variance)).
+
+    The largest exponent so far is subtracted, so that sums neither overflow nor depend
+    on how the keys are divided into blocks, except for rounding.
 
     Parameters
     ----------
-    y : Tensor of shape (n, d)
-    blocks : iterable of Tensor of shape (m, d)
-        Points x, in blocks.
-    variance : Tensor of shape (n, 1) or (1, 1)
+    queries : Tensor of shape (n, d)
+    blocks : iterable of (Tensor of shape (m, d), Tensor of shape (m, k))
+        Keys and their values.
+    variance : Tensor of shape (n, 1)
 
     Returns
     -------
-    mean : Tensor of shape (n, d)
+    means : Tensor of shape (n, k)
     """
-    largest = torch.full_like(y[:, :1], -torch.inf)
-    total, mean = torch.zeros_like(largest), torch.zeros_like(y)
-    for x in blocks:
-        logits = log_likelihood(y, x, variance)
-        previous = largest
-        largest = torch.maximum(previous, logits.amax(dim=1, keepdim=True))
-        weights = (logits - largest).exp_()
-        rescale = (previous - largest).exp()
-        total = rescale * total + weights.sum(dim=1, keepdim=True)
-        mean = torch.addmm(rescale * mean, weights, x)
-    return mean / total
+    # exponent = (query . key - |key|^2 / 2) / variance, up to a constant of the query.
+    precision = 1 / variance.clamp(min=SMALLEST_VARIANCE)
+    queries = torch.cat([queries * precision, precision], dim=1)
+    parts = sums = None
+    for keys, values in blocks:
+        keys = torch.cat([keys, -keys.square().sum(1, keepdim=True) / 2], dim=1).T
+        # Torch multiplies few rows faster than few columns.
+        values = torch.cat([values, torch.ones_like(values[:, :1])], dim=1).T
+        values = values.contiguous()
+        if parts is None:
+            parts = queries.split(max(1, WEIGHTS_AT_ONCE // keys.shape[1]))
+            largest = [queries.new_full((len(q), 1), -torch.inf) for q in parts]
+            sums = [queries.new_zeros(len(values), len(q)) for q in parts]
+        for k, part in enumerate(parts):
+            exponents = part @ keys
+            previous = largest[k]
+            found = exponents.detach().amax(1, keepdim=True)
+            largest[k] = torch.maximum(previous, found)
+            exponents = exponents.sub_(largest[k])
+            # Weights below the smallest normal number are slow.
+            weights = exponents.clamp_(min=SMALLEST_EXPONENT).exp()
+            rescale = (previous - largest[k]).exp().T
+            sums[k] = sums[k] * rescale + values @ weights.T
+    sums = torch.cat(sums, dim=1)
+    return (sums[:-1] / sums[-1]).T
 
 
 def log_likelihood(y, x, variance):

@@ -1,4 +1,4 @@
-"""Posterior means of pixels from patches of training images.
+"""Patches of images, for posterior means of pixels from patches of training images.
 
 Images are tensors (n, channels, height, width). Patches are rows (n, channels * patch
 height * patch width).
@@ -8,13 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-
-from .finite import SMALLEST_VARIANCE
-
-# Smallest exponent of a weight, relative to the largest weight. exp(-80) = 2e-35.
-SMALLEST_EXPONENT = -80.0
-# Number of weights that are computed at a time. They fit into the cache of a core.
-WEIGHTS_AT_ONCE = 2**19
 
 
 @dataclass(frozen=True)
@@ -171,47 +164,3 @@ def whole_windows(size, radius, equivariant):
         for i in range(size[0])
         for j in range(size[1])
     ]
-
-
-def weighted_means(queries, blocks, variance):
-    """Average values with weights exp(-|query - key|^2 / (2 variance)).
-
-    The largest exponent so far is subtracted, so that sums neither overflow nor depend
-    on how the keys are divided into blocks, except for rounding.
-
-    Parameters
-    ----------
-    queries : Tensor of shape (n, d)
-    blocks : iterable of (Tensor of shape (m, d), Tensor of shape (m, k))
-        Keys and their values.
-    variance : Tensor of shape (n, 1)
-
-    Returns
-    -------
-    means : Tensor of shape (n, k)
-    """
-    # exponent = (query . key - |key|^2 / 2) / variance, up to a constant of the query.
-    precision = 1 / variance.clamp(min=SMALLEST_VARIANCE)
-    queries = torch.cat([queries * precision, precision], dim=1)
-    parts = sums = None
-    for keys, values in blocks:
-        keys = torch.cat([keys, -keys.square().sum(1, keepdim=True) / 2], dim=1).T
-        # Torch multiplies few rows faster than few columns.
-        values = torch.cat([values, torch.ones_like(values[:, :1])], dim=1).T
-        values = values.contiguous()
-        if parts is None:
-            parts = queries.split(max(1, WEIGHTS_AT_ONCE // keys.shape[1]))
-            largest = [queries.new_full((len(q), 1), -torch.inf) for q in parts]
-            sums = [queries.new_zeros(len(values), len(q)) for q in parts]
-        for k, part in enumerate(parts):
-            exponents = part @ keys
-            previous = largest[k]
-            found = exponents.detach().amax(1, keepdim=True)
-            largest[k] = torch.maximum(previous, found)
-            exponents = exponents.sub_(largest[k])
-            # Weights below the smallest normal number are slow.
-            weights = exponents.clamp_(min=SMALLEST_EXPONENT).exp()
-            rescale = (previous - largest[k]).exp().T
-            sums[k] = sums[k] * rescale + values @ weights.T
-    sums = torch.cat(sums, dim=1)
-    return (sums[:-1] / sums[-1]).T

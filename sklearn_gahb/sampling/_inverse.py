@@ -277,9 +277,11 @@ class _DenoiseLast(Sampler):
         sampler = replace(self.sampler, sigma_min=self.sigma_min)
         # Drawn first, so that the noise of an image does not depend on other images.
         z = draw_noise(y)
-        state = y, sigma_max
+        state = None
         for state in sampler.steps(denoise, y, sigma_max, draw_noise):
             yield state
+        if state is None:
+            return
         y, sigma = state
         sigma = torch.as_tensor(sigma).to(y).expand(len(y))
         is_reached = sigma <= SAME_LEVEL * self.sigma_min

@@ -159,7 +159,7 @@ def _squared_row_norms(operator):
 def _normalize_rows(operator, norms):
     """Divide rows by their norms, and drop rows of norm 0."""
     is_kept = _are_kept(norms)
-    if is_kept.all() and np.abs(norms - 1).max() < LARGEST_DEVIATION:
+    if np.allclose(norms, 1, rtol=0, atol=1e-6):
         return operator, np.ones(len(norms))
     (places,) = np.nonzero(is_kept)
     kept = restriction(places, len(norms))
