@@ -2,6 +2,7 @@
 
 import copy
 from contextlib import suppress
+from functools import partial
 from numbers import Integral
 
 import numpy as np
@@ -16,9 +17,9 @@ from ..networks.frozen import FrozenNetwork, is_linear_once_frozen
 from ..training import Recipe, TrainingRun, resolve_device
 from ..units import warn_of_pedestal
 from ._progress import follow
-from ._tiles import denoise_in_tiles
+from ._tiles import denoise_in_tiles, subtract_noise
 from .base import BaseDenoiser
-from .checks import check_level_of_noise, check_tensors
+from .checks import check_level_of_noise
 from .linearization import linearize_frozen
 from .prior import Prior
 
@@ -44,8 +45,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         :class:`torch.nn.Module`, `fit` trains a copy of the module. Any other callable
         must take the number of channels and return a module. An example is
         ``functools.partial(UNet, n_scales=4)``. The module must map noisy images (n,
-        channels, height, width) to the noise in them. To pickle the denoiser, do not
-        pass a lambda.
+        channels, height, width) to the noise in them. A lambda cannot be pickled.
     width : int, default=64
         Number of feature channels. For "unet", this is the number at the finest scale.
     depth : int, default=None
@@ -77,10 +77,9 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
     n_train_samples : int, default=None
         Number of images to train on. They are the first images in a random order that
         `random_state` fixes, so smaller training sets are subsets of larger ones. If
-        None, `fit` uses all images. If fewer are available, `fit` warns and uses all of
-        them.
+        None, all images are used. If fewer are available, `fit` warns and uses all.
     max_steps : int, default=2000
-        Number of gradient steps. A larger training set does not increase this number.
+        Number of gradient steps, whatever the number of training images.
     batch_size : int, default=64
         Number of images or crops per step.
     learning_rate : float, default=1e-3
@@ -90,28 +89,28 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         first 30 percent of the steps, and then lowers it to nearly 0. "halving" halves
         the rate ten times, as in [2]_. "constant" does not change the rate.
     early_stopping : bool, default=False
-        If True, stop when the loss on validation images no longer falls, and keep the
-        weights with the lowest validation loss.
+        If True, stop when the validation loss no longer falls, and keep the weights
+        with the lowest validation loss.
     validation_fraction : float, default=0.1
-        Fraction of the images passed to `fit` that early stopping sets aside. They are
-        the last images in the random order.
+        Fraction of the images that early stopping sets aside: the last in random order.
     n_iter_no_change : int, default=10
-        Number of evaluations without a new lowest validation loss before training
-        stops. The loss is evaluated every ``max_steps / 100`` steps.
+        Training stops after this number of evaluations without a new lowest validation
+        loss. The loss is evaluated every ``max_steps / 100`` steps.
     device : str or torch.device, default="auto"
         Device to compute on. "auto" uses a GPU if torch finds one.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         Precision of the multiplications during training. "auto" uses bfloat16 if the
-        device multiplies bfloat16 faster than float32. `transform` always computes in
-        float32.
+        device multiplies bfloat16 faster than float32. `transform` uses float32.
     compile : bool or "auto", default="auto"
         If True, compile the network with :func:`torch.compile`, which can take minutes.
         "auto" compiles the network if training is long and a C++ compiler is found.
+    checkpoints : tuple of int, default=()
+        Numbers of gradient steps after which `fit` keeps a copy of the network. With
+        ``schedule="constant"``, the copies do not depend on `max_steps`.
     warm_start : bool, default=False
         If True, `fit` trains the network of the previous `fit` for `max_steps` more
         steps. The architecture must not change. In a search, pass the trained network
-        as `architecture` instead, because a search fits clones, and clones have no
-        trained network.
+        as `architecture` instead, because clones have no trained network.
     data_range : float or tuple of (float, float), default=None
         Pixel value of white (black is then 0), or the pair (black, white). If None,
         white is the largest value of an unsigned integer dtype, or 1 for other dtypes.
@@ -119,8 +118,8 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         Shape of the image in each row of a 2-D array: (height, width) or
         (height, width, channels).
     random_state : int, RandomState instance or None, default=None
-        Seeds the choice of images and crops, the noise and the initial weights. Pass an
-        int for results that repeat with the same device, thread count and versions.
+        Seeds the choice of images and crops, the noise and the initial weights. With an
+        int, results repeat on the same device, thread count and versions.
 
     Attributes
     ----------
@@ -133,8 +132,9 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
     loss_curve_ : ndarray of shape (n_steps,)
         Mean squared error at each step.
     validation_loss_curve_ : ndarray
-        Validation loss at each evaluation of the last `fit`. Defined only if
-        ``early_stopping=True``.
+        Validation loss at each evaluation of the last `fit`, with early stopping.
+    snapshots_ : dict of int to DNNDenoiser
+        Copies of this denoiser after the numbers of steps in `checkpoints`.
     image_size_in_ : tuple of (int, int)
         Height and width of the images in the last `fit`, if all have the same size.
     train_indices_ : ndarray of int
@@ -156,14 +156,12 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
     -----
     `fit` accepts a list of photographs if `patch_size` is set. Ctrl-C stops `fit` and
     raises KeyboardInterrupt. The estimator is then fitted with the weights of the last
-    step, or with its best weights if `early_stopping` is True. To show progress bars,
-    call ``set_callbacks(sklearn.callback.ProgressBar())`` on the outermost estimator,
-    which can be a search or a pipeline. Several processes in a process group of
-    :mod:`torch.distributed` can train one network; see the user guide.
+    step, or with its best weights if `early_stopping` is True. For progress bars, call
+    ``set_callbacks(sklearn.callback.ProgressBar())`` on the outermost estimator. The
+    processes of a :mod:`torch.distributed` group can train one network together.
 
-    `transform` splits photographs of more than about 300,000 pixels into tiles.
-    The attribute `margin` of the network sets the overlap of the tiles in pixels. If
-    your own network has no attribute `margin`, the tiles overlap by 64 pixels.
+    `transform` splits photographs of more than about 300,000 pixels into tiles. The
+    attribute `margin` of the network sets their overlap in pixels, 64 by default.
 
     References
     ----------
@@ -219,6 +217,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         device="auto",
         precision="auto",
         compile="auto",
+        checkpoints=(),
         warm_start=False,
         data_range=None,
         image_shape=None,
@@ -245,6 +244,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         self.device = device
         self.precision = precision
         self.compile = compile
+        self.checkpoints = checkpoints
         self.warm_start = warm_start
         self.data_range = data_range
         self.image_shape = image_shape
@@ -374,9 +374,15 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         goes_on = self.warm_start and hasattr(self, "network_")
         previous = self.loss_curve_ if goes_on else []
         losses = np.concatenate([previous, run.losses()])
-        self.adopt(run.finish(), self.n_channels_in_, losses)
         self.train_indices_ = run.train_indices
-        vars(self).pop("validation_loss_curve_", None)
+        for name in ("validation_loss_curve_", "snapshots_"):
+            vars(self).pop(name, None)
+        network, n_channels, n_before = run.finish(), self.n_channels_in_, len(previous)
+        self.snapshots_ = {
+            n: copy.copy(self).adopt(one, n_channels, losses[: n_before + n])
+            for n, one in run.snapshots().items()
+        }
+        self.adopt(network, n_channels, losses)
         if self.early_stopping:
             self.validation_loss_curve_ = np.array(run.log.validation_losses)
 
@@ -387,14 +393,9 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         """
         network, levels = self.network_, ()
         if takes_noise_std(network):
-            levels = (self.noise_levels(y, noise_std).float().flatten(),)
-
-        def denoise_tile(tile):
-            # A copy, because the first layer may work in place.
-            inputs = tile.to(self.device_, torch.float32, copy=True)
-            noise = network(inputs, *(level.to(inputs.device) for level in levels))
-            return tile - check_tensors(noise, "The network", tile.shape).to(tile)
-
+            sigma = self.noise_levels(y, noise_std)
+            levels = (sigma.flatten().to(self.device_, torch.float32),)
+        denoise_tile = partial(subtract_noise, network, levels, self.device_)
         if y.requires_grad:
             return denoise_tile(y)
         return denoise_in_tiles(denoise_tile, y, margin=getattr(network, "margin", 64))

@@ -29,7 +29,7 @@ def follow(run, denoiser, clean, noisy=None):
             "network_": copy.deepcopy(run.network).eval()
         },
     }
-    n_subtasks = min(100, run.recipe.max_steps)
+    n_subtasks = len(run.recipe.evaluation_steps())
     context = denoiser._init_callback_context(max_subtasks=n_subtasks)
     context.call_on_fit_task_begin(estimator=denoiser)
     for start, stop in run:

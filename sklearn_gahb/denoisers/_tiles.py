@@ -4,6 +4,8 @@ from itertools import product
 
 import torch
 
+from .checks import check_tensors
+
 TILE_SIDE = 448
 
 
@@ -28,3 +30,13 @@ def denoise_in_tiles(denoise, y, *, margin, side=TILE_SIDE):
         inner = tile[:, :, top - first_row :, left - first_column :][..., :side, :side]
         x_hat[:, :, top : top + side, left : left + side] = inner
     return x_hat
+
+
+def subtract_noise(network, levels, device, tile):
+    """Subtract the noise that a network predicts from images (n, c, h, w).
+
+    `levels` is a tuple of the further arguments of the network.
+    """
+    # A copy, because the first layer may work in place.
+    noise = network(tile.to(device, torch.float32, copy=True), *levels)
+    return tile - check_tensors(noise, "The network", tile.shape).to(tile)

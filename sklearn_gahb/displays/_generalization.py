@@ -15,7 +15,7 @@ class GeneralizationDisplay:
 
     The analyzer fits denoisers on disjoint subsets of the images. Below, the outputs
     and samples of a subset are those of the denoiser that was fitted on it. There are
-    four kinds of figure, similar to figures 1 and 2 of [1]_:
+    six kinds of figure. The first four are similar to figures 1 and 2 of [1]_:
 
     - "agreement" shows three curves over the number of training images: the PSNR on
       training images, the PSNR on test images, and the PSNR between the outputs of
@@ -35,6 +35,12 @@ class GeneralizationDisplay:
       of the first two subsets. Each sample is next to its closest training image from
       the same subset. There is one column per training size. Each image is drawn from
       its least to its largest intensity, since the similarity ignores contrast.
+    - "explained" shows how much of the denoisers each theory explains, over the number
+      of training images: the squared correlation of the outputs. There is one panel per
+      noise level. Error bars show the standard deviation over subsets.
+    - "training" shows the PSNR on training and test images over the number of training
+      steps. There is one panel per noise level, and one color and marker per training
+      size. A vertical line of the same color shows the mean memorization time.
 
     The similarity of two images is the cosine between them, after the mean of each
     image is subtracted. It is recommended to use `from_estimator` to create a
@@ -59,8 +65,15 @@ class GeneralizationDisplay:
     subset_similarity : list of ndarray of shape (n_images,), default=None
         Similarity between each training image of the first subset and the closest image
         of the second subset. The list has one entry per training size.
+    explained : dict of str to ndarray, default=None
+        For each theory, the squared correlation with the outputs, of shape (n_sizes,
+        n_subsets, n_levels).
+    memorization_time : ndarray of shape (n_sizes, n_subsets, n_levels), default=None
+        Number of training steps after which a network memorizes, or nan.
     grid : ndarray of shape (4, n_sizes, height, width[, channels]), default=None
         Images that the figure "samples" shows.
+    history : dict of int to pair of ndarray, default=None
+        For each number of training steps, `train_psnr` and `test_psnr`.
 
     Attributes
     ----------
@@ -105,7 +118,10 @@ class GeneralizationDisplay:
     generated_similarity: np.ndarray | None = None
     train_similarity: np.ndarray | None = None
     subset_similarity: list | None = None
+    explained: dict | None = None
+    memorization_time: np.ndarray | None = None
     grid: np.ndarray | None = None
+    history: dict | None = None
 
     @classmethod
     def from_estimator(cls, analyzer, *, kind="agreement", sample=0, figure=None):
@@ -115,9 +131,11 @@ class GeneralizationDisplay:
         ----------
         analyzer : GeneralizationAnalyzer
             Fitted analyzer.
-        kind : {"agreement", "psnr", "similarity", "samples"}, default="agreement"
+        kind : {"agreement", "psnr", "similarity", "samples", "explained", \
+                "training"}, default="agreement"
             Kind of figure. "similarity" and "samples" need an analyzer with positive
-            `n_generated`.
+            `n_generated`, "explained" needs `theories`, and "training" needs an
+            estimator with `checkpoints`.
         sample : int, default=0
             Index of the sample in the figure "samples".
         figure : matplotlib Figure or SubFigure, default=None
@@ -133,7 +151,7 @@ class GeneralizationDisplay:
         TypeError
             If `analyzer` is not a `GeneralizationAnalyzer`.
         ValueError
-            If `kind` is unknown, or if there are no samples to draw.
+            If `kind` is unknown, or if the analyzer has not measured what it shows.
         """
         check_is_fitted(analyzer)
         if not hasattr(analyzer, "train_psnr_"):
@@ -146,6 +164,11 @@ class GeneralizationDisplay:
         }
         if measured["generated_similarity"] is not None:
             measured["grid"] = _samples_and_neighbors(analyzer, sample)
+        if measured["memorization_time"] is not None:
+            measured["history"] = {
+                n_steps: (one.train_psnr_, one.test_psnr_)
+                for n_steps, one in analyzer.snapshots_.items()
+            }
         return cls(**measured).plot(kind=kind, figure=figure)
 
     def plot(self, *, kind="agreement", figure=None):
@@ -153,7 +176,8 @@ class GeneralizationDisplay:
 
         Parameters
         ----------
-        kind : {"agreement", "psnr", "similarity", "samples"}, default="agreement"
+        kind : {"agreement", "psnr", "similarity", "samples", "explained", \
+                "training"}, default="agreement"
             Kind of figure.
         figure : matplotlib Figure or SubFigure, default=None
             Figure to draw in. If None, a new figure is created.
@@ -168,27 +192,42 @@ class GeneralizationDisplay:
         ImportError
             If Matplotlib is not installed.
         ValueError
-            If `kind` is unknown, or if there are no samples to draw.
+            If `kind` is unknown, or if the display has no data for it.
         """
         draw = {
             "agreement": self._plot_agreement,
             "psnr": self._plot_psnr,
             "similarity": self._plot_similarity,
             "samples": self._plot_samples,
+            "explained": self._plot_explained,
+            "training": self._plot_training,
         }
         if kind not in draw:
             raise ValueError(f"kind={kind!r} must be one of {list(draw)}.")
-        if kind in ("similarity", "samples") and self.grid is None:
-            raise ValueError(
-                f"kind={kind!r} needs samples, but the analyzer generated none; set "
-                "n_generated of the analyzer and fit it again."
-            )
+        for data, kinds, cure in [
+            (self.grid, ("similarity", "samples"), "n_generated of the analyzer"),
+            (self.explained, ("explained",), "theories of the analyzer"),
+            (self.history, ("training",), "checkpoints of the estimator"),
+        ]:
+            if kind in kinds and data is None:
+                raise ValueError(
+                    f"kind={kind!r} needs measures that the analyzer does not have; "
+                    f"set {cure} and fit the analyzer again."
+                )
         self.figure_, self.axes_ = draw[kind](figure)
         return self
 
-    def _plot_agreement(self, figure):
+    def _level_panels(self, figure, xlabel):
+        """Create a panel for each noise level, with a logarithmic horizontal axis."""
         figure = figure or new_figure(1.2 + 2.6 * len(self.noise_std), 3.5)
         axes = figure.subplots(1, len(self.noise_std), sharey=True, squeeze=False)[0]
+        for ax, noise_std in zip(axes, self.noise_std, strict=True):
+            title = f"noise_std = {noise_std:g}"
+            ax.set(title=title, xlabel=xlabel, xscale="log")
+        return figure, axes
+
+    def _plot_agreement(self, figure):
+        figure, axes = self._level_panels(figure, "training images")
         series = {
             "training images": _mean_and_std(self.train_psnr),
             "test images": _mean_and_std(self.test_psnr),
@@ -197,12 +236,10 @@ class GeneralizationDisplay:
                 np.nan_to_num(self.agreement_std),
             ),
         }
-        for level, (ax, noise_std) in enumerate(zip(axes, self.noise_std, strict=True)):
+        for level, ax in enumerate(axes):
             for i, (label, (means, spread)) in enumerate(series.items()):
                 points = self.train_sizes, means[:, level], spread[:, level]
                 ax.errorbar(*points, fmt=line_style(i), label=label)
-            title = f"noise_std = {noise_std:g}"
-            ax.set(title=title, xlabel="training images", xscale="log")
             if np.isposinf(self.agreement[:, level]).any():
                 write_infinite_agreement(ax)
         axes[0].set_ylabel("PSNR (dB)")
@@ -268,6 +305,42 @@ class GeneralizationDisplay:
         names = ["closest\nin set 1", "sample 1", "sample 2", "closest\nin set 2"]
         for ax, name in zip(axes[:, 0], names, strict=True):
             ax.set_ylabel(name, fontsize="small")
+        return figure, axes
+
+    def _plot_explained(self, figure):
+        figure, axes = self._level_panels(figure, "training images")
+        for level, ax in enumerate(axes):
+            for i, (name, values) in enumerate(self.explained.items()):
+                means, spread = _mean_and_std(values[..., level])
+                points = self.train_sizes, means, spread
+                ax.errorbar(*points, fmt=line_style(i), label=name)
+            ax.set(ylim=(-0.02, 1.02))
+        axes[0].set_ylabel("squared correlation\nwith the network")
+        legend_above(figure, axes[0], n_columns=3)
+        return figure, axes
+
+    def _plot_training(self, figure):
+        figure, axes = self._level_panels(figure, "training steps")
+        steps = list(self.history)
+        train, test = (
+            np.stack([_mean_and_std(pair[k])[0] for pair in self.history.values()])
+            for k in (0, 1)
+        )
+        memorized = self.memorization_time.mean(axis=1)
+        for level, ax in enumerate(axes):
+            for i, size in enumerate(self.train_sizes):
+                color, marker = f"C{i % 10}", line_style(i)[0]
+                style = {"color": color, "markersize": 4}
+                label = f"N = {size}"
+                ax.plot(steps, test[:, i, level], marker + "-", label=label, **style)
+                style["markerfacecolor"] = "white"
+                ax.plot(steps, train[:, i, level], marker + "--", **style)
+                if np.isfinite(memorized[i, level]):
+                    ax.axvline(memorized[i, level], color=color, alpha=0.4)
+            ax.plot([], [], color="0.3", label="test images")
+            ax.plot([], [], "--", color="0.3", label="training images")
+        axes[0].set_ylabel("PSNR (dB)")
+        legend_above(figure, axes[0], n_columns=3)
         return figure, axes
 
 

@@ -18,10 +18,12 @@ from .._sklearn_compat import (
 from .._warnings import warn
 from ..denoisers.side_by_side import check_fits_side_by_side
 from ..images import is_images
-from ._design import check_estimator, make_design
-from ._measures import measure
+from ._design import check_estimator, check_theories, make_design
+from ._measures import measure, warn_of_harm
+from ._outputs import optimal_outputs
 from ._store import Store
-from ._sweep import optimal_outputs, run_sweep
+from ._sweep import run_sweep
+from ._times import measure_over_time
 
 
 class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
@@ -38,8 +40,9 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
     estimator : estimator
         Denoiser to fit, or a pipeline or search that ends in a denoiser and adds no
         noise. The estimator is fitted on clean images only. A network trains for the
-        same number of steps at every training size. Each fit uses a different seed,
-        which replaces the `random_state` of the estimator.
+        same number of steps at every training size. If the network has `checkpoints`,
+        it is also measured there. Each fit uses a different seed, which replaces the
+        `random_state` of the estimator.
     train_sizes : array-like of int, default=(1, 10, 100, 1000, 10000)
         Numbers of training images, in increasing order. For each subset, a larger
         training set contains the smaller training sets.
@@ -55,6 +58,10 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         Optimal denoiser of these images, if it is known. It can be any object that
         :func:`~sklearn_gahb.as_denoiser` accepts. An unfitted estimator is fitted on
         the images in `X` that are not test images.
+    theories : dict of str to estimator, default=None
+        Denoisers in closed form, by name, such as ``{"local":
+        LocalPosteriorDenoiser()}``. Each is fitted on each training set, and
+        `explained_` tells how well it predicts the outputs of the estimator.
     n_train_images : int, default=500
         Maximum number of training images of each subset on which the training PSNR is
         measured. If there are fewer than 50 images, each image is denoised several
@@ -178,8 +185,35 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
     transition_size_ : ndarray of shape (n_levels,)
         Smallest training size such that, for this and all larger sizes, the regime at
         the noise level is "generalizing". The value is nan if there is no such size.
+    theory_psnr_ : dict of str to ndarray of shape (n_sizes, n_subsets, n_levels)
+        For each theory, the mean PSNR in dB on the test images. This attribute and the
+        next two are only available if `theories` is given.
+    explained_ : dict of str to ndarray of shape (n_sizes, n_subsets, n_levels)
+        For each theory, the squared correlation between its output and that of the
+        estimator that was fitted on the same subset: the median over the test images of
+        the squared correlation over the values of an image.
+    explained_change_ : dict of str to ndarray of shape (n_sizes, n_subsets, n_levels)
+        For each theory, the share that it predicts of the change that the estimator
+        makes to noisy images: 1 minus the squared distance between the two outputs,
+        divided by that between the estimator's output and the noisy image. It is the
+        median over the test images. It is negative if the noisy image is the better
+        prediction.
+    snapshots_ : dict of int to GeneralizationAnalyzer
+        For each number of training steps in the `checkpoints` of the network, a fitted
+        analyzer with all measures after this number of steps. This attribute and the
+        next two are only available if the network has `checkpoints`.
+    memorization_time_ : ndarray of shape (n_sizes, n_subsets, n_levels)
+        Number of training steps at which the PSNR on the training images exceeds that
+        on the test images by 3 dB, or nan if it does not. It is interpolated between
+        the checkpoints, linearly in the logarithm of the steps. It is the first
+        checkpoint if the gap is as large there.
+    generalization_time_ : ndarray of shape (n_sizes, n_subsets, n_levels)
+        Number of training steps at which the test PSNR comes within 0.5 dB of its
+        highest value at the checkpoints, interpolated in the same way.
     results_ : dict of str to ndarray
         All measures as columns, with one row per training size, subset and noise level.
+        If the network has `checkpoints`, there is one such table for each of them, and
+        a column "n_steps".
         For a data frame, call ``pandas.DataFrame(analyzer.results_)``. For the spread
         of a measure over subsets, call ``.groupby(["train_size", "noise_std"])`` and
         ``["test_psnr"].std()`` on the data frame. Measures that are means over subsets
@@ -209,6 +243,16 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         images of two subsets are then closer to each other than to their training
         images. The value is nan if there is no such size. Generating an image involves
         all noise levels, so this size does not refer to a single noise level.
+    memorized_fraction_ : ndarray of shape (n_sizes, n_subsets)
+        Share of the generated images that are copies of training images, by the rule of
+        :func:`~sklearn_gahb.evaluation.memorized_fraction`. The rule needs two training
+        images, so the value is nan if there is only one.
+    memorized_fraction_interval_ : ndarray of shape (n_sizes, n_subsets, 2)
+        Confidence intervals of `memorized_fraction_` at the level 0.95.
+    generated_explained_ : dict of str to ndarray of shape (n_sizes, n_subsets)
+        For each theory, the squared correlation between the images that it generates
+        and those that the estimator generates from the same noise: the median over the
+        generated images. Only available if `theories` is given.
 
     See Also
     --------
@@ -250,6 +294,7 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         "noise_std": ["array-like", POSITIVE],
         "n_generated": [at_least(0)],
         "optimal": "no_validation",
+        "theories": [dict, None],
         "n_train_images": [COUNT],
         "duplicate_threshold": [FRACTION],
         "duplicates": [StrOptions({"warn", "remove", "ignore"})],
@@ -268,6 +313,7 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         noise_std=0.1,
         n_generated=0,
         optimal=None,
+        theories=None,
         n_train_images=500,
         duplicate_threshold=0.95,
         duplicates="warn",
@@ -282,6 +328,7 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         self.noise_std = noise_std
         self.n_generated = n_generated
         self.optimal = optimal
+        self.theories = theories
         self.n_train_images = n_train_images
         self.duplicate_threshold = duplicate_threshold
         self.duplicates = duplicates
@@ -337,6 +384,7 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
             it.
         """
         check_estimator(self.estimator)
+        check_theories(self.theories or {})
         if self.n_networks_per_pass > 1:
             check_fits_side_by_side(self.estimator)
         if is_images(y):
@@ -355,8 +403,10 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
             results = run_sweep(design, self, context)
             context.call_on_fit_task_end(estimator=self)
             measures = measure(design, results, optimum)
+            warn_of_harm(measures)
+            over_time = measure_over_time(self, design, results, optimum)
             forget_fit(self)
-            vars(self).update(measures.attributes())
+            vars(self).update(measures.attributes() | over_time)
         return self
 
 

@@ -80,7 +80,7 @@ def make_design(analyzer, X, X_test, groups, subsets):
     sizes = check_sizes(analyzer.train_sizes)
     levels = check_noise_levels(analyzer.noise_std)
     X = check_stack(X, "X")
-    data_range = data_range_of(analyzer.estimator)
+    data_range = data_range_of(analyzer.estimator, *(analyzer.theories or {}).values())
     images = check_images(X, ONE_LINE, data_range=data_range)
     for level in levels.min(), levels.max():
         warn_of_noise_std(float(level), images)
@@ -125,31 +125,50 @@ def make_design(analyzer, X, X_test, groups, subsets):
     )
 
 
-def check_estimator(estimator):
+def check_estimator(estimator, name="estimator"):
     """Raise an error if an estimator cannot be cloned, fitted or applied."""
     if isinstance(estimator, type):
         raise TypeError(
-            f"estimator={estimator.__name__} is a class; pass an instance, "
+            f"{name}={estimator.__name__} is a class; pass an instance, "
             f"{estimator.__name__}()."
         )
     last = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
     if not hasattr(estimator, "fit") or not hasattr(last, "transform"):
         raise TypeError(
-            f"estimator={estimator!r} must have fit and transform; pass a denoiser, or "
+            f"{name}={estimator!r} must have fit and transform; pass a denoiser, or "
             "a pipeline or search that ends in one."
         )
     inner = [estimator, *estimator.get_params(deep=True).values()]
     if any(isinstance(one, FrozenEstimator) for one in inner):
         raise TypeError(
-            "estimator is or contains a FrozenEstimator, which does not learn from the "
+            f"{name} is or contains a FrozenEstimator, which does not learn from the "
             "subsets; pass the estimator without the FrozenEstimator."
         )
     check_adds_no_noise(estimator, "the analyzer")
+    has_steps = isinstance(estimator, Pipeline) and len(estimator.steps) > 1
+    parameters = estimator.get_params(deep=True).items()
+    if has_steps and any(key.endswith("__checkpoints") and v for key, v in parameters):
+        raise ValueError(
+            f"{name} is a pipeline with a network that has checkpoints, but the "
+            "analyzer can only measure the checkpoints of the network itself. Pass the "
+            "network without the pipeline, or set checkpoints=()."
+        )
     if any(getattr(one, "supervision", None) == "noisy" for one in inner):
         raise ValueError(
-            "The analyzer fits on clean images, but the estimator has "
+            f"The analyzer fits on clean images, but {name} has "
             "supervision='noisy'. Set supervision='clean'."
         )
+
+
+def check_theories(theories):
+    """Raise an error unless the theories are a dict of denoisers by name."""
+    if not all(isinstance(name, str) and name for name in theories):
+        raise ValueError(
+            f"theories has the keys {list(theories)!r}; expected names, such as "
+            "{'local': LocalPosteriorDenoiser()}."
+        )
+    for name, theory in theories.items():
+        check_estimator(theory, f"theories[{name!r}]")
 
 
 def check_stack(X, name):

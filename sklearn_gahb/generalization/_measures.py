@@ -10,8 +10,9 @@ from ..denoisers import as_denoiser
 from ..evaluation import density_gap
 from ..units import check_data_range
 from ._design import Design
+from ._outputs import rows_as_images, to_fractions
 from ._similarity import compare_generated, mean_free_unit_rows
-from ._sweep import rows_as_images, to_fractions
+from ._theories import compare_with_theories
 
 # Training PSNR minus test PSNR in dB. A denoiser memorizes if this gap is above
 # LARGEST_GAP, and can generalize if the gap is below SMALLEST_GAP.
@@ -26,7 +27,10 @@ AXES = ("size", "subset", "level")
 # Measures in the table, by the first axes of their arrays. If an array has one more
 # axis, the table contains the means over this axis.
 COLUMNS = {
-    ("size", "subset", "level"): ["train_psnr", "test_psnr", "test_mse"],
+    ("size", "subset", "level"): [
+        *("train_psnr", "test_psnr", "test_mse"),
+        *("theory_psnr", "explained", "explained_change"),
+    ],
     ("size", "level"): [
         *("psnr_gap", "psnr_gap_std", "agreement", "agreement_std", "regime"),
         *("variance", "variance_std", "squared_bias", "squared_bias_std"),
@@ -36,6 +40,7 @@ COLUMNS = {
     ("size", "subset"): [
         *("density_gap", "density_gap_std_err", "density_gap_quadrature_err"),
         *("train_similarity", "test_similarity"),
+        *("memorized_fraction", "generated_explained"),
     ],
 }
 
@@ -70,7 +75,13 @@ class Measures:
     subset_similarity: list | None = None
     generated_images: list | None = None
     closest_train_images: list | None = None
+    memorized_fraction: np.ndarray | None = None
+    memorized_fraction_interval: np.ndarray | None = None
     generated_transition_size: float | None = None
+    theory_psnr: dict | None = None
+    explained: dict | None = None
+    explained_change: dict | None = None
+    generated_explained: dict | None = None
 
     def attributes(self):
         """Return the fitted attributes by name, including the table `results_`."""
@@ -89,17 +100,24 @@ class Measures:
         }
         for axes, names in COLUMNS.items():
             missing = [i for i, axis in enumerate(AXES) if axis not in axes]
-            for name in names:
-                values = getattr(self, name)
+            for name, values in self.columns(names):
                 if isinstance(values, list):
                     values = np.array([one.mean() for one in values])
-                if values is not None:
-                    if values.ndim > len(axes):
-                        values = values.mean(axis=-1)
-                    columns[name] = np.expand_dims(values, missing)
+                if values.ndim > len(axes):
+                    values = values.mean(axis=-1)
+                columns[name] = np.expand_dims(values, missing)
         return {
             name: np.broadcast_to(one, shape).ravel() for name, one in columns.items()
         }
+
+    def columns(self, names):
+        """Yield names of columns and their values, with one column per theory."""
+        for name in names:
+            values = getattr(self, name)
+            if isinstance(values, dict):
+                yield from ((f"{name}_{theory}", one) for theory, one in values.items())
+            elif values is not None:
+                yield name, values
 
 
 def measure(design, results, optimum):
@@ -147,15 +165,16 @@ def measure(design, results, optimum):
         common_regime=common_regime(regime),
         transition_size=lasting_from(design.train_sizes, regime == "generalizing"),
     )
-    warn_of_harm(found, noisy_psnr)
     if optimum is not None:
         measure_against(optimum, found, outputs)
     if results[0][0].generated is not None:
         measure_generated(found, results)
+    if results[0][0].theories:
+        compare_with_theories(found, results)
     return found
 
 
-def warn_of_harm(found, noisy_psnr):
+def warn_of_harm(found):
     """Warn where denoising new images does harm and memorization is not the reason.
 
     At low noise, a denoiser that has memorized its training images, if only in part,
@@ -163,6 +182,7 @@ def warn_of_harm(found, noisy_psnr):
     images. This is a result of the study and no reason for a warning, as long as the
     denoiser works on its training images.
     """
+    noisy_psnr = -20 * np.log10(found.design.noise_std)
     is_harmed = found.test_psnr.mean(axis=1) < noisy_psnr - LEAST_HARM
     is_harmed &= found.train_psnr.mean(axis=1) < noisy_psnr + LEAST_GAIN
     if is_harmed.any():
@@ -213,6 +233,8 @@ def measure_generated(found, results):
     found.generated_similarity = np.array([one.between for one in compared])
     found.train_similarity = np.array([one.to_train for one in compared])
     found.test_similarity = np.array([one.to_test for one in compared])
+    found.memorized_fraction = np.array([one.memorized for one in compared])
+    found.memorized_fraction_interval = np.array([one.interval for one in compared])
     found.subset_similarity = [one.baseline for one in compared]
     between = found.generated_similarity.mean(axis=1)
     is_closer = between > found.train_similarity.mean(axis=(1, 2))

@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.utils import Bunch, gen_batches
 
 from .._tensors import to_array
+from ..evaluation import memorized_fraction
 from ..images import ONE_LINE, check_images
 
 # Maximum number of training images of the first subset used for the baseline.
@@ -62,6 +63,11 @@ def compare_generated(generated, train, test_rows, data_range=None):
         to_train, to_test : ndarray of shape (n_subsets, n_generated)
             Similarity between each generated image and the closest training or test
             image.
+        memorized : list of float
+            For each subset, the share of generated images that are copies of training
+            images, or nan if there is only one training image.
+        interval : list of tuple of (float, float)
+            Confidence intervals of `memorized`.
         baseline : ndarray of shape (n_images,)
             Similarity between training images of the first subset and the closest
             training image of the second subset.
@@ -70,6 +76,10 @@ def compare_generated(generated, train, test_rows, data_range=None):
     train_rows = [mean_free_unit_rows(one) for one in train]
     pairs = zip(rows, train_rows, strict=True)
     to_train, which = zip(*(closest_row(*pair) for pair in pairs), strict=True)
+    copies = [
+        share_of_copies(images, to_array(train_images, data_range))
+        for images, train_images in zip(generated, train, strict=True)
+    ]
     return Bunch(
         closest=np.stack(
             [
@@ -77,8 +87,18 @@ def compare_generated(generated, train, test_rows, data_range=None):
                 for images, i in zip(train, which, strict=True)
             ]
         ),
+        memorized=[one.fraction for one in copies],
+        interval=[one.interval for one in copies],
         between=(rows[0] * rows[1]).sum(axis=1),
         to_train=np.stack(to_train),
         to_test=np.stack([closest_row(one, test_rows)[0] for one in rows]),
         baseline=closest_row(train_rows[0][:N_BASELINE], train_rows[1])[0],
     )
+
+
+def share_of_copies(generated, train):
+    """Return the result of `memorized_fraction`; nan for a single training image."""
+    if len(train) == 1:
+        return Bunch(fraction=np.nan, interval=(np.nan, np.nan))
+    rows = [one.reshape(len(one), -1) for one in (generated, train)]
+    return memorized_fraction(*rows, image_shape=ONE_LINE)

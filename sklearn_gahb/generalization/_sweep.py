@@ -10,23 +10,14 @@ from typing import NamedTuple
 import numpy as np
 from joblib import effective_n_jobs
 from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
 from sklearn.utils.parallel import Parallel, delayed
 
-from .._tensors import to_array
 from .._warnings import warn
 from ..denoisers import as_denoiser
 from ..denoisers.side_by_side import fit_side_by_side
-from ..images import ONE_LINE, check_images
-from ..metrics import psnr
-from ..noise.gaussian import add_noise
-from ..units import check_data_range, data_ranges_in
 from ._keys import digest, estimator_key, fingerprint
+from ._outputs import generate, measure_psnr, test_outputs, usual_prior
 from ._store import Store
-
-# Minimum number of denoised training images. If a training set is smaller, each of its
-# images is denoised with several noise draws.
-MIN_TRAIN_OUTPUTS = 50
 
 
 @dataclass
@@ -41,6 +32,10 @@ class SubsetResult:
     test_psnr : ndarray of shape (n_levels, n_test_images)
     test_outputs : ndarray of shape (n_levels, n_test_images, ...)
     generated : ndarray of shape (n_generated, ...) or None
+    theories : dict of str to TheoryResult
+        Outputs of the theories that were fitted on the same images.
+    snapshots : dict of int to SubsetResult
+        Results for the checkpoints of a network, by the number of training steps.
     reports : list of str
         Messages about damaged checkpoints.
     """
@@ -50,7 +45,23 @@ class SubsetResult:
     test_psnr: np.ndarray
     test_outputs: np.ndarray
     generated: np.ndarray | None
+    theories: dict = field(default_factory=dict)
+    snapshots: dict = field(default_factory=dict)
     reports: list = field(default_factory=list)
+
+
+class TheoryResult(NamedTuple):
+    """Outputs of a theory that was fitted on one training set.
+
+    Attributes
+    ----------
+    test_outputs : ndarray of shape (n_levels, n_test_images, ...)
+    generated : ndarray of shape (n_generated, ...) or None
+        Images generated from the same noise as those of the estimator.
+    """
+
+    test_outputs: np.ndarray
+    generated: np.ndarray | None
 
 
 class Task(NamedTuple):
@@ -60,6 +71,8 @@ class Task(NamedTuple):
     ----------
     estimator : estimator
         Unfitted estimator with its own seeds.
+    theories : dict of str to estimator
+        Unfitted theories with their own seeds.
     X_train : ndarray
         Clean images of the subset.
     key : str
@@ -68,6 +81,7 @@ class Task(NamedTuple):
     """
 
     estimator: object
+    theories: dict
     X_train: np.ndarray
     key: str
     context: object
@@ -96,11 +110,15 @@ def run_sweep(design, analyzer, context):
         for number, X_train in enumerate(row):
             rng = np.random.RandomState([design.fit_seed, len(X_train), number])
             one = seeded_clone(analyzer.estimator, rng)
+            theories = {
+                name: seeded_clone(theory, rng)
+                for name, theory in (analyzer.theories or {}).items()
+            }
             key = ""
             if folder is not None:
                 key = digest(estimator_key(one), fingerprint(X_train))
             part = context.subcontext(f"N = {len(X_train)}", task_id=len(tasks))
-            tasks.append(Task(one, X_train, key, part))
+            tasks.append(Task(one, theories, X_train, key, part))
     n_jobs = effective_n_jobs(analyzer.n_jobs)
     n_per_pass = analyzer.n_networks_per_pass
     passes = split_into_passes(tasks, Store(folder), n_per_pass, n_jobs)
@@ -181,104 +199,56 @@ def run_tasks(design, analyzer, host, tasks):
 
 def measure_fit(design, analyzer, task, fitted, store):
     """Measure a fitted estimator and return a SubsetResult; reuse kept results."""
-    denoiser, n_generated = as_denoiser(fitted), analyzer.n_generated
+    denoiser = as_denoiser(fitted)
+    prior = usual_prior(denoiser, design) if analyzer.n_generated else None
+    shared = design, analyzer, task.X_train, prior, store
+    result = SubsetResult(fitted, *measure_denoiser(denoiser, task.key, *shared))
+    for n_steps, snapshot in getattr(denoiser, "snapshots_", {}).items():
+        measured = measure_denoiser(snapshot, digest(task.key, n_steps), *shared)
+        result.snapshots[n_steps] = SubsetResult(snapshot, *measured)
+    for name, theory in task.theories.items():
+        result.theories[name] = measure_theory(theory, *shared)
+    for one in result.snapshots.values():
+        one.theories = result.theories
+    return result
+
+
+def measure_denoiser(denoiser, key, design, analyzer, X_train, prior, store):
+    """Return train and test PSNR, test outputs, and generated images or None."""
     n_train, levels = analyzer.n_train_images, design.noise_std.tolist()
     test_key = digest(fingerprint(design.X_test), levels, design.noise_seed, n_train)
     measured = store.get(
-        f"psnr-{digest(task.key, test_key)}",
-        lambda: measure_psnr(denoiser, task.X_train[:n_train], design),
+        f"psnr-{digest(key, test_key)}",
+        lambda: measure_psnr(denoiser, X_train[:n_train], design),
     )
     generated = None
-    if n_generated:
+    if prior is not None:
+        n_generated = analyzer.n_generated
         generated = store.get(
-            f"samples-{digest(task.key, n_generated, design.sample_seed)}",
-            lambda: generate(denoiser, n_generated, design),
+            f"samples-{digest(key, n_generated, design.sample_seed)}",
+            lambda: generate(denoiser, prior, n_generated, design),
         )
-    return SubsetResult(fitted, *measured, generated)
+    return *measured, generated
 
 
-def generate(denoiser, n_generated, design):
-    """Generate images of the denoiser's usual size, or else of the test image size."""
-    size = denoiser.prior().size
-    if size is None:
-        (size,) = check_images(design.X_test, denoiser.image_shape).sizes
-    seed = design.sample_seed
-    X = denoiser.sample(n_generated, image_shape=size, random_state=seed)
-    return to_fractions(rows_as_images(X, denoiser), design)
+def measure_theory(theory, design, analyzer, X_train, prior, store):
+    """Fit a theory and return a TheoryResult; reuse a kept result."""
 
+    def compute():
+        denoiser, generated = as_denoiser(theory.fit(X_train)), None
+        outputs = test_outputs(denoiser, design)
+        if prior is not None:
+            generated = generate(denoiser, prior, analyzer.n_generated, design)
+        return TheoryResult(outputs, generated)
 
-def to_fractions(images, design):
-    """Convert images to floats that are fractions of the data range."""
-    return to_array(images, check_data_range(design.data_range))
-
-
-def rows_as_images(X, denoiser):
-    """Reshape rows of pixels to images; leave images unchanged."""
-    if X.ndim == 2 and denoiser.image_shape is not None:
-        return X.reshape(len(X), *denoiser.image_shape)
-    return X
-
-
-def measure_psnr(denoiser, X_train, design):
-    """Return train and test PSNR (n_levels, n_outputs), and the test outputs."""
-    n_draws = math.ceil(MIN_TRAIN_OUTPUTS / len(X_train))
-    train_psnr = [
-        np.concatenate(
-            [
-                psnr_of(
-                    X_train, denoise_at(denoiser, X_train, level, design, draw), design
-                )
-                for draw in range(n_draws)
-            ]
-        )
-        for level in design.noise_std
-    ]
-    outputs = test_outputs(denoiser, design)
-    test_psnr = [psnr_of(design.X_test, one, design) for one in outputs]
-    return np.stack(train_psnr), np.stack(test_psnr), outputs
-
-
-def optimal_outputs(optimal, design):
-    """Return the outputs of `optimal` on the test images, or None if it is None."""
-    if optimal is None:
-        return None
-    try:
-        denoiser = as_denoiser(optimal)
-    except NotFittedError:
-        fitted = clone(optimal).fit(np.delete(design.X, design.tested, axis=0))
-        denoiser = as_denoiser(fitted)
-    found, expected = map(check_data_range, (denoiser.data_range, design.data_range))
-    if found != expected and any(data_ranges_in(optimal)):
-        raise ValueError(
-            f"optimal has data_range={found}, but the estimator has "
-            f"data_range={expected}. Set the same data_range."
-        )
-    return test_outputs(denoiser, design)
-
-
-def test_outputs(denoiser, design):
-    """Denoise the noisy test images; return shape (n_levels, n_images, ...)."""
-    levels = design.noise_std
-    return np.stack(
-        [denoise_at(denoiser, design.X_test, one, design) for one in levels]
-    )
-
-
-def denoise_at(denoiser, clean, level, design, draw=0):
-    """Add noise to images and denoise them; all denoisers get the same noise."""
-    # The noise of a level and draw does not depend on which other levels are tested.
-    digits = np.float64(level).reshape(1).view(np.uint32)
-    entropy = [design.noise_seed, *digits, draw]
-    noise_seed = np.random.RandomState(entropy).randint(2**31 - 1)
-    images = check_images(clean, ONE_LINE, data_range=design.data_range)
-    noisy = add_noise(images, level, noise_seed)
-    denoised = denoiser.denoise_images(noisy, noise_std=level, clean=clean)
-    return to_fractions(denoised, design)
-
-
-def psnr_of(clean, denoised, design):
-    clean = to_fractions(clean, design)
-    return psnr(clean, denoised, average=False, image_shape=ONE_LINE)
+    if store.folder is None:
+        return compute()
+    images = fingerprint(X_train), fingerprint(design.X_test)
+    start = prior and (prior.sigma_max, fingerprint(prior.mean), prior.size)
+    samples = start, analyzer.n_generated, design.sample_seed
+    noise = design.noise_std.tolist(), design.noise_seed
+    key = digest(estimator_key(theory), *images, *samples, *noise)
+    return store.get(f"theory-{key}", compute)
 
 
 def seeded_clone(estimator, rng):

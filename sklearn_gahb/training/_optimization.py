@@ -58,9 +58,10 @@ def train(
 ):
     """Train a network, and yield a range of steps after each evaluation.
 
-    The evaluations are evenly spaced over the steps. If torch.distributed is
-    initialized, each process trains on its share of every batch, and the gradients are
-    averaged. The batches must be the same in all processes.
+    The evaluations are evenly spaced over the steps, and each checkpoint of the recipe
+    adds one. If torch.distributed is initialized, each process trains on its share of
+    every batch, and the gradients are averaged. The batches must be the same in all
+    processes.
 
     Parameters
     ----------
@@ -107,8 +108,7 @@ def train(
     True
     """
     steps = _steps(network, pairs, recipe, n_networks)
-    bounds = np.unique(np.linspace(0, recipe.max_steps, n_evaluations + 1).astype(int))
-    for start, stop in pairwise(bounds.tolist()):
+    for start, stop in pairwise([0, *recipe.evaluation_steps(n_evaluations).tolist()]):
         for loss in islice(steps, stop - start):
             log.losses.append(loss)
         log.losses[start:] = mean_over_processes(log.losses[start:])

@@ -3,9 +3,10 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from numbers import Real
+from numbers import Integral, Real
 from typing import ClassVar
 
+import numpy as np
 import torch
 
 from .._sklearn_compat import (
@@ -70,6 +71,8 @@ class Recipe:
         Precision of the multiplications during training.
     compile : bool or "auto", default="auto"
         If True, compile the network with :func:`torch.compile`.
+    checkpoints : tuple of int, default=()
+        Numbers of gradient steps after which a copy of the network is kept.
 
     Examples
     --------
@@ -99,6 +102,7 @@ class Recipe:
     device: str | torch.device = "auto"
     precision: str = "auto"
     compile: bool | str = "auto"
+    checkpoints: tuple = ()
     constraints: ClassVar = {
         "architecture": [StrOptions({"unet", "bf_cnn", "dilated_unet"}), callable],
         "width": [COUNT],
@@ -121,6 +125,7 @@ class Recipe:
         "device": [str, torch.device],
         "precision": [StrOptions({"auto", "float32", "bfloat16"})],
         "compile": ["boolean", StrOptions({"auto"})],
+        "checkpoints": [tuple, list],
     }
 
     @classmethod
@@ -141,6 +146,36 @@ class Recipe:
 
     def __post_init__(self):
         validate_parameters(self.constraints, vars(self), "Recipe")
+        steps = self.checkpoints
+        if not all(isinstance(n, Integral) and 1 <= n <= self.max_steps for n in steps):
+            raise ValueError(
+                f"checkpoints={steps!r} must be numbers of steps from 1 to max_steps="
+                f"{self.max_steps}."
+            )
+        if len(steps) and self.early_stopping:
+            raise ValueError(
+                "checkpoints cannot be combined with early_stopping=True, because "
+                "training may stop before a checkpoint. Set early_stopping=False, or "
+                "compare the checkpoints on images of your own."
+            )
+
+    def evaluation_steps(self, n_evaluations=100):
+        """Return the numbers of steps after which training pauses.
+
+        Parameters
+        ----------
+        n_evaluations : int, default=100
+            Number of evaluations, at most one per step. They are evenly spaced, and
+            the last one comes after the last step.
+
+        Returns
+        -------
+        steps : ndarray of int
+            Steps of the evaluations and the checkpoints, in increasing order.
+        """
+        even = np.linspace(0, self.max_steps, n_evaluations + 1).astype(int)[1:]
+        steps = np.unique([*even, *self.checkpoints])
+        return steps[steps > 0].astype(int)
 
     @property
     def noise_range(self):

@@ -1,5 +1,6 @@
 """Training runs, from images to a trained network, alone or side by side."""
 
+import copy
 import math
 from contextlib import nullcontext
 from itertools import islice
@@ -62,6 +63,9 @@ class TrainingRun:
         Indices of the images to train on.
     log : TrainingLog
         Losses up to the last step.
+    states : dict of int to dict
+        State dicts of the network, by the number of steps, for the numbers in
+        ``recipe.checkpoints``.
 
     Examples
     --------
@@ -99,7 +103,7 @@ class TrainingRun:
             check_agreement(recipe, clean, noisy)
         device = resolve_device(recipe.device)
         rng = broadcast_object(check_random_state(random_state))
-        self.recipe, self.log = recipe, TrainingLog()
+        self.recipe, self.log, self.states = recipe, TrainingLog(), {}
         self.train_indices, validation = split_indices(len(clean), recipe, rng)
         network = begin_network(recipe, clean.n_channels, previous, rng)
         self.network = network.to(device, memory_format=torch.channels_last)
@@ -125,7 +129,21 @@ class TrainingRun:
     def __iter__(self):
         with synchronized_norms(self.network) if is_shared() else nullcontext():
             run = self.network, self.pairs, self.log, self.recipe
-            yield from train(*run, validation_pairs=self.validation_pairs)
+            for start, stop in train(*run, validation_pairs=self.validation_pairs):
+                self.keep_state(stop)
+                yield start, stop
+
+    def keep_state(self, n_steps):
+        """Keep the weights if the recipe has a checkpoint after `n_steps` steps.
+
+        Parameters
+        ----------
+        n_steps : int
+            Number of gradient steps so far.
+        """
+        if n_steps in self.recipe.checkpoints:
+            broadcast_state(self.network)
+            self.states[n_steps] = copy.deepcopy(self.network.state_dict())
 
     def finish(self):
         """End the run.
@@ -140,6 +158,19 @@ class TrainingRun:
         broadcast_state(self.network)
         self.network.zero_grad()
         return self.network.eval()
+
+    def snapshots(self):
+        """Return copies of the network after the numbers of steps in the checkpoints.
+
+        Returns
+        -------
+        snapshots : dict of int to torch.nn.Module
+            Networks in evaluation mode, by the number of steps.
+        """
+        networks = {n: copy.deepcopy(self.network).eval() for n in self.states}
+        for n, network in networks.items():
+            network.load_state_dict(self.states[n])
+        return networks
 
     def losses(self):
         """Return the mean squared error at each step.
@@ -225,9 +256,11 @@ def train_side_by_side(runs):
         tuple(torch.cat(parts, dim=1) for parts in zip(*each, strict=True))
         for each in zip(*(run.pairs for run in runs), strict=True)
     )
-    for _ in train(stacked, pairs, log, recipe, n_networks=len(runs)):
-        pass
-    unstack_networks(stacked, networks)
+    for _, stop in train(stacked, pairs, log, recipe, n_networks=len(runs)):
+        if stop in recipe.checkpoints or stop == recipe.max_steps:
+            unstack_networks(stacked, networks)
+            for run in runs:
+                run.keep_state(stop)
     for number, run in enumerate(runs):
         run.log.losses = [losses[number : number + 1] for losses in log.losses]
 
