@@ -26,7 +26,9 @@ PAGES = [
 ]
 # Substitutions that make the code fast enough for a test.
 SMALLER = [
-    (r"\b(width|depth)=\d+(, )?", ""),
+    (r"\b(width|depth)=\d+(,\s*)?", ""),
+    (r"checkpoints=\([\d, ]+\)", "checkpoints=(1, 3)"),
+    (r"snapshots_\[\d+\]", "snapshots_[1]"),
     (r"max_steps=\d+", "max_steps=3"),
     (r"\bDNNDenoiser\((?![^)]*max_steps)", "DNNDenoiser(max_steps=3, "),
     (r"n_jobs=-1", "n_jobs=1"),

@@ -48,7 +48,14 @@ ALLOWED = {
     "jacobian": {"denoisers"},
     "sampling": {"denoisers", "samplers"},
     "evaluation": {"denoisers", "noise"},
-    "generalization": {"__version__", "denoisers", "evaluation", "metrics", "noise"},
+    "generalization": {
+        "__version__",
+        "denoisers",
+        "evaluation",
+        "metrics",
+        "noise",
+        "samplers",
+    },
     "checkpoints": {"__version__", "datasets", "denoisers", "networks", "training"},
     "displays": {"denoisers", "metrics", "noise"},
 }
