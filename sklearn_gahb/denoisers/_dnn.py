@@ -14,12 +14,11 @@ from .._sklearn_compat import NOT_NEGATIVE, Interval, StrOptions, validate_param
 from ..images import MAX_CHANNELS
 from ..networks.adapters import adapt_network, takes_noise_std
 from ..networks.frozen import FrozenNetwork, is_linear_once_frozen
-from ..training import Recipe, TrainingRun, resolve_device
+from ..training import Recipe, resolve_device
 from ..units import warn_of_pedestal
-from ._progress import follow
+from ._progress import follow, training_run
 from ._tiles import denoise_in_tiles, subtract_noise
 from .base import BaseDenoiser
-from .checks import check_level_of_noise
 from .linearization import linearize_frozen
 from .prior import Prior
 
@@ -82,6 +81,12 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         Number of gradient steps, whatever the number of training images.
     batch_size : int, default=64
         Number of images or crops per step.
+    loss : {"squared_error", "root_squared_error", "log_squared_error", \
+            "inverse_variance", "min_snr"}, default="squared_error"
+        Loss of an image, as a function of the mean e of its squared errors: e,
+        :math:`\sqrt e`, :math:`\log e` (the PSNR), :math:`e / (\sigma^2 + 0.001)`, or
+        :math:`e \min(\mathrm{SNR}, 5)` with :math:`\mathrm{SNR} = 0.25^2 / \sigma^2`
+        (:arxiv:`2303.09556`). Low noise levels count least in the squared error.
     learning_rate : float, default=1e-3
         Maximum learning rate of Adam.
     schedule : {"one_cycle", "halving", "constant"}, default="one_cycle"
@@ -209,6 +214,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         n_train_samples=None,
         max_steps=2000,
         batch_size=64,
+        loss="squared_error",
         learning_rate=1e-3,
         schedule="one_cycle",
         early_stopping=False,
@@ -236,6 +242,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         self.n_train_samples = n_train_samples
         self.max_steps = max_steps
         self.batch_size = batch_size
+        self.loss = loss
         self.learning_rate = learning_rate
         self.schedule = schedule
         self.early_stopping = early_stopping
@@ -351,7 +358,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
 
     def learn(self, clean, noisy=None):
         """Train the network; see :meth:`BaseDenoiser.learn`."""
-        run = self._prepare(clean, noisy)
+        run = training_run(self, clean, noisy)
         try:
             follow(run, self, clean, noisy)
         except KeyboardInterrupt as interrupt:
@@ -360,14 +367,6 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
             self._keep(run)
             raise FitInterrupted from interrupt
         self._keep(run)
-
-    def _prepare(self, clean, noisy=None):
-        """Make a training run with the parameters of this denoiser."""
-        previous = getattr(self, "network_", None) if self.warm_start else None
-        if self.supervision == "noisy" and noisy is None:
-            check_level_of_noise(self.noise_std, clean)
-        recipe, seed = Recipe.of(self), self.random_state
-        return TrainingRun(recipe, clean, noisy, previous=previous, random_state=seed)
 
     def _keep(self, run):
         """Store the network and the losses of a run."""

@@ -1,10 +1,24 @@
-"""Progress of training, as scikit-learn's callbacks see it."""
+"""Training runs of a denoiser, and their progress as callbacks see it."""
 
 import copy
 
 import numpy as np
 
+from ..training import Recipe, TrainingRun
 from ..training.processes import broadcast_object
+from .checks import check_level_of_noise
+
+
+def training_run(denoiser, clean, noisy=None):
+    """Make a training run with the parameters of a `DNNDenoiser`.
+
+    `clean` and `noisy` are the arguments of :meth:`BaseDenoiser.learn`.
+    """
+    previous = getattr(denoiser, "network_", None) if denoiser.warm_start else None
+    if denoiser.supervision == "noisy" and noisy is None:
+        check_level_of_noise(denoiser.noise_std, clean)
+    recipe, seed = Recipe.of(denoiser), denoiser.random_state
+    return TrainingRun(recipe, clean, noisy, previous=previous, random_state=seed)
 
 
 def follow(run, denoiser, clean, noisy=None):

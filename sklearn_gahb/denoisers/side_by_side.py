@@ -4,6 +4,7 @@ from .._sklearn_compat import has_callbacks
 from ..training import Recipe, train_side_by_side
 from ..training.run import check_side_by_side
 from ._dnn import DNNDenoiser
+from ._progress import training_run
 
 
 def check_fits_side_by_side(estimator):
@@ -37,7 +38,7 @@ def fit_side_by_side(denoisers, image_sets):
     runs = []
     for denoiser, X in zip(denoisers, image_sets, strict=True):
         denoiser._validate_params()
-        runs.append(denoiser._prepare(denoiser._check_images(X, reset=True)))
+        runs.append(training_run(denoiser, denoiser._check_images(X, reset=True)))
     train_side_by_side(runs)
     for denoiser, run in zip(denoisers, runs, strict=True):
         denoiser._keep(run)

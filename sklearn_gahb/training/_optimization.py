@@ -11,10 +11,10 @@ from time import perf_counter
 
 import numpy as np
 import torch
-from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.flop_counter import FlopCounterMode
 
+from ._losses import loss_of, mean_squared_errors
 from .processes import (
     broadcast_object,
     is_shared,
@@ -114,7 +114,7 @@ def train(
         log.losses[start:] = mean_over_processes(log.losses[start:])
         _check_finite(log.losses, start, recipe.learning_rate)
         if validation_pairs:
-            _validate(network, validation_pairs, log)
+            _validate(network, validation_pairs, log, recipe.loss)
             network.train()
         yield start, stop
         losses = log.validation_losses
@@ -137,13 +137,13 @@ def _steps(network, pairs, recipe, n_networks):
             forward = _prepare_forward(network, noisy[:1], recipe)
         with torch.autocast(device.type, precision, enabled=mixed):
             estimate = forward(noisy)
-        loss = mean_squared_errors(estimate.float(), noise, n_networks)
+        errors = mean_squared_errors(estimate.float(), noise, n_networks)
         optimizer.zero_grad()
         # The loss of one network does not depend on the other networks.
-        loss.sum().backward()
+        loss_of(recipe.loss, errors, noise, n_networks).sum().backward()
         optimizer.step()
         scheduler.step()
-        yield loss.detach()
+        yield errors.detach().mean(dim=0)
 
 
 def _prepare_forward(network, y, recipe):
@@ -157,12 +157,6 @@ def _prepare_forward(network, y, recipe):
     if is_shared():
         forward = DistributedDataParallel(network, forward_sync_buffers=False)
     return torch.compile(forward, dynamic=False) if compiles else forward
-
-
-def mean_squared_errors(estimate, noise, n_networks):
-    """Return the mean squared error of each of the `n_networks` networks in a stack."""
-    errors = F.mse_loss(estimate, noise, reduction="none")
-    return errors.unflatten(1, (n_networks, -1)).mean(dim=(0, 2, 3, 4))
 
 
 def _check_finite(losses, start, learning_rate):
@@ -180,9 +174,12 @@ def _check_finite(losses, start, learning_rate):
 
 
 @torch.no_grad()
-def _validate(network, pairs, log):
+def _validate(network, pairs, log, name):
     network.eval()
-    losses = [F.mse_loss(network(noisy), noise) for noisy, noise in pairs]
+    losses = [
+        loss_of(name, mean_squared_errors(network(noisy), noise, 1), noise, 1)
+        for noisy, noise in pairs
+    ]
     loss = broadcast_object(float(torch.stack(losses).mean()))
     if loss < min(log.validation_losses, default=math.inf):
         log.best_state = copy.deepcopy(network.state_dict())

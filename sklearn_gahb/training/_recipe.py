@@ -17,6 +17,7 @@ from .._sklearn_compat import (
     StrOptions,
     validate_parameters,
 )
+from ._losses import LOSSES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +54,9 @@ class Recipe:
         Number of gradient steps.
     batch_size : int, default=64
         Number of images or crops per step.
+    loss : {"squared_error", "root_squared_error", "log_squared_error", \
+            "inverse_variance", "min_snr"}, default="squared_error"
+        Loss of an image.
     learning_rate : float, default=1e-3
         Maximum learning rate of Adam.
     schedule : {"one_cycle", "halving", "constant"}, default="one_cycle"
@@ -94,6 +98,7 @@ class Recipe:
     n_train_samples: int | None = None
     max_steps: int = 2000
     batch_size: int = 64
+    loss: str = "squared_error"
     learning_rate: float = 1e-3
     schedule: str = "one_cycle"
     early_stopping: bool = False
@@ -117,6 +122,7 @@ class Recipe:
         "n_train_samples": [COUNT, None],
         "max_steps": [COUNT],
         "batch_size": [COUNT],
+        "loss": [StrOptions(set(LOSSES))],
         "learning_rate": [POSITIVE],
         "schedule": [StrOptions({"one_cycle", "halving", "constant"})],
         "early_stopping": ["boolean"],
