@@ -220,7 +220,10 @@ def solve_inverse(
     smallest = float(measured.noise_std.min())
     if is_sampler and smallest >= min(sampler.sigma_min, NEGLIGIBLE_NOISE):
         sampler = _DenoiseLast(
-            sampler, measured, sigma_max=sigma_max, sigma_min=smallest
+            _with_sigma_min(sampler, smallest, noise_std),
+            measured,
+            sigma_max=sigma_max,
+            sigma_min=smallest,
         )
 
     if mean is None:
@@ -274,15 +277,11 @@ class _DenoiseLast(Sampler):
 
     def steps(self, denoise, y, sigma_max, draw_noise):
         """Yield images and noise levels; see :meth:`Sampler.steps`."""
-        sampler = replace(self.sampler, sigma_min=self.sigma_min)
         # Drawn first, so that the noise of an image does not depend on other images.
         z = draw_noise(y)
-        state = None
-        for state in sampler.steps(denoise, y, sigma_max, draw_noise):
-            yield state
-        if state is None:
-            return
-        y, sigma = state
+        steps = self.sampler.checked_steps(denoise, y, sigma_max, draw_noise)
+        for y, sigma in steps:
+            yield y, sigma
         sigma = torch.as_tensor(sigma).to(y).expand(len(y))
         is_reached = sigma <= SAME_LEVEL * self.sigma_min
         levels = torch.where(is_reached, self.sigma_min, sigma)
@@ -290,6 +289,20 @@ class _DenoiseLast(Sampler):
         complete = self.measured.insert(y + amplitude * z, self.sigma_min)
         y = torch.where(is_reached.view(-1, 1, 1, 1), complete, y)
         yield denoise(y, levels), 0.0
+
+
+def _with_sigma_min(sampler, sigma_min, noise_std):
+    """Return a copy of a sampler that stops at the noise of the measurements."""
+    try:
+        return replace(sampler, sigma_min=sigma_min)
+    except TypeError as error:
+        name = type(sampler).__name__
+        raise TypeError(
+            f"noise_std={noise_std} needs a copy of the sampler {name} with "
+            f"sigma_min={sigma_min:.3g}, which failed: {error}. Remove the __init__ of "
+            f"{name}, and make {name} a dataclass, with "
+            "@dataclass(frozen=True, kw_only=True)."
+        ) from error
 
 
 def _measured_coordinates(operator, m, noise_std, sigma_max, n_draws):
