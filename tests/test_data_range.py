@@ -127,6 +127,22 @@ def test_functions_of_denoisers_use_their_data_range(images, data_range):
     assert risks[0] == pytest.approx(risks[1], rel=1e-3)
 
 
+@pytest.mark.parametrize("data_range", [255, (0.5, 0.52), (-1, 1)])
+def test_modules_see_fractions_of_the_data_range(data_range):
+    """The same images in all units give the same results and the same scores."""
+    network = load_pretrained("photos-grey").network_
+    plain = DNNDenoiser.from_module(network)
+    denoiser = DNNDenoiser.from_module(network, data_range=data_range)
+    assert data_range_of(denoiser) == data_range
+    noisy = GaussianNoise(0.1, random_state=0).fit_transform(FRACTIONS)
+    expected = to_units(plain.transform(noisy), data_range)
+    found = denoiser.transform(to_units(noisy, data_range))
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    clean = to_units(FRACTIONS, data_range)
+    score = denoiser.score(to_units(noisy, data_range), clean)
+    assert score == pytest.approx(plain.score(noisy, FRACTIONS), abs=1e-3)
+
+
 @pytest.mark.parametrize("data_range", [255, (0.5, 0.52)])
 def test_samples_are_in_the_units_of_the_images(data_range):
     images = to_units(FRACTIONS, data_range)

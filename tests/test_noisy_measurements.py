@@ -318,7 +318,7 @@ def test_samplers_that_cannot_be_copied():
             yield denoise(y, sigma_max), 0.0
 
     assert solve(ORTHONORMAL, np.ones(6), 0.0, sampler=Mine(3)).n_evaluations[0] == 1
-    with pytest.raises(TypeError, match="Mine with sigma_min=0.1.* a dataclass, with"):
+    with pytest.raises(TypeError, match=r"Mine with sigma_min=0.1.* a dataclass, with"):
         solve(ORTHONORMAL, np.ones(6), 0.1, sampler=Mine(3))
 
 
