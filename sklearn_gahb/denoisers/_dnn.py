@@ -85,7 +85,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         Maximum learning rate of Adam.
     schedule : {"one_cycle", "halving", "constant"}, default="one_cycle"
         Schedule of the learning rate. "one_cycle" raises it in the first 30 percent of
-        the steps, then lowers it to nearly 0. "halving" halves it ten times, as in [2]_.
+        the steps, then lowers it to nearly 0. "halving" halves it ten times, see [2]_.
     early_stopping : bool, default=False
         If True, stop when the validation loss no longer falls, and keep the weights
         with the lowest validation loss.

@@ -20,7 +20,7 @@ from .._sklearn_compat import (
 )
 from ..images import check_clean, check_images, is_images
 from ..metrics import psnr
-from ..noise.gaussian import median_noise_std, warn_of_noisy_images
+from ..noise.gaussian import median_noise_std, warn_if_not_clean
 from ..units import warn_of_units
 from .checks import (
     check_levels,
@@ -245,7 +245,7 @@ class BaseDenoiser(
                 self.learn(check_target(self, y, images), images)
             else:
                 if self.needs_clean_images:
-                    warn_of_noisy_images(images, "fit treats them as clean images")
+                    warn_if_not_clean(images, "fit treats them as clean images")
                 self.learn(images)
         return self
 
