@@ -7,7 +7,7 @@ import torch
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from .._fitting import unchanged_on_failure
+from .._fitting import new_fit
 from .._mistakes import refuse_frames_of_stacks
 from .._sklearn_compat import (
     DATA_RANGE,
@@ -239,7 +239,7 @@ class BaseDenoiser(
             If images have no accepted layout, or contain NaN or infinity. If `X` equals
             `y`, or if `X` and `y` seem to use different data ranges.
         """
-        with unchanged_on_failure(self):
+        with new_fit(self):
             images = self._check_images(X, reset=True)
             if is_images(y):
                 self.learn(check_target(self, y, images), images)
