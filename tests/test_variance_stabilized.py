@@ -169,7 +169,8 @@ def test_score_adds_the_noise_of_the_parameters():
     blind = VarianceStabilizedDenoiser(identity).fit(X)
     with pytest.raises(ValueError, match=r"peak=None.*score\(noisy, clean\)"):
         blind.score(X)
-    assert make_psnr_scorer(0.1, random_state=0)(denoiser, X) > 15
+    with pytest.warns(UserWarning, match="adds white Gaussian noise"):
+        assert make_psnr_scorer(0.1, random_state=0)(denoiser, X) > 15
 
 
 def test_colors_rows_lists_and_integers():

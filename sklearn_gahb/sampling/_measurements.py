@@ -231,6 +231,13 @@ def check_operator(operator, size):
         operator = operator.detach().cpu().numpy()
     elif not hasattr(operator, "shape"):
         operator = np.asarray(operator)
+    if len(operator.shape) != 2 or operator.dtype.kind in "OSU":
+        raise ValueError(
+            f"operator has shape {tuple(operator.shape)} and dtype {operator.dtype}; "
+            f"expected a matrix of shape (n_measurements, {size}), or a LinearOperator "
+            "of this shape. To make one from a function, pass scipy.sparse.linalg."
+            "LinearOperator(shape, matvec=function, rmatvec=transpose, dtype=float)."
+        )
     operator = aslinearoperator(operator)
     if np.issubdtype(operator.dtype, np.complexfloating):
         raise ValueError(
