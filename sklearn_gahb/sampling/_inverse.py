@@ -218,8 +218,8 @@ def solve_inverse(
     sampler = SAMPLER if sampler is None else sampler
     is_sampler = isinstance(sampler, Sampler)  # If not, run_sampler raises an error.
     sigma_max = (sampler.sigma_max if is_sampler else None) or 1.0
-    _warn_of_units(operator, m, noise_std, denoiser.data_range)
     measured = _measured_coordinates(operator, m, noise_std, sigma_max, n_draws)
+    _warn_of_units(operator, m, noise_std, denoiser.data_range)
     smallest = float(measured.noise_std.min())
     if is_sampler and smallest >= min(sampler.sigma_min, NEGLIGIBLE_NOISE):
         sampler = _DenoiseLast(
