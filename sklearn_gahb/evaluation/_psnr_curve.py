@@ -3,10 +3,10 @@
 import numpy as np
 from sklearn.utils import Bunch, check_random_state
 
+from .._mistakes import warn_if_made_for_poisson_noise
 from .._sklearn_compat import POSITIVE, validate_params
 from ..denoisers import as_denoiser
 from ..noise.gaussian import check_noise_levels, noisy_copy
-from ..noise.poisson import warn_if_made_for_poisson_noise
 
 
 @validate_params(noise_std=["array-like", POSITIVE], blind=["boolean"])

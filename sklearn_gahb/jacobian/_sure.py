@@ -6,12 +6,12 @@ from itertools import repeat
 import numpy as np
 from sklearn.utils import check_random_state
 
+from .._mistakes import warn_if_made_for_poisson_noise
 from .._sklearn_compat import validate_params
 from .._tensors import is_tensor
 from .._warnings import warn
 from ..denoisers import as_denoiser
 from ..images import check_images, check_pair, is_photo_list
-from ..noise.poisson import warn_if_made_for_poisson_noise
 from ..units import warn_of_units
 from ._operator import operator_at
 

@@ -6,10 +6,10 @@ from functools import partial
 
 from sklearn.utils import check_random_state
 
+from .._mistakes import warn_if_made_for_poisson_noise
 from .._sklearn_compat import validate_params
 from ..images import is_images
 from ..noise.gaussian import check_adds_no_noise, noisy_copy
-from ..noise.poisson import warn_if_made_for_poisson_noise
 from ..units import data_range_of
 from ._ssim import ssim
 

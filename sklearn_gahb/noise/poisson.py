@@ -6,7 +6,6 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from .._sklearn_compat import Interval
-from .._warnings import warn
 from ..images import ONE_LINE, check_images
 from ..units import warn_of_noise_std, warn_of_range
 from .gaussian import GaussianNoise, image_rng, remember
@@ -163,22 +162,3 @@ def _noisy_image(image, peak, noise_std, seed):
         mean_counts = peak * image.astype(np.float32).astype(np.float64)
         image = rng.poisson(mean_counts) / peak
     return image + noise_std * rng.standard_normal(image.shape)
-
-
-def warn_if_made_for_poisson_noise(estimator, name, cure):
-    """Warn if a denoiser, or one inside an estimator, has a finite parameter `peak`.
-
-    `name` tells what assumes Gaussian noise, and `cure` what to do instead.
-    """
-    estimator = getattr(estimator, "best_estimator_", estimator)
-    inner = getattr(estimator, "get_params", dict)().values()
-    # The estimator comes last, because a FrozenEstimator has the attributes inside it.
-    for one in (*inner, *getattr(estimator, "denoisers", ()), estimator):
-        peak = getattr(one, "peak", None)
-        is_finite = isinstance(peak, Real) and np.isfinite(peak)
-        if is_finite and hasattr(one, "psnr_per_image"):
-            warn(
-                f"{name} white Gaussian noise, but {type(one).__name__} with "
-                f"peak={peak:g} removes Poisson noise. {cure}"
-            )
-            return
