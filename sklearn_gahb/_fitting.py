@@ -21,6 +21,19 @@ def unchanged_on_failure(estimator):
         raise
 
 
+@contextmanager
+def new_fit(estimator):
+    """Forget the previous fit, unless it goes on; restore it if an exception is raised.
+
+    Attributes that the new fit does not set would otherwise stay, and tell of other
+    images.
+    """
+    with unchanged_on_failure(estimator):
+        if not getattr(estimator, "warm_start", False):
+            forget_fit(estimator)
+        yield
+
+
 def forget_fit(estimator):
     """Delete the fitted attributes of an estimator."""
     for name in fitted_attributes(estimator):

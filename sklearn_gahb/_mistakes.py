@@ -1,7 +1,9 @@
-"""Errors and warnings for common mistakes in what users pass as images."""
+"""Errors and warnings for common mistakes in what users pass."""
 
+import math
 import os
 from collections.abc import Mapping
+from numbers import Real
 
 import numpy as np
 
@@ -63,3 +65,22 @@ def refuse_frames_of_stacks(estimator, X):
             "image_shape of the denoiser to (height, width) or (height, width, "
             "channels). Otherwise, call set_output(transform='default')."
         )
+
+
+def warn_if_made_for_poisson_noise(estimator, name, cure):
+    """Warn if a denoiser, or one inside an estimator, has a finite parameter `peak`.
+
+    `name` tells what assumes Gaussian noise, and `cure` what to do instead.
+    """
+    estimator = getattr(estimator, "best_estimator_", estimator)
+    inner = getattr(estimator, "get_params", dict)().values()
+    # The estimator comes last, because a FrozenEstimator has the attributes inside it.
+    for one in (*inner, *getattr(estimator, "denoisers", ()), estimator):
+        peak = getattr(one, "peak", None)
+        is_finite = isinstance(peak, Real) and math.isfinite(peak)
+        if is_finite and hasattr(one, "psnr_per_image"):
+            warn(
+                f"{name} white Gaussian noise, but {type(one).__name__} with "
+                f"peak={peak:g} removes Poisson noise. {cure}"
+            )
+            return

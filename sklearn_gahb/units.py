@@ -31,6 +31,12 @@ SMALLEST_TOLD_WHITE = 1 / 100
 SMALLEST_CONTRAST = 0.06
 # Number of clean images from which on not all of them are flat.
 ENOUGH_IMAGES = 10
+# Clean images whose black is -1 have values in [-1, 1], up to rounding, and at least
+# this share of the values is below -1/2.
+LARGEST_SIGNED_VALUE = 1.001
+SMALLEST_DARK_SHARE = 0.1
+# The means of images that are centered on purpose have a root mean square below this.
+LARGEST_CENTERED_MEAN = 0.05
 # Distance from -1 of the correlation of the noise with the second image, divided by the
 # energy of the noise. The correlation is -1 for swapped pairs, 0 for pairs in the right
 # order, and between for two noisy images.
@@ -206,6 +212,30 @@ def warn_of_pedestal(images, *, is_clean=False):
         )
 
 
+def warn_of_signed_images(images):
+    """Warn if clean Images seem to have black at -1, unless the data range is set.
+
+    Images of this convention have values in [-1, 1], and many values below -1/2. Noisy
+    images have values outside [-1, 1], or few below -1/2. So do Gaussian textures of
+    mean 0. The mean of each sine image, which has values in [-1, 1] too, is 0.
+    """
+    if images.data_range is not None or is_unsigned(images.stacks[0].dtype):
+        return
+    values = peek(images)
+    is_bounded = np.abs(values).max() <= LARGEST_SIGNED_VALUE
+    if not is_bounded or (values < -0.5).mean() < SMALLEST_DARK_SHARE:
+        return
+    means = [part.mean((1, 2, 3)).cpu().numpy() for part in sampled_parts(images)]
+    if rms(np.concatenate(means)) > LARGEST_CENTERED_MEAN:
+        warn(
+            f"The values of {images.name} lie between {values.min():.3g} and "
+            f"{values.max():.3g}, and {(values < 0).mean():.0%} of them are negative, "
+            "but black is 0 and white is 1. If black is -1, set data_range=(-1, 1). "
+            "Otherwise, noise levels and PSNRs refer to a range of half the width. If "
+            "black is 0 in these images, set data_range=1."
+        )
+
+
 def check_same_units(X, y):
     """Raise a ValueError if one of two Images is in [0, 1], the other in [0, 255]."""
     if X.data_range is not None:
@@ -264,15 +294,19 @@ def peek(images):
 
     The values are evenly spaced over images, rows and columns.
     """
+    return np.concatenate(
+        [part.flatten().cpu().numpy() for part in sampled_parts(images)]
+    )
+
+
+def sampled_parts(images):
+    """Yield about `N_PEEKED` values of Images, as tensors (n, c, height, width)."""
     n_values = sum(math.prod(stack.shape) for stack in images.stacks)
     step = max(1, n_values // N_PEEKED)
-    found = []
     for stack in images.stacks:
         per_image = min(step, len(stack))
         per_pixel = math.ceil((step / per_image) ** 0.5)
-        part = images.to_tensor(stack[::per_image, ::per_pixel, ::per_pixel])
-        found.append(part.flatten().cpu().numpy())
-    return np.concatenate(found)
+        yield images.to_tensor(stack[::per_image, ::per_pixel, ::per_pixel])
 
 
 def mean_size(values):

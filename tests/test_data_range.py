@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.datasets import load_digits
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -27,7 +28,13 @@ from sklearn_gahb import (
     psnr_curve,
 )
 from sklearn_gahb.checkpoints import load_pretrained
-from sklearn_gahb.datasets import load_photo_patches
+from sklearn_gahb.datasets import (
+    load_photo_patches,
+    make_c_alpha_images,
+    make_disk_images,
+    make_gaussian_textures,
+    make_sine_images,
+)
 from sklearn_gahb.jacobian import jacobian_operator, posterior_std, sure
 from sklearn_gahb.noise import estimate_noise_std
 from sklearn_gahb.samplers import DDIM
@@ -125,6 +132,22 @@ def test_functions_of_denoisers_use_their_data_range(images, data_range):
         for one, X in ((plain, FRACTIONS), (denoiser, images))
     ]
     assert risks[0] == pytest.approx(risks[1], rel=1e-3)
+
+
+@pytest.mark.parametrize("data_range", [255, (0.5, 0.52), (-1, 1)])
+def test_modules_see_fractions_of_the_data_range(data_range):
+    """The same images in all units give the same results and the same scores."""
+    network = load_pretrained("photos-grey").network_
+    plain = DNNDenoiser.from_module(network)
+    denoiser = DNNDenoiser.from_module(network, data_range=data_range)
+    assert data_range_of(denoiser) == data_range
+    noisy = GaussianNoise(0.1, random_state=0).fit_transform(FRACTIONS)
+    expected = to_units(plain.transform(noisy), data_range)
+    found = denoiser.transform(to_units(noisy, data_range))
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    clean = to_units(FRACTIONS, data_range)
+    score = denoiser.score(to_units(noisy, data_range), clean)
+    assert score == pytest.approx(plain.score(noisy, FRACTIONS), abs=1e-3)
 
 
 @pytest.mark.parametrize("data_range", [255, (0.5, 0.52)])
@@ -312,6 +335,51 @@ def test_images_on_a_pedestal_warn_and_data_range_cures():
         pedestal, denoised, data_range=(0.5, 0.52)
     )
     assert gain > 5
+
+
+def signed(X):
+    return 2 * np.asarray(X, dtype=np.float32) - 1
+
+
+SIGNED = {
+    "photographs": signed(FRACTIONS),
+    "ten photographs": signed(FRACTIONS[:10]),
+    "disks": signed(make_disk_images(50, 16, random_state=0)),
+    "digits": signed(load_digits().images / 16),
+    "list": [signed(image) for image in FRACTIONS],
+}
+NOT_SIGNED = {
+    "sine": make_sine_images(100, 16, random_state=0),
+    "large sine": make_sine_images(20, 300, random_state=0),
+    "textures": make_gaussian_textures(50, 16, mean=0, std=0.2, random_state=0),
+    "strong textures": make_gaussian_textures(50, 16, mean=0, std=0.5, random_state=0),
+    "centered": FRACTIONS - FRACTIONS.mean((1, 2), keepdims=True),
+    "noisy black": 0.3 * np.random.default_rng(0).standard_normal((50, 16, 16)),
+    "noisy": FRACTIONS + 0.5 * np.random.default_rng(0).standard_normal((40, 16, 16)),
+    "C^alpha": make_c_alpha_images(50, 16, 2, random_state=0),
+}
+
+
+@pytest.mark.parametrize("images", SIGNED.values(), ids=SIGNED)
+def test_images_with_black_at_minus_1_warn_and_data_range_cures(images):
+    empirical = EmpiricalDenoiser(noise_std=0.1, random_state=0)
+    message = r"between .* are negative, .* set data_range=\(-1, 1\)"
+    with pytest.warns(UserWarning, match=message) as records:
+        empirical.fit(images)
+    assert {record.filename for record in records} == {__file__}
+    with pytest.warns(UserWarning, match=message):
+        empirical.score(images)
+    noisy = GaussianNoise(0.1, random_state=0).fit_transform(images)
+    with pytest.warns(UserWarning, match=message):
+        WaveletThresholdDenoiser(noise_std=0.1).fit(noisy, images)
+    WaveletThresholdDenoiser(noise_std=0.1).fit(noisy).transform(noisy)
+    for data_range in [(-1, 1), 1]:
+        empirical.set_params(data_range=data_range).fit(images).score(images)
+
+
+@pytest.mark.parametrize("images", NOT_SIGNED.values(), ids=NOT_SIGNED)
+def test_negative_values_of_other_images_do_not_warn(images):
+    EmpiricalDenoiser().fit(images)
 
 
 def test_metrics_refuse_or_warn_of_other_units():

@@ -114,6 +114,17 @@ def test_missing_files_are_downloaded_once(served, tmp_path):
         fetch_set12(data_home=tmp_path / "home", download_if_missing=False)
 
 
+def test_missing_files_are_counted(served, tmp_path):
+    """The registry has two files."""
+    with pytest.raises(OSError, match=r"1.png is missing.*2.png is missing too. \S+ l"):
+        fetch_set12(data_home=tmp_path / "home", download_if_missing=False)
+    served["https://example.org/set12/2.png"] = b"damaged"
+    with pytest.raises(OSError, match=r"2.png is missing") as caught:
+        fetch_set12(data_home=tmp_path / "home")
+    assert "missing too" not in str(caught.value)
+    assert "more files" not in str(caught.value)
+
+
 def test_damaged_download_is_not_kept(served, tmp_path):
     served["https://example.org/set12/2.png"] = b"damaged"
     with pytest.raises(OSError, match=r"2.png is missing.*does not match the known"):

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.patches import Rectangle
+from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import make_pipeline
 
@@ -292,6 +293,12 @@ def test_optimal_may_be_fitted():
     np.testing.assert_array_equal(
         fitted.squared_bias_, fresh.fit(DISKS, X_test=TEST).squared_bias_
     )
+
+
+def test_frozen_optimal_must_be_fitted():
+    analyzer = analyze(EmpiricalDenoiser(), optimal=FrozenEstimator(WienerDenoiser()))
+    with pytest.raises(NotFittedError, match=r"optimal=Frozen.* without Frozen"):
+        analyzer.fit(DISKS, X_test=TEST)
 
 
 class RecordingWiener(WienerDenoiser):

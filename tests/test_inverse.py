@@ -6,15 +6,17 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
-from sklearn_gahb import psnr
+from sklearn_gahb import as_denoiser, psnr
 from sklearn_gahb.checkpoints import load_pretrained
 from sklearn_gahb.datasets import load_photo_patches
 from sklearn_gahb.samplers import DDIM, Ancestral, CoarseToFine, GradientEstimation
 from sklearn_gahb.sampling import (
     MeasurementOperator,
     block_averages,
+    circular_blur,
     low_frequencies,
     observed_pixels,
     random_pixels,
@@ -341,6 +343,78 @@ def test_bad_input():
         observed_pixels(np.zeros((3, 3), dtype=bool))
     with pytest.raises(ValueError, match="image_shape"):
         random_pixels((8,), 0.5)
+
+
+@pytest.mark.parametrize(
+    "operator",
+    [
+        random_pixels((16, 16), 0.3, random_state=0),
+        block_averages((16, 16), 4),
+        circular_blur((16, 16), np.ones((3, 3))),
+        np.random.RandomState(0).randn(50, 256),
+    ],
+    ids=["pixels", "averages", "blur", "matrix"],
+)
+def test_measurements_in_other_units_warn_and_data_range_cures(operator):
+    def solve(m, data_range=None):
+        denoiser = as_denoiser(lambda y, noise_std: y / 2)
+        denoiser.set_params(data_range=data_range)
+        parameters = {"image_shape": (16, 16), "n_draws": 1, "random_state": 0}
+        return solve_inverse(denoiser, m, operator, noise_std=0.1, **parameters)
+
+    m = operator @ np.random.RandomState(1).rand(256)
+    message = "measurements are much too large .* white is 1. Set the data_range"
+    with pytest.warns(UserWarning, match=message) as records:
+        solve(255 * m)
+    assert {record.filename for record in records} == {__file__}
+    with pytest.warns(UserWarning, match="too small .* white is 255. Check data_range"):
+        solve(m, 255)
+    np.testing.assert_allclose(solve(255 * m, 255).mean / 255, solve(m).mean, rtol=1e-4)
+    solve(0 * m, 255)
+
+
+def test_errors_about_what_is_no_matrix():
+    denoise, _, _ = linear_gaussian()
+    m = np.ones(4)
+    for wrong in (lambda x: x, "blur", None, np.ones((4, 4, 4)), torch.nn.Identity()):
+        with pytest.raises(ValueError, match=r"expected a matrix .* \(n_meas.* 16\)"):
+            solve_inverse(denoise, m, wrong, image_shape=(4, 4))
+    for wrong in (m + 1j, ["a"] * 4):
+        with pytest.raises(ValueError, match=r"measurements has dtype .* floats"):
+            solve_inverse(denoise, wrong, np.eye(16)[:4], image_shape=(4, 4))
+    with pytest.raises(ValueError, match=r"mean has shape \(3, 3\); expected a number"):
+        solve_inverse(
+            denoise, m, np.eye(16)[:4], image_shape=(4, 4), mean=np.ones((3, 3))
+        )
+    with pytest.raises(ValueError, match="image_shape=16 must be"):
+        MeasurementOperator(np.eye(16), 16)
+
+
+def test_large_matrices_are_refused_before_they_are_made():
+    """Only products with few vectors are computed."""
+    M = sparse.eye_array(8192, 16384) + sparse.eye_array(8192, 16384, k=1)
+    widths = []
+
+    def product(matrix):
+        def multiply(X):
+            widths.append(X.shape[1] if X.ndim == 2 else 1)
+            return matrix @ X
+
+        return multiply
+
+    operator = LinearOperator(
+        M.shape,
+        matvec=product(M),
+        rmatvec=product(M.T),
+        matmat=product(M),
+        rmatmat=product(M.T),
+        dtype=float,
+    )
+    with pytest.raises(ValueError, match=r"\(8192, 16384\).* 1\.1 GB .* smaller parts"):
+        solve_inverse(
+            lambda y, _: y / 2, np.ones(8192), operator, image_shape=(128, 128)
+        )
+    assert max(widths) <= 4
 
 
 def test_measurements_of_uint8_are_refused():

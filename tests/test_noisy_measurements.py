@@ -286,6 +286,42 @@ def test_schedules_that_end_above_the_noise():
     assert told[-1] == pytest.approx(0.3)
 
 
+@pytest.mark.parametrize("noise_std", [0.0, 0.1])
+@pytest.mark.parametrize(
+    ("pairs", "message"),
+    [
+        (lambda y: [y], r"Mine\.steps must yield pairs .* it yielded <class 'torch"),
+        (lambda y: [(y[:1, :, :2], 0.1)], r"Mine\.steps must .* \(4, 1, 4, 4\)"),
+        (
+            lambda y: [(y, torch.ones(3))],
+            r"Mine\.steps must .* tensor of 4 such levels",
+        ),
+        (lambda y: [], r"Mine\.steps yielded no images"),
+    ],
+)
+def test_errors_name_the_sampler_of_the_user(pairs, message, noise_std):
+    @dataclass(frozen=True, kw_only=True)
+    class Mine(Sampler):
+        def steps(self, denoise, y, sigma_max, draw_noise):
+            yield from pairs(y)
+
+    with pytest.raises(ValueError, match=message):
+        solve(ORTHONORMAL, np.ones(6), noise_std, sampler=Mine())
+
+
+def test_samplers_that_cannot_be_copied():
+    class Mine(Sampler):
+        def __init__(self, n_steps):
+            object.__setattr__(self, "n_steps", n_steps)
+
+        def steps(self, denoise, y, sigma_max, draw_noise):
+            yield denoise(y, sigma_max), 0.0
+
+    assert solve(ORTHONORMAL, np.ones(6), 0.0, sampler=Mine(3)).n_evaluations[0] == 1
+    with pytest.raises(TypeError, match=r"Mine with sigma_min=0.1.* a dataclass, with"):
+        solve(ORTHONORMAL, np.ones(6), 0.1, sampler=Mine(3))
+
+
 def test_exact_measurements_hold_at_noise_level_0():
     @dataclass(frozen=True, kw_only=True)
     class Once(Sampler):

@@ -207,6 +207,36 @@ def test_experiments_take_it():
     assert [image.shape for image in analyzer.generated_images_] == [(2, 2, 16, 16)] * 2
 
 
+class Rescale(BaseDenoiser):
+    """Multiply by a factor, which only pairs of images tell."""
+
+    def __init__(self, *, warm_start=False):
+        self.warm_start = warm_start
+
+    def learn(self, clean, noisy=None):
+        if len(clean) > len(X):
+            raise ValueError("too many")
+        if noisy is not None:
+            self.factor_ = float(
+                (clean.data * noisy.data).sum() / (noisy.data**2).sum()
+            )
+
+    def denoise(self, y, noise_std=None):
+        return getattr(self, "factor_", 1.0) * y
+
+
+def test_fit_forgets_the_previous_fit():
+    denoiser = Rescale().fit(NOISY, X)
+    factor = denoiser.factor_
+    assert 0 < factor < 1
+    with pytest.raises(ValueError, match="too many"):
+        denoiser.fit(np.concatenate([X, X]))
+    assert denoiser.factor_ == factor
+    np.testing.assert_array_equal(denoiser.fit(X).transform(NOISY), NOISY)
+    assert vars(denoiser).keys() == vars(Rescale().fit(X)).keys()
+    assert Rescale(warm_start=True).fit(NOISY, X).fit(X).factor_ == factor
+
+
 def test_one_without_parameters_is_complete():
     denoiser = Halve().fit(X)
     np.testing.assert_allclose(denoiser.transform(X), X / 2)

@@ -443,6 +443,10 @@ def test_samplers_are_values():
         (lambda y: (y, 0.1, y), "it yielded <class 'tuple'>"),
         (lambda y: (y[:1], 0.1), r"with y of shape \(1, 1, 4, 4\)"),
         (lambda y: (y * np.nan, 0.1), r"finite images y of shape \(2, 1, 4, 4\)"),
+        (lambda y: (y, -0.1), "it yielded noise_std=-0.1"),
+        (lambda y: (y, None), "it yielded noise_std=None"),
+        (lambda y: (y, torch.ones(3)), "or a tensor of 2 such levels; it yielded"),
+        (lambda y: (y, torch.ones(2, 1, 1, 1)), "or a tensor of 2 such levels"),
     ],
 )
 def test_what_a_sampler_yields_is_checked(state, message):

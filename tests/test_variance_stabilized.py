@@ -22,12 +22,15 @@ from sklearn_gahb import (
     WienerDenoiser,
     as_denoiser,
     make_psnr_scorer,
+    make_ssim_scorer,
     psnr,
+    psnr_curve,
 )
 from sklearn_gahb.checkpoints import load_pretrained
 from sklearn_gahb.datasets import load_photo_patches, make_disk_images
 from sklearn_gahb.denoisers import FunctionDenoiser
-from sklearn_gahb.jacobian import jacobian_operator
+from sklearn_gahb.evaluation import make_j_invariant_scorer
+from sklearn_gahb.jacobian import jacobian_operator, make_sure_scorer
 
 X = make_disk_images(20, 32, random_state=0)
 NOISY = PoissonNoise(30, random_state=0).transform(X)
@@ -166,7 +169,8 @@ def test_score_adds_the_noise_of_the_parameters():
     blind = VarianceStabilizedDenoiser(identity).fit(X)
     with pytest.raises(ValueError, match=r"peak=None.*score\(noisy, clean\)"):
         blind.score(X)
-    assert make_psnr_scorer(0.1, random_state=0)(denoiser, X) > 15
+    with pytest.warns(UserWarning, match="adds white Gaussian noise"):
+        assert make_psnr_scorer(0.1, random_state=0)(denoiser, X) > 15
 
 
 def test_colors_rows_lists_and_integers():
@@ -193,6 +197,44 @@ def test_one_parameter_known(photos):
         denoiser = VarianceStabilizedDenoiser(identity, **parameters).fit(photos)
         levels = denoiser.noise_levels(noisy[:, None]).flatten()
         np.testing.assert_allclose(levels, 0.1, atol=0.015)
+
+
+@pytest.mark.parametrize("hold", [lambda d: d, make_pipeline, FrozenEstimator])
+@pytest.mark.parametrize("peak", [30, None, np.inf])
+def test_scores_for_gaussian_noise_warn(peak, hold):
+    """A known peak means Poisson noise; an unknown one may be found to be infinite."""
+    X = make_disk_images(3, 64, random_state=0)
+    inner = WaveletThresholdDenoiser("haar", threshold=1.5)
+    stabilized = VarianceStabilizedDenoiser(inner, peak=peak, noise_std=0.1)
+    denoiser = hold(stabilized.fit(X))
+    noisy = GaussianNoise(0.1, random_state=0).fit_transform(X)
+    scorers = {
+        "make_psnr_scorer adds": make_psnr_scorer(0.1),
+        "make_ssim_scorer adds": make_ssim_scorer(0.1),
+        "Stein's estimate assumes": make_sure_scorer(0.1),
+        "psnr_curve adds": lambda one, X: psnr_curve(one, X, [0.1]),
+    }
+    for name, score in scorers.items():
+        if peak == 30:
+            message = f"{name} white Gaussian noise, but Variance.* peak=30 removes Poi"
+            with pytest.warns(UserWarning, match=message) as records:
+                score(denoiser, X)
+            assert {record.filename for record in records} == {__file__}
+        else:
+            score(denoiser, X if "adds" in name else noisy)
+
+
+def test_hidden_pixels_rank_peaks():
+    """The cure that the warnings name: the true peak, 30, has the best score."""
+    clean = load_photo_patches(64, 20, subset="test", random_state=0).images / 255
+    noisy = PoissonNoise(peak=30, random_state=0).fit_transform(clean)
+    search = GridSearchCV(
+        VarianceStabilizedDenoiser(WaveletThresholdDenoiser("haar"), 30, 0),
+        {"peak": [3, 30, 300]},
+        scoring=make_j_invariant_scorer(),
+        cv=2,
+    )
+    assert search.fit(noisy).best_params_ == {"peak": 30}
 
 
 def test_counts_need_a_data_range():

@@ -140,7 +140,9 @@ def _describe_missing(registry, missing):
         f"as {path}. You can also save it as {first} in another folder, and pass this "
         f"folder as data_home or in the environment variable {ENVIRONMENT_VARIABLE}."
     )
-    if len(missing) > 1:
+    if len(missing) == 2:
+        message += f" The file {missing[1]} is missing too. {REGISTRY} lists its URL."
+    elif len(missing) > 2:
         message += (
             f" {len(missing) - 1} more files are missing, the last of which is "
             f"{missing[-1]}. {REGISTRY} lists their URLs."

@@ -48,8 +48,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
     width : int, default=64
         Number of feature channels. For "unet", this is the number at the finest scale.
     depth : int, default=None
-        Number of pooling layers of "unet" (3 if None), or number of convolutions of
-        "bf_cnn" (20 if None).
+        Number of pooling layers of "unet" (3 if None) or convolutions of "bf_cnn" (20).
     bias : bool, default=False
         If True, a network that is chosen by name has additive constants.
     noise_std : float or None, default=0.1
@@ -90,17 +89,16 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
     learning_rate : float, default=1e-3
         Maximum learning rate of Adam.
     schedule : {"one_cycle", "halving", "constant"}, default="one_cycle"
-        Learning-rate schedule. "one_cycle" raises the rate to `learning_rate` over the
-        first 30 percent of the steps, and then lowers it to nearly 0. "halving" halves
-        the rate ten times, as in [2]_. "constant" does not change the rate.
+        Schedule of the learning rate. "one_cycle" raises it in the first 30 percent of
+        the steps, then lowers it to nearly 0. "halving" halves it ten times, see [2]_.
     early_stopping : bool, default=False
         If True, stop when the validation loss no longer falls, and keep the weights
         with the lowest validation loss.
     validation_fraction : float, default=0.1
         Fraction of the images that early stopping sets aside: the last in random order.
     n_iter_no_change : int, default=10
-        Training stops after this number of evaluations without a new lowest validation
-        loss. The loss is evaluated every ``max_steps / 100`` steps.
+        Training stops after this number of evaluations, one every ``max_steps / 100``
+        steps, without a new lowest validation loss.
     device : str or torch.device, default="auto"
         Device to compute on. "auto" uses a GPU if torch finds one.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
@@ -271,6 +269,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         n_channels=None,
         noise_std=None,
         device="auto",
+        data_range=None,
         image_shape=None,
     ):
         """Make a fitted denoiser from a trained network.
@@ -279,9 +278,9 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         ----------
         network : torch.nn.Module
             Network that maps noisy images (n, channels, height, width) to the noise in
-            them or to the clean images. A network that takes noise levels is called as
-            ``network(y, noise_std)``, with a tensor `noise_std` of shape (n,). The
-            network is copied in float32. If the network accepts only sides that are
+            them or to the clean images. Black is 0 and white is 1. A network that takes
+            noise levels is called as ``network(y, noise_std)``, with a tensor of shape
+            (n,). The network is copied in float32. If it accepts only sides that are
             multiples of some number, such as 8, the images are padded.
         predicts : {"noise", "image"}, default="noise"
             Output of the network: the noise or the clean image.
@@ -293,6 +292,10 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
             estimate for each image. For all other networks, None means 0.1.
         device : str or torch.device, default="auto"
             Device to compute on.
+        data_range : float or tuple of (float, float), default=None
+            Pixel value of white (black is then 0), or the pair (black, white). If None,
+            white is the largest value of an unsigned integer dtype, or 1 for other
+            dtypes.
         image_shape : tuple of int, default=None
             Shape of the image in each row of a 2-D array: (height, width) or
             (height, width, channels).
@@ -324,9 +327,8 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         network, n_channels = adapt_network(network, predicts, n_channels)
         if noise_std is None and not takes_noise_std(network):
             noise_std = 0.1
-        denoiser = cls(
-            network, noise_std=noise_std, device=device, image_shape=image_shape
-        )
+        denoiser = cls(network, noise_std=noise_std, device=device)
+        denoiser.set_params(data_range=data_range, image_shape=image_shape)
         denoiser._validate_params()
         network = copy.deepcopy(network).to(resolve_device(device))
         return denoiser.adopt(network, n_channels)
@@ -386,15 +388,13 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
             self.validation_loss_curve_ = np.array(run.log.validation_losses)
 
     def denoise(self, y, noise_std=None):
-        """Subtract the predicted noise; see :meth:`BaseDenoiser.denoise`.
-
-        Large images are denoised in tiles, unless they require gradients.
-        """
+        """Subtract the predicted noise; see :meth:`BaseDenoiser.denoise`."""
         network, levels = self.network_, ()
         if takes_noise_std(network):
             sigma = self.noise_levels(y, noise_std)
             levels = (sigma.flatten().to(self.device_, torch.float32),)
         denoise_tile = partial(subtract_noise, network, levels, self.device_)
+        # Tiles are written into one tensor, which torch cannot differentiate.
         if y.requires_grad:
             return denoise_tile(y)
         return denoise_in_tiles(denoise_tile, y, margin=getattr(network, "margin", 64))

@@ -7,7 +7,7 @@ import torch
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from .._fitting import unchanged_on_failure
+from .._fitting import new_fit
 from .._mistakes import refuse_frames_of_stacks
 from .._sklearn_compat import (
     DATA_RANGE,
@@ -20,7 +20,7 @@ from .._sklearn_compat import (
 )
 from ..images import check_clean, check_images, is_images
 from ..metrics import psnr
-from ..noise.gaussian import median_noise_std, warn_of_noisy_images
+from ..noise.gaussian import median_noise_std, warn_if_not_clean
 from ..units import warn_of_units
 from .checks import (
     check_levels,
@@ -239,13 +239,13 @@ class BaseDenoiser(
             If images have no accepted layout, or contain NaN or infinity. If `X` equals
             `y`, or if `X` and `y` seem to use different data ranges.
         """
-        with unchanged_on_failure(self):
+        with new_fit(self):
             images = self._check_images(X, reset=True)
             if is_images(y):
                 self.learn(check_target(self, y, images), images)
             else:
                 if self.needs_clean_images:
-                    warn_of_noisy_images(images, "fit treats them as clean images")
+                    warn_if_not_clean(images, "fit treats them as clean images")
                 self.learn(images)
         return self
 

@@ -10,10 +10,10 @@ from ..images import check_images, check_pair, equal_images, is_images, is_photo
 from ..noise.gaussian import (
     add_noise,
     median_noise_std,
-    warn_of_noisy_images,
+    warn_if_not_clean,
     warn_of_other_range,
 )
-from ..units import warn_if_swapped
+from ..units import warn_if_swapped, warn_of_signed_images
 
 # Ratio of the estimated noise level to the given noise level, in noisy images.
 LARGEST_RATIO = 1.5
@@ -117,6 +117,7 @@ def check_target(denoiser, y, images):
     check_pair(images, clean)
     warn_if_swapped(images, clean)
     warn_of_other_range(images)
+    warn_of_signed_images(clean)
     if equal_images(images, clean).all():
         raise ValueError(
             "X equals y, but X must hold the noisy images and y the clean images. If "
@@ -185,7 +186,7 @@ def noisy_and_clean(denoiser, images, y, noise_std):
             "positive noise_std, call score(noisy, clean), or score with "
             "sklearn_gahb.metrics.make_psnr_scorer(noise_std)."
         )
-    warn_of_noisy_images(images, "score adds noise to them a second time")
+    warn_if_not_clean(images, "score adds noise to them a second time")
     noisy = add_noise(images, noise_std, denoiser.random_state)
     noisy = check_images(noisy, denoiser.image_shape, data_range=images.data_range)
     return noisy, images

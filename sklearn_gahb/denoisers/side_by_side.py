@@ -3,6 +3,7 @@
 from .._sklearn_compat import has_callbacks
 from ..training import Recipe, train_side_by_side
 from ..training.run import check_side_by_side
+from ..units import warn_of_signed_images
 from ._dnn import DNNDenoiser
 from ._progress import training_run
 
@@ -38,7 +39,9 @@ def fit_side_by_side(denoisers, image_sets):
     runs = []
     for denoiser, X in zip(denoisers, image_sets, strict=True):
         denoiser._validate_params()
-        runs.append(training_run(denoiser, denoiser._check_images(X, reset=True)))
+        images = denoiser._check_images(X, reset=True)
+        warn_of_signed_images(images)
+        runs.append(training_run(denoiser, images))
     train_side_by_side(runs)
     for denoiser, run in zip(denoisers, runs, strict=True):
         denoiser._keep(run)

@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.utils import Bunch, check_random_state
 
+from .._mistakes import warn_if_made_for_poisson_noise
 from .._sklearn_compat import POSITIVE, validate_params
 from ..denoisers import as_denoiser
 from ..noise.gaussian import check_noise_levels, noisy_copy
@@ -93,6 +94,11 @@ def psnr_curve(
     low, high = slope_range
     seed = check_random_state(random_state).randint(2**31 - 1)
     denoiser = as_denoiser(denoiser)
+    warn_if_made_for_poisson_noise(
+        denoiser,
+        "psnr_curve adds",
+        "Call psnr_per_image(noisy, clean) with noisy images from PoissonNoise.",
+    )
     ratios = []
     for level in levels:
         noisy = noisy_copy(X, level, seed, denoiser.data_range)

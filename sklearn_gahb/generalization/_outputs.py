@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 
 from .._tensors import to_array
 from ..denoisers import as_denoiser
@@ -78,7 +79,13 @@ def optimal_outputs(optimal, design):
         return None
     try:
         denoiser = as_denoiser(optimal)
-    except NotFittedError:
+    except NotFittedError as error:
+        if isinstance(optimal, FrozenEstimator):
+            raise NotFittedError(
+                f"optimal={optimal!r:.200} holds an estimator that is not fitted, and "
+                "a FrozenEstimator is never fitted. Fit this estimator, or pass it "
+                "without FrozenEstimator: fit then fits a clone of it."
+            ) from error
         fitted = clone(optimal).fit(np.delete(design.X, design.tested, axis=0))
         denoiser = as_denoiser(fitted)
     found, expected = map(check_data_range, (denoiser.data_range, design.data_range))

@@ -6,6 +6,7 @@ from itertools import repeat
 import numpy as np
 from sklearn.utils import check_random_state
 
+from .._mistakes import warn_if_made_for_poisson_noise
 from .._sklearn_compat import validate_params
 from .._tensors import is_tensor
 from .._warnings import warn
@@ -75,7 +76,8 @@ def sure(
     Warns
     -----
     UserWarning
-        If the denoiser is not continuous, according to its property `is_continuous`.
+        If the denoiser is not continuous, according to its property `is_continuous`, or
+        if it is made for Poisson noise.
 
     See Also
     --------
@@ -273,6 +275,12 @@ def _risks(denoiser, y, noise_std, n_probes, clean, random_state):
             "threshold, or compute the error from clean images by "
             "sklearn_gahb.metrics.mse."
         )
+    warn_if_made_for_poisson_noise(
+        denoiser,
+        "Stein's estimate assumes",
+        "Compute the error from clean images, or choose parameters by "
+        "sklearn_gahb.evaluation.make_j_invariant_scorer.",
+    )
     images, targets = _check_stack(y, denoiser, "y"), repeat(None)
     warn_of_units(noise_std, images)
     if clean is not None:

@@ -6,6 +6,7 @@ from functools import partial
 
 from sklearn.utils import check_random_state
 
+from .._mistakes import warn_if_made_for_poisson_noise
 from .._sklearn_compat import validate_params
 from ..images import is_images
 from ..noise.gaussian import check_adds_no_noise, noisy_copy
@@ -40,7 +41,8 @@ def make_psnr_scorer(noise_std, *, random_state=None):
         :func:`~sklearn.model_selection.cross_validate`. If `y` contains images, the
         scorer uses them as the clean images and ignores `X`. Otherwise, `X` contains
         the clean images. The scorer raises an error for a pipeline that contains a
-        `GaussianNoise` step. Score such a pipeline with ``pipeline.score(X, X)``.
+        `GaussianNoise` step. Score such a pipeline with ``pipeline.score(X, X)``. The
+        scorer warns if a denoiser is made for Poisson noise.
 
     Examples
     --------
@@ -134,6 +136,12 @@ class _NoisyScorer:
 
     def __call__(self, estimator, X, y=None):
         check_adds_no_noise(estimator, self.name)
+        warn_if_made_for_poisson_noise(
+            estimator,
+            f"{self.name} adds",
+            "Score with score(noisy, clean) and noisy images from PoissonNoise. In a "
+            "search, omit scoring, and pass both to fit: fit(noisy, clean).",
+        )
         clean = y if is_images(y) else X
         data_range = data_range_of(estimator)
         noisy = noisy_copy(clean, self.noise_std, self.seed, data_range)

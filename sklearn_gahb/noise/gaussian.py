@@ -21,10 +21,10 @@ from .._sklearn_compat import (
 from .._tensors import is_tensor
 from .._warnings import warn
 from ..images import ONE_LINE, check_images
-from ..units import warn_of_units
+from ..units import warn_of_signed_images, warn_of_units
 
 # Digests of the first image of the latest noisy images. A Pipeline does not tell its
-# last step where images come from, so `warn_of_noisy_images` looks here.
+# last step where images come from, so `warn_if_not_clean` looks here.
 # The values are the data ranges for which the noise was drawn.
 _LATEST_OUTPUTS = OrderedDict()
 N_REMEMBERED = 1000
@@ -189,11 +189,12 @@ def warn_of_other_range(noisy):
         )
 
 
-def warn_of_noisy_images(images, consequence):
-    """Warn if Images that count as clean are noisy images from this package.
+def warn_if_not_clean(images, consequence):
+    """Warn if Images that count as clean are noisy or seem to have other units.
 
-    The values of the first image identify them. Unlike the identity of the array, these
-    values survive conversions to lists, data frames and other dtypes.
+    Only noisy images from this package are noticed. The values of the first image
+    identify them. Unlike the identity of the array, these values survive conversions to
+    lists, data frames and other dtypes.
     """
     if digest_of(images.data[0]) in _LATEST_OUTPUTS:
         warn(
@@ -203,6 +204,7 @@ def warn_of_noisy_images(images, consequence):
             "pipeline.fit(X, X) and pipeline.score(X, X). Otherwise, pass both: "
             "fit(noisy, clean) and score(noisy, clean)."
         )
+    warn_of_signed_images(images)
 
 
 def noisy_copy(X, noise_std, random_state, data_range=None):

@@ -95,6 +95,18 @@ class Sampler(ABC):
             Noise level of the images after the step.
         """
 
+    def checked_steps(self, denoise, y, sigma_max, draw_noise):
+        """Call `steps`, and raise a ValueError if it yields wrong images or levels."""
+        name, pair = f"{type(self).__name__}.steps", None
+        for pair in self.steps(denoise, y, sigma_max, draw_noise):
+            _check_pair(pair, name, y.shape)
+            yield pair
+        if pair is None:
+            raise ValueError(
+                f"{name} yielded no images; it must yield at least one pair "
+                "(y, noise_std)."
+            )
+
 
 @dataclass(frozen=True)
 class Trajectory:
@@ -221,19 +233,13 @@ def run_sampler(
     with torch.no_grad():
         mean = _expand(mean, shape, device)
         first = mean + sigma_max * draw_noise(mean)
-        steps = sampler.steps(evaluate, first, sigma_max, draw_noise)
-        for step, state in enumerate(chain([(first, sigma_max)], steps)):
-            y, sigma = _check_state(state, sampler, first.shape)
+        steps = sampler.checked_steps(evaluate, first, sigma_max, draw_noise)
+        for step, (y, sigma) in enumerate(chain([(first, sigma_max)], steps)):
             is_kept = keep_every is not None and step % keep_every == 0
             if is_kept:
                 kept.append(_as_arrays(y, sigma))
             if callback is not None:
                 callback(step, y.clone(), sigma)
-    if step == 0:
-        raise ValueError(
-            f"{type(sampler).__name__}.steps yielded no images; it must yield at least "
-            "one pair (y, noise_std)."
-        )
     if not is_kept:
         kept.append(_as_arrays(y, sigma))
     images, levels = (np.stack(one) for one in zip(*kept, strict=True))
@@ -291,16 +297,27 @@ class _Evaluation:
         return output
 
 
-def _check_state(state, sampler, shape):
-    """Return the pair (y, noise_std) that a sampler yielded, or raise a ValueError."""
-    y = state[0] if isinstance(state, tuple) and len(state) == 2 else None
+def _check_pair(pair, name, shape):
+    """Raise a ValueError unless `pair`, which `name` yielded, is (y, noise_std)."""
+    is_pair = isinstance(pair, tuple) and len(pair) == 2
+    y, noise_std = pair if is_pair else (None, None)
     if not torch.is_tensor(y) or y.shape != shape or not y.isfinite().all():
         found = f" with y of shape {tuple(y.shape)}" if torch.is_tensor(y) else ""
         raise ValueError(
-            f"{type(sampler).__name__}.steps must yield pairs (y, noise_std) with "
-            f"finite images y of shape {tuple(shape)}; it yielded {type(state)}{found}."
+            f"{name} must yield pairs (y, noise_std) with finite images y of shape "
+            f"{tuple(shape)}; it yielded {type(pair)}{found}."
         )
-    return state
+    try:
+        levels = torch.as_tensor(noise_std, dtype=torch.float64).expand(shape[0])
+        is_level = bool((levels.isfinite() & (levels >= 0)).all())
+    except (RuntimeError, TypeError, ValueError):
+        is_level = False
+    if not is_level:
+        raise ValueError(
+            f"{name} must yield pairs (y, noise_std) with a noise level that is not "
+            f"negative, or a tensor of {shape[0]} such levels; it yielded "
+            f"noise_std={noise_std!r:.100}."
+        )
 
 
 def _noise_source(seed):

@@ -14,7 +14,7 @@ from ..denoisers import as_denoiser
 from ..denoisers.checks import check_n_channels
 from ..images import SHAPES, height_width_channels
 from ..samplers import CoarseToFine, Sampler, run_sampler
-from ..units import check_data_range
+from ..units import LARGEST_RMS, SMALLEST_TOLD_WHITE, check_data_range
 from ._measurements import (
     SAME_LEVEL,
     Measurements,
@@ -83,9 +83,10 @@ def solve_inverse(
         :class:`scipy.sparse.linalg.LinearOperator` (for example from PyLops), or a
         matrix. The operator multiplies images that are flattened in the order of
         :meth:`numpy.ndarray.ravel`. If its rows are not orthogonal, it must have at
-        most 4,096 rows or columns, or be a :class:`MeasurementOperator` that holds its
-        singular vectors. Singular values below 1e-4 of the largest one count
-        as 0.
+        most 4,096 rows or columns and 2**26 values, or be a
+        :class:`MeasurementOperator` that holds its singular vectors. To compute these
+        takes up to 1 GB of memory beside the operator. Larger operators are refused.
+        Singular values below 1e-4 of the largest one count as 0.
     noise_std : float, default=0.0
         Noise level s of each measurement, as a fraction of the data range. If 0, the
         images match the measurements exactly. The same holds for noise levels below
@@ -173,7 +174,8 @@ def solve_inverse(
     -----
     UserWarning
         If `noise_std` is 0 and either no image has these measurements, or the singular
-        values of the operator differ by a factor of more than 100.
+        values of the operator differ by a factor of more than 100. If the measurements
+        are much too large or too small for images of the data range.
 
     See Also
     --------
@@ -217,16 +219,20 @@ def solve_inverse(
     is_sampler = isinstance(sampler, Sampler)  # If not, run_sampler raises an error.
     sigma_max = (sampler.sigma_max if is_sampler else None) or 1.0
     measured = _measured_coordinates(operator, m, noise_std, sigma_max, n_draws)
+    _warn_of_units(operator, m, noise_std, denoiser.data_range)
     smallest = float(measured.noise_std.min())
     if is_sampler and smallest >= min(sampler.sigma_min, NEGLIGIBLE_NOISE):
         sampler = _DenoiseLast(
-            sampler, measured, sigma_max=sigma_max, sigma_min=smallest
+            _with_sigma_min(sampler, smallest, noise_std),
+            measured,
+            sigma_max=sigma_max,
+            sigma_min=smallest,
         )
 
     if mean is None:
         mean = denoiser.prior((height, width)).mean
     shape = (len(measured.coordinates), channels, height, width)
-    first = torch.as_tensor(mean, dtype=torch.float64).expand(shape)
+    first = _broadcast_mean(mean, shape)
     y, trajectory = run_sampler(
         denoiser,
         sampler,
@@ -274,15 +280,11 @@ class _DenoiseLast(Sampler):
 
     def steps(self, denoise, y, sigma_max, draw_noise):
         """Yield images and noise levels; see :meth:`Sampler.steps`."""
-        sampler = replace(self.sampler, sigma_min=self.sigma_min)
         # Drawn first, so that the noise of an image does not depend on other images.
         z = draw_noise(y)
-        state = None
-        for state in sampler.steps(denoise, y, sigma_max, draw_noise):
-            yield state
-        if state is None:
-            return
-        y, sigma = state
+        steps = self.sampler.checked_steps(denoise, y, sigma_max, draw_noise)
+        for y, sigma in steps:
+            yield y, sigma
         sigma = torch.as_tensor(sigma).to(y).expand(len(y))
         is_reached = sigma <= SAME_LEVEL * self.sigma_min
         levels = torch.where(is_reached, self.sigma_min, sigma)
@@ -290,6 +292,20 @@ class _DenoiseLast(Sampler):
         complete = self.measured.insert(y + amplitude * z, self.sigma_min)
         y = torch.where(is_reached.view(-1, 1, 1, 1), complete, y)
         yield denoise(y, levels), 0.0
+
+
+def _with_sigma_min(sampler, sigma_min, noise_std):
+    """Return a copy of a sampler that stops at the noise of the measurements."""
+    try:
+        return replace(sampler, sigma_min=sigma_min)
+    except TypeError as error:
+        name = type(sampler).__name__
+        raise TypeError(
+            f"noise_std={noise_std} needs a copy of the sampler {name} with "
+            f"sigma_min={sigma_min:.3g}, which failed: {error}. Remove the __init__ of "
+            f"{name}, and make {name} a dataclass, with "
+            "@dataclass(frozen=True, kw_only=True)."
+        ) from error
 
 
 def _measured_coordinates(operator, m, noise_std, sigma_max, n_draws):
@@ -303,7 +319,8 @@ def _measured_coordinates(operator, m, noise_std, sigma_max, n_draws):
             f"noise_std={noise_std} hides all measurements: relative to the singular "
             f"values of the operator, their noise levels are {levels.min():.3g} or "
             f"more; expected a level below {sigma_max:g}, the first noise level of the "
-            "sampler. Noise levels are fractions of the data range."
+            "sampler. Noise levels are fractions of the data range: if you mean "
+            f"{noise_std:g} of 255, pass {noise_std:g} / 255."
         )
     if noise_std == 0:
         condition = singular_values.max() / singular_values.min()
@@ -324,6 +341,46 @@ def _measured_coordinates(operator, m, noise_std, sigma_max, n_draws):
     return Measurements(right_vectors, np.tile(coordinates, (n_draws, 1)), levels)
 
 
+def _warn_of_units(operator, m, noise_std, data_range):
+    """Warn if measurements m, as fractions, are too large or too small for images.
+
+    For m = M x, the inequality |m|^2 = x . M^T m <= |x| |M^T m| bounds the norm of the
+    image from below.
+    """
+    n_rows, n_values = operator.shape
+    size = np.linalg.norm(m, axis=1)
+    gain = np.linalg.norm(multiply_transposed(operator, m), axis=1)
+    gain /= np.maximum(size, 1e-300)
+    noise = 2 * noise_std * math.sqrt(n_rows)
+    bound = LARGEST_RMS * math.sqrt(n_values) * gain + noise
+    of_white = np.linalg.norm(multiply(operator, np.ones((1, n_values))))
+    is_large, is_told = (size > bound).any(), data_range is not None
+    if is_large or (is_told and 0 < size.max() < SMALLEST_TOLD_WHITE * of_white):
+        white = check_data_range(data_range)[1] if is_told else 1
+        warn(
+            f"measurements are much too {'large' if is_large else 'small'} for images "
+            f"whose white is {white:g}. "
+            + (
+                f"Check data_range={data_range} of the denoiser and the measurements."
+                if is_told
+                else "Set the data_range of the denoiser to the values of black and "
+                "white, for example denoiser.set_params(data_range=255), or divide the "
+                "measurements by the value of white."
+            )
+        )
+
+
+def _broadcast_mean(mean, shape):
+    mean = torch.as_tensor(mean, dtype=torch.float64)
+    try:
+        return mean.expand(shape)
+    except RuntimeError as error:
+        raise ValueError(
+            f"mean has shape {tuple(mean.shape)}; expected a number or a tensor that "
+            f"broadcasts to {shape}."
+        ) from error
+
+
 def check_measurements(measurements, n_measurements, is_told=False):
     """Return measurements as floats (..., n_measurements), or raise a ValueError.
 
@@ -335,6 +392,11 @@ def check_measurements(measurements, n_measurements, is_told=False):
             f"measurements has dtype {measurements.dtype}; expected floats. If the "
             "image has values from 0 to 255, measure image / 255, or set the "
             "data_range of the denoiser to 255."
+        )
+    if measurements.dtype.kind not in "biuf":
+        raise ValueError(
+            f"measurements has dtype {measurements.dtype}; expected floats. Measure "
+            "the real and imaginary parts of complex values with a real operator."
         )
     measurements = measurements.astype(np.float64)
     n_images = math.prod(measurements.shape[:-1])

@@ -139,9 +139,12 @@ def decompose(operator):
     if min(operator.shape) > LARGEST_SIDE or math.prod(operator.shape) > LARGEST_SIZE:
         raise ValueError(
             f"operator has shape {tuple(operator.shape)}, and its rows are not "
-            f"orthogonal. Expected orthogonal rows, or at most {LARGEST_SIDE} rows or "
-            f"columns and {LARGEST_SIZE} values. Pass a MeasurementOperator with its "
-            "right_vectors and singular_values, or use circular_blur for a blur."
+            "orthogonal. Its singular vectors would take "
+            f"{8e-9 * min(operator.shape) * operator.shape[1]:.1f} GB of memory. "
+            f"Expected orthogonal rows, or at most {LARGEST_SIDE} rows or columns and "
+            f"{LARGEST_SIZE} values. Pass a MeasurementOperator with its right_vectors "
+            "and singular_values, use circular_blur for a blur, or measure smaller "
+            "parts of the image."
         )
     return _decompose_matrix(operator)
 
@@ -187,7 +190,8 @@ def _decompose_matrix(operator):
     is_kept = _are_kept(values)
     values, vectors = values[is_kept], vectors[:, is_kept].T
     if is_wide:
-        vectors = vectors @ M / values[:, None]
+        # Dividing the smaller matrix takes less memory.
+        vectors = (vectors / values[:, None]) @ M
     return aslinearoperator(vectors), values
 
 
@@ -227,6 +231,13 @@ def check_operator(operator, size):
         operator = operator.detach().cpu().numpy()
     elif not hasattr(operator, "shape"):
         operator = np.asarray(operator)
+    if len(operator.shape) != 2 or operator.dtype.kind in "OSU":
+        raise ValueError(
+            f"operator has shape {tuple(operator.shape)} and dtype {operator.dtype}; "
+            f"expected a matrix of shape (n_measurements, {size}), or a LinearOperator "
+            "of this shape. To make one from a function, pass scipy.sparse.linalg."
+            "LinearOperator(shape, matvec=function, rmatvec=transpose, dtype=float)."
+        )
     operator = aslinearoperator(operator)
     if np.issubdtype(operator.dtype, np.complexfloating):
         raise ValueError(

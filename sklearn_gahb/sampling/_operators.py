@@ -64,6 +64,7 @@ class MeasurementOperator(LinearOperator):
         self, operator, image_shape, *, right_vectors=None, singular_values=None
     ):
         self.operator = aslinearoperator(operator)
+        height_width_channels(image_shape)  # Raises an error if the shape is wrong.
         self.image_shape = tuple(image_shape)
         self.right_vectors, self.singular_values = right_vectors, singular_values
         if right_vectors is not None or singular_values is not None:
