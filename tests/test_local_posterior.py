@@ -13,7 +13,7 @@ from sklearn_gahb import (
     as_denoiser,
 )
 from sklearn_gahb.datasets import make_disk_images
-from sklearn_gahb.denoisers import _local_posterior
+from sklearn_gahb.denoisers import _training_patches
 from sklearn_gahb.jacobian import jacobian_operator
 from sklearn_gahb.posteriors import finite
 
@@ -100,7 +100,7 @@ def test_patches_of_one_pixel_give_the_posterior_of_pixels():
 def test_blocks_and_batches_change_nothing(monkeypatch, options):
     denoiser = fitted(**options)
     expected = denoiser.transform(NOISY)
-    monkeypatch.setattr(_local_posterior, "BLOCK", 100)
+    monkeypatch.setattr(_training_patches, "BLOCK", 100)
     monkeypatch.setattr(finite, "WEIGHTS_AT_ONCE", 70)
     np.testing.assert_allclose(denoiser.transform(NOISY), expected, atol=1e-12)
     alone = np.concatenate([denoiser.transform(one[None]) for one in NOISY])
@@ -197,6 +197,72 @@ def test_subsets_of_patches():
     assert 0 < errors[0] < errors[1] / 5
     again = denoisers[3].transform(noisy[:2])
     np.testing.assert_allclose(again, few[:2], atol=1e-12)
+
+
+def test_changes_if_a_key_is_left_out():
+    queries, keys = (torch.from_numpy(RNG.rand(n, 4)) for n in (3, 7))
+    values = torch.from_numpy(RNG.rand(7, 2))
+    variance = torch.full((3, 1), 0.1, dtype=torch.float64)
+
+    def mean(rows):
+        return finite.weighted_means(queries, [(keys[rows], values[rows])], variance)
+
+    found = finite.leave_one_out_changes(
+        queries,
+        keys,
+        values,
+        variance,
+        *finite.weighted_means_and_log_sums(queries, [(keys, values)], variance),
+    )
+    for k in range(7):
+        rows = [j for j in range(7) if j != k]
+        expected = mean(rows) - mean(range(7))
+        torch.testing.assert_close(found[k], expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"n_patches": 200},
+        {"n_patches": 200, "boundary": "reflect", "aggregate": "overlap"},
+        {"n_patches": 50, "equivariant": False, "aggregate": "overlap"},
+    ],
+)
+def test_standard_error_of_subsets(monkeypatch, options):
+    """It is the spread over subsets, and does not depend on blocks."""
+    rng = np.random.RandomState(0)
+    clean = rng.rand(150, 4, 5)
+    noisy = clean[:2] + 0.6 * rng.randn(2, 4, 5)
+    outputs, errors = [], []
+    for seed in range(100):
+        denoiser = fitted(3, clean, noise_std=0.6, random_state=seed, **options)
+        outputs.append(denoiser.transform(noisy))
+        if seed % 10 == 0:
+            errors.append(denoiser.subsampling_std_err(noisy))
+    spread = np.std(outputs, axis=0, ddof=1)
+    error = np.sqrt(np.square(errors).mean(axis=0))
+    # Windows in corners have 150 patches, all of which are used.
+    np.testing.assert_array_equal(error > 0, spread > 1e-12)
+    ratio = error[error > 0] / spread[error > 0]
+    assert np.median(ratio) == pytest.approx(1, abs=0.1)
+    assert (np.abs(ratio - 1) < 0.4).all()
+    last = denoiser.subsampling_std_err(noisy)
+    monkeypatch.setattr(_training_patches, "BLOCK", 100)
+    found = denoiser.subsampling_std_err(noisy.astype(np.float32))
+    np.testing.assert_allclose(found, last, atol=1e-6)
+
+
+def test_standard_error_without_a_subset_and_in_other_units():
+    denoiser = fitted(n_patches=30, random_state=0)
+    expected = denoiser.subsampling_std_err(NOISY)
+    assert (fitted().subsampling_std_err(NOISY) == 0).all()
+    scaled = LocalPosteriorDenoiser(
+        3, n_patches=30, data_range=(100, 300), random_state=0
+    ).fit(100 + 200 * X)
+    found = scaled.subsampling_std_err(100 + 200 * NOISY, noise_std=NOISE_STD)
+    np.testing.assert_allclose(found, 200 * expected, atol=1e-9)
+    with pytest.raises(ValueError, match="n_patches=1 must be at least 2"):
+        fitted(n_patches=1).subsampling_std_err(NOISY)
 
 
 def test_patch_size_by_noise_level():

@@ -10,15 +10,14 @@ import torch
 SMALLEST_VARIANCE = 1e-30
 # Smallest exponent of a weight, relative to the largest weight. exp(-80) = 2e-35.
 SMALLEST_EXPONENT = -80.0
+# Smallest ratio of all other weights to the weight of a key that is left out.
+SMALLEST_RATIO = 1e-10
 # Number of weights that are computed at a time. They fit into the cache of a core.
 WEIGHTS_AT_ONCE = 2**19
 
 
 def weighted_means(queries, blocks, variance):
     """Average values with weights exp(-|query - key|^2 / (2 variance)).
-
-    The largest exponent so far is subtracted, so that sums neither overflow nor depend
-    on how the keys are divided into blocks, except for rounding.
 
     Parameters
     ----------
@@ -31,12 +30,20 @@ def weighted_means(queries, blocks, variance):
     -------
     means : Tensor of shape (n, k)
     """
-    # exponent = (query . key - |key|^2 / 2) / variance, up to a constant of the query.
-    precision = 1 / variance.clamp(min=SMALLEST_VARIANCE)
-    queries = torch.cat([queries * precision, precision], dim=1)
+    return weighted_means_and_log_sums(queries, blocks, variance)[0]
+
+
+def weighted_means_and_log_sums(queries, blocks, variance):
+    """Compute `weighted_means`, and the logarithms of the sums of weights (n, 1).
+
+    The largest exponent so far is subtracted, so that sums neither overflow nor depend
+    on how the keys are divided into blocks, except for rounding. The exponents of the
+    weights in these sums are those of `_with_precision`.
+    """
+    queries = _with_precision(queries, variance)
     parts = sums = None
     for keys, values in blocks:
-        keys = torch.cat([keys, -keys.square().sum(1, keepdim=True) / 2], dim=1).T
+        keys = _with_squares(keys)
         # Torch multiplies few rows faster than few columns.
         values = torch.cat([values, torch.ones_like(values[:, :1])], dim=1).T
         values = values.contiguous()
@@ -55,7 +62,44 @@ def weighted_means(queries, blocks, variance):
             rescale = (previous - largest[k]).exp().T
             sums[k] = sums[k] * rescale + values @ weights.T
     sums = torch.cat(sums, dim=1)
-    return (sums[:-1] / sums[-1]).T
+    log_sums = torch.cat(largest) + sums[-1:].T.log()
+    return (sums[:-1] / sums[-1]).T, log_sums
+
+
+def leave_one_out_changes(queries, keys, values, variance, means, log_sums):
+    """Compute how the weighted means change if a key is left out.
+
+    Parameters
+    ----------
+    queries : Tensor of shape (n, d)
+    keys : Tensor of shape (m, d)
+    values : Tensor of shape (m, k)
+    variance : Tensor of shape (n, 1)
+    means, log_sums : Tensor of shape (n, k) and (n, 1)
+        Results of `weighted_means_and_log_sums`.
+
+    Returns
+    -------
+    changes : Tensor of shape (m, n, k)
+    """
+    exponents = _with_precision(queries, variance) @ _with_squares(keys)
+    # (1 - h) / h, where h is the weight of the key, divided by the sum of weights. A
+    # ratio below the limit would amplify rounding errors of the means.
+    ratios = torch.expm1(log_sums - exponents).clamp(min=SMALLEST_RATIO)
+    return (means - values[:, None]) / ratios.T[..., None]
+
+
+def _with_precision(queries, variance):
+    """Return rows whose products with the columns of `_with_squares` are exponents.
+
+    exponent = (query . key - |key|^2 / 2) / variance, up to a constant of the query.
+    """
+    precision = 1 / variance.clamp(min=SMALLEST_VARIANCE)
+    return torch.cat([queries * precision, precision], dim=1)
+
+
+def _with_squares(keys):
+    return torch.cat([keys, -keys.square().sum(1, keepdim=True) / 2], dim=1).T
 
 
 def log_likelihood(y, x, variance):

@@ -1,0 +1,38 @@
+"""Sides of patches: one number, or a table of noise levels."""
+
+from collections.abc import Mapping
+from numbers import Integral
+
+import numpy as np
+
+
+def check_patch_size(patch_size, size):
+    """Raise a ValueError unless all side lengths are odd and fit images of a size."""
+    table = patch_size if isinstance(patch_size, Mapping) else {1.0: patch_size}
+    if not table:
+        raise ValueError("patch_size is an empty dict; expected at least one level.")
+    for level, side in table.items():
+        if not level > 0:
+            raise ValueError(
+                f"patch_size has the noise level {level!r}; expected positive numbers."
+            )
+        is_odd = isinstance(side, Integral) and side % 2 == 1
+        if not is_odd or not 0 < side <= min(size):
+            raise ValueError(
+                f"patch_size={side} must be an odd number from 1 to {min(size)}, the "
+                f"shorter side of images of {size[0]}x{size[1]}."
+            )
+
+
+def patch_size_at(patch_size, noise_std):
+    """Return the side length at a noise level: that of the closest level in a table."""
+    if not isinstance(patch_size, Mapping):
+        return patch_size
+    levels = np.array(sorted(patch_size))
+    if not levels[0] * 0.99 <= noise_std <= levels[-1] * 1.01:
+        raise ValueError(
+            f"patch_size has noise levels from {levels[0]:g} to {levels[-1]:g}, but "
+            f"the noise level is {noise_std:.4g}. Add an entry for this level."
+        )
+    closest = np.abs(np.log(levels / noise_std)).argmin()
+    return patch_size[levels[closest]]
