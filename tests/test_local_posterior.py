@@ -5,16 +5,21 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
+from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
 
 from sklearn_gahb import (
     EmpiricalDenoiser,
+    GaussianNoise,
     JacobianBasis,
     LocalPosteriorDenoiser,
     as_denoiser,
+    psnr,
 )
 from sklearn_gahb.datasets import make_disk_images
-from sklearn_gahb.denoisers import _training_patches
+from sklearn_gahb.denoisers import _training_patches, choose_patch_size
 from sklearn_gahb.jacobian import jacobian_operator
+from sklearn_gahb.noise.gaussian import noisy_copy
 from sklearn_gahb.posteriors import finite
 
 RNG = np.random.RandomState(0)
@@ -294,6 +299,70 @@ def test_patch_size_by_noise_level():
 def test_bad_patch_sizes(patch_size, message):
     with pytest.raises(ValueError, match=message):
         LocalPosteriorDenoiser(patch_size).fit(X)
+
+
+def test_choice_of_the_patch_size():
+    X = make_disk_images(40, 16, random_state=0)
+    clean, levels = X[30:], [0.5, 0.1]
+    denoiser = LocalPosteriorDenoiser(9).fit(X[:30])
+    choice = choose_patch_size(denoiser, clean, levels, random_state=3)
+    assert choice.patch_sizes.tolist() == [3, 5, 7, 9, 11]
+    for level, scores in zip(levels, choice.psnr, strict=True):
+        noisy = GaussianNoise(level, random_state=3).fit_transform(clean)
+        expected = [
+            LocalPosteriorDenoiser(side, noise_std=level)
+            .fit(X[:30])
+            .score(noisy, clean)
+            for side in choice.patch_sizes
+        ]
+        np.testing.assert_allclose(scores, expected, atol=1e-4)
+        assert choice.patch_size[level] == choice.patch_sizes[np.argmax(expected)]
+    assert denoiser.patch_size == 9
+    denoiser.set_params(patch_size=choice.patch_size).denoise_images(clean, 0.1)
+
+
+def test_choice_of_the_patch_size_that_explains_another_denoiser():
+    X = 255 * make_disk_images(40, 16, random_state=0)
+    options = {"aggregate": "overlap", "data_range": 255}
+    reference = LocalPosteriorDenoiser({0.1: 7, 0.5: 3}, **options).fit(X[:30])
+    denoiser = LocalPosteriorDenoiser(data_range=255).fit(X[:30])
+    choice = choose_patch_size(
+        denoiser,
+        X[30:],
+        [0.1, 0.5],
+        patch_sizes=[7, 3],
+        reference=make_pipeline(GaussianNoise(0.1, data_range=255), reference),
+        random_state=0,
+    )
+    assert choice.patch_size == {0.1: 7, 0.5: 3}
+    noisy = noisy_copy(X[30:], 0.1, 0, 255)
+    outputs = (
+        one.denoise_images(noisy, 0.1)
+        for one in (reference, denoiser.set_params(patch_size=3))
+    )
+    assert choice.psnr[0, 0] == pytest.approx(psnr(*outputs, data_range=255), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("levels", "patch_sizes", "message"),
+    [
+        ([], None, "distinct positive numbers"),
+        (0.1, [], "patch_sizes is empty"),
+        (0.1, [3, 4], "The side length 4 in patch_sizes must be an odd number"),
+        (0.1, [7], "7 in patch_sizes must be an odd number from 1 to 6, the shorter"),
+        (0.1, [3.5], "3.5 in patch_sizes must be an odd number"),
+    ],
+)
+def test_bad_choices_of_the_patch_size(levels, patch_sizes, message):
+    with pytest.raises(ValueError, match=message):
+        choose_patch_size(fitted(), X, levels, patch_sizes=patch_sizes)
+
+
+def test_only_a_local_posterior_denoiser_has_a_patch_size_to_choose():
+    with pytest.raises(ValueError, match="must be a fitted LocalPosteriorDenoiser"):
+        choose_patch_size(EmpiricalDenoiser().fit(X), X, 0.1)
+    with pytest.raises(NotFittedError):
+        choose_patch_size(LocalPosteriorDenoiser(), X, 0.1)
 
 
 def test_is_a_denoiser():

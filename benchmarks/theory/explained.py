@@ -35,10 +35,10 @@ from sklearn_gahb import (
     psnr,
 )
 from sklearn_gahb.datasets import fetch_bsd68, fetch_bsd400, make_disk_images
+from sklearn_gahb.denoisers import choose_patch_size
 
 SIDE = 16
 LEVELS = (0.05, 0.1, 0.2, 0.4)
-PATCH_SIZES = (3, 5, 7, 9, 11)
 N_TEST, N_HELD_OUT = 24, 24
 
 
@@ -77,24 +77,6 @@ def squared_correlation(first, second):
     return squares / (np.square(first).sum(1) * np.square(second).sum(1))
 
 
-def best_patch_sizes(equivariant, X, held_out):
-    """Choose the side of the patches at each noise level on held-out images."""
-    table = {}
-    for level in LEVELS:
-        noisy = GaussianNoise(level, random_state=1).fit_transform(held_out)
-        scores = [
-            psnr(
-                held_out,
-                LocalPosteriorDenoiser(side, equivariant=equivariant)
-                .fit(X)
-                .denoise_images(noisy, noise_std=level),
-            )
-            for side in PATCH_SIZES
-        ]
-        table[level] = PATCH_SIZES[int(np.argmax(scores))]
-    return table
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--images", choices=["photos", "disks"], default="photos")
@@ -106,7 +88,12 @@ def main():
     for n in options.sizes:
         X, held_out, test = load(options.images, n, options.random_state)
         sizes = {
-            name: best_patch_sizes(name == "equivariant", X, held_out)
+            name: choose_patch_size(
+                LocalPosteriorDenoiser(3, equivariant=name == "equivariant").fit(X),
+                held_out,
+                LEVELS,
+                random_state=1,
+            ).patch_size
             for name in ("local", "equivariant")
         }
         denoisers = {

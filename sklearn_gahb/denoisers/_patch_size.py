@@ -16,12 +16,17 @@ def check_patch_size(patch_size, size):
             raise ValueError(
                 f"patch_size has the noise level {level!r}; expected positive numbers."
             )
-        is_odd = isinstance(side, Integral) and side % 2 == 1
-        if not is_odd or not 0 < side <= min(size):
-            raise ValueError(
-                f"patch_size={side} must be an odd number from 1 to {min(size)}, the "
-                f"shorter side of images of {size[0]}x{size[1]}."
-            )
+        check_side(side, size, f"patch_size={side!r}")
+
+
+def check_side(side, size, name):
+    """Raise a ValueError unless a side length is odd and fits images of a size."""
+    is_odd = isinstance(side, Integral) and side % 2 == 1
+    if not is_odd or not 0 < side <= min(size):
+        raise ValueError(
+            f"{name} must be an odd number from 1 to {min(size)}, the shorter side of "
+            f"images of {size[0]}x{size[1]}."
+        )
 
 
 def patch_size_at(patch_size, noise_std):
