@@ -194,7 +194,7 @@ def test_subsets_of_patches():
         LocalPosteriorDenoiser(
             3, noise_std=NOISE_STD, n_patches=n_patches, random_state=0
         ).fit(clean)
-        for n_patches in (None, 10**6, 3000, 30)
+        for n_patches in (None, 100 * 14**2, 3000, 30)
     ]
     full, same, many, few = (one.transform(noisy) for one in denoisers)
     np.testing.assert_array_equal(same, full)
@@ -268,6 +268,22 @@ def test_standard_error_without_a_subset_and_in_other_units():
     np.testing.assert_allclose(found, 200 * expected, atol=1e-9)
     with pytest.raises(ValueError, match="n_patches=1 must be at least 2"):
         fitted(n_patches=1).subsampling_std_err(NOISY)
+
+
+@pytest.mark.parametrize(
+    ("options", "n_found"),
+    [
+        ({}, 4 * 4**2),
+        ({"boundary": "periodic"}, 4 * 6**2),
+        ({"equivariant": False}, 4),
+        ({"patch_size": {0.1: 5, 0.5: 3}}, 4 * 4**2),
+    ],
+)
+def test_more_patches_than_there_are(options, n_found):
+    fitted(n_patches=n_found, **options)
+    message = f"n_patches={n_found + 1} must be at most {n_found}, .* of 3x3 pixels"
+    with pytest.raises(ValueError, match=message):
+        fitted(n_patches=n_found + 1, **options)
 
 
 def test_patch_size_by_noise_level():

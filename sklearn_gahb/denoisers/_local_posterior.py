@@ -9,7 +9,7 @@ from .._sklearn_compat import COUNT, NOT_NEGATIVE, StrOptions, validate_params
 from .._tensors import to_tensor
 from ..posteriors import finite, local
 from ..transforms import fourier
-from ._patch_size import check_patch_size, patch_size_at
+from ._patch_size import check_patch_size, patch_size_at, smallest_patch_size
 from ._training_patches import TrainingPatches, n_images_at_once
 from .base import BaseDenoiser
 from .checks import check_one_size, check_size
@@ -56,8 +56,9 @@ class LocalPosteriorDenoiser(BaseDenoiser):
         whole patches, and averages all estimates of a pixel [2]_.
     n_patches : int, default=None
         Largest number of training patches that a patch is compared with. They are drawn
-        at random in `fit`. `subsampling_std_err` estimates the error that this causes.
-        If None, all patches are used.
+        at random in `fit`. Where there are fewer patches, as in corners, all of them
+        are used. `subsampling_std_err` estimates the error that the random choice
+        causes. If None, all patches are used.
     noise_std : float, default=None
         Standard deviation of the noise, as a fraction of the data range: 25 gray levels
         out of 255 are ``25 / 255``. If None, `estimate_noise_std` estimates the noise
@@ -153,6 +154,7 @@ class LocalPosteriorDenoiser(BaseDenoiser):
         """Store the training images; see :meth:`BaseDenoiser.learn`."""
         size = check_one_size(self, clean)
         check_patch_size(self.patch_size, size)
+        self._check_n_patches(len(clean), size)
         self.seed_ = check_random_state(self.random_state).randint(2**31 - 1)
         self.train_images_ = clean.as_one_stack()
         self.data_range_ = clean.data_range
@@ -264,6 +266,18 @@ class LocalPosteriorDenoiser(BaseDenoiser):
             squares += float((x.cpu().double() - mean).square().sum())
         sigma_max = max(10 * (squares / n) ** 0.5, 1.0)
         return Prior(super().prior(size).size, mean.float(), sigma_max)
+
+    def _check_n_patches(self, n_images, size):
+        """Raise a ValueError if `n_patches` is larger than all sets of patches."""
+        side = smallest_patch_size(self.patch_size)
+        layout = local.make_layout(size, side, self.boundary, self.equivariant)
+        n_found = n_images * max(window.n_positions for window in layout.windows)
+        if self.n_patches is not None and self.n_patches > n_found:
+            raise ValueError(
+                f"n_patches={self.n_patches} must be at most {n_found}, the number of "
+                f"patches of {side}x{side} pixels in X that a patch is compared with. "
+                "Pass n_patches=None to use all patches."
+            )
 
     def _for_each_size(self, function, images, sigma):
         """Call `function` for the images of each patch size, and join the results."""

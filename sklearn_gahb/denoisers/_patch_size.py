@@ -29,6 +29,11 @@ def check_side(side, size, name):
         )
 
 
+def smallest_patch_size(patch_size):
+    """Return the smallest side length of all noise levels."""
+    return min(patch_size.values()) if isinstance(patch_size, Mapping) else patch_size
+
+
 def patch_size_at(patch_size, noise_std):
     """Return the side length at a noise level: that of the closest level in a table."""
     if not isinstance(patch_size, Mapping):
