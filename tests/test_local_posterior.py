@@ -5,6 +5,9 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter
+from scipy.special import softmax
+from sklearn.covariance import ledoit_wolf
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 
@@ -18,6 +21,7 @@ from sklearn_gahb import (
 )
 from sklearn_gahb.datasets import make_disk_images
 from sklearn_gahb.denoisers import _training_patches, choose_patch_size
+from sklearn_gahb.denoisers._supports import layout_at
 from sklearn_gahb.jacobian import jacobian_operator
 from sklearn_gahb.noise.gaussian import noisy_copy
 from sklearn_gahb.posteriors import finite
@@ -277,11 +281,13 @@ def test_standard_error_without_a_subset_and_in_other_units():
         ({"boundary": "periodic"}, 4 * 6**2),
         ({"equivariant": False}, 4),
         ({"patch_size": {0.1: 5, 0.5: 3}}, 4 * 4**2),
+        ({"neighborhood": "wiener"}, 4 * 6**2),
+        ({"neighborhood": "wiener", "equivariant": False}, 4),
     ],
 )
 def test_more_patches_than_there_are(options, n_found):
     fitted(n_patches=n_found, **options)
-    message = f"n_patches={n_found + 1} must be at most {n_found}, .* of 3x3 pixels"
+    message = f"n_patches={n_found + 1} must be at most {n_found}, the number of"
     with pytest.raises(ValueError, match=message):
         fitted(n_patches=n_found + 1, **options)
 
@@ -383,3 +389,107 @@ def test_only_a_local_posterior_denoiser_has_a_patch_size_to_choose():
 
 def test_is_a_denoiser():
     assert as_denoiser(fitted()).needs_clean_images
+
+
+def wiener_supports(X, equivariant, threshold):
+    """Compute the supports from dense covariances: (n_pixels, n_pixels)."""
+    n, d = len(X), X[0].size
+    if equivariant:
+        rows = X - X.mean()
+        shifts = list(product(range(X.shape[1]), range(X.shape[2])))
+        moved = [np.roll(rows, shift, (1, 2)).reshape(n, d) for shift in shifts]
+        covariance = sum(one.T @ one for one in moved) / (n * d)
+        # The mean intensity is estimated from the same images.
+        covariance += np.ones((d, d)) * covariance.sum() / d**2 / (n - 1)
+    else:
+        covariance = ledoit_wolf(X.reshape(n, d))[0]
+    W = np.linalg.solve(covariance + NOISE_STD**2 * np.eye(d), covariance)
+    sizes = np.abs(W)
+    return (sizes >= threshold * sizes.max(1, keepdims=True)) | np.eye(d, dtype=bool)
+
+
+SMOOTH = gaussian_filter(RNG.rand(40, 6, 6), (0, 1, 1)) * 3
+each_aggregate = pytest.mark.parametrize("aggregate", ["center", "overlap"])
+each_equivariance = pytest.mark.parametrize("equivariant", [True, False])
+
+
+@each_aggregate
+@each_equivariance
+@pytest.mark.parametrize("threshold", [0.01, 0.1, 1.0])
+def test_supports_equal_brute_force(threshold, equivariant, aggregate):
+    options = {"equivariant": equivariant, "aggregate": aggregate}
+    y = SMOOTH[:1] + NOISE_STD * RNG.randn(1, 6, 6)
+    supports = wiener_supports(SMOOTH, equivariant, threshold)
+    assert (supports.sum() == 36) == (threshold == 1)
+    total, count = np.zeros(36), np.zeros(36)
+    for p, support in enumerate(supports):
+        keys = SMOOTH.reshape(40, 36)
+        if equivariant:
+            shifts = product(range(6), repeat=2)
+            keys = [np.roll(SMOOTH, shift, (1, 2)).reshape(40, 36) for shift in shifts]
+            keys = np.concatenate(keys)
+        distances = np.square(y.ravel() - keys)[:, support].sum(1)
+        weights = softmax(-distances / (2 * NOISE_STD**2))
+        which = support if aggregate == "overlap" else np.arange(36) == p
+        total[which] += (weights @ keys)[which]
+        count[which] += 1
+    found = fitted(
+        X=SMOOTH, neighborhood="wiener", support_threshold=threshold, **options
+    ).transform(y)
+    np.testing.assert_allclose(found.ravel(), total / count, atol=1e-10)
+
+
+@each_aggregate
+def test_supports_of_threshold_0_are_whole_images(aggregate):
+    options = {"equivariant": False, "support_threshold": 0.0, "aggregate": aggregate}
+    clean = RNG.rand(5, 6, 7, 3)
+    noisy = clean + 0.3 * RNG.randn(*clean.shape)
+    found = fitted(X=clean, neighborhood="wiener", **options).transform(noisy)
+    expected = EmpiricalDenoiser(noise_std=NOISE_STD).fit(clean).transform(noisy)
+    np.testing.assert_allclose(found, expected, atol=1e-10)
+
+
+@each_aggregate
+@each_equivariance
+def test_jacobian_of_supports(equivariant, aggregate):
+    clean = np.stack([SMOOTH[:20, :5], SMOOTH[20:, 1:]], axis=-1)
+    denoiser = fitted(
+        X=clean,
+        neighborhood="wiener",
+        support_threshold=0.3,
+        equivariant=equivariant,
+        aggregate=aggregate,
+    )
+    y = torch.from_numpy(clean[:1] + 0.3 * RNG.randn(1, 5, 6, 2))
+    y = y.permute(0, 3, 1, 2).contiguous()
+    linearization = denoiser.linearize(y)
+    directions, others = torch.from_numpy(RNG.randn(2, 4, 2, 5, 6))
+    h = 1e-5
+    expected = (denoiser(y + h * directions) - denoiser(y - h * directions)) / (2 * h)
+    found = linearization.multiply(directions)
+    assert torch.allclose(found, expected, atol=1e-6)
+    transposed = linearization.multiply_transposed(others)
+    assert torch.allclose(
+        (found * others).sum((1, 2, 3)), (directions * transposed).sum((1, 2, 3))
+    )
+
+
+def test_supports_follow_the_noise_level():
+    denoiser = fitted(X=SMOOTH, neighborhood="wiener", support_threshold=0.05)
+    y = torch.from_numpy(SMOOTH[:2, None] + 0.3 * RNG.randn(2, 1, 6, 6))
+    both = denoiser(y, torch.tensor([0.1, 1.0]))
+    assert torch.allclose(both[:1], denoiser(y[:1], 0.1), atol=1e-12)
+    assert torch.allclose(both[1:], denoiser(y[1:], 1.0), atol=1e-12)
+    layouts = [
+        layout_at(denoiser.linear_denoiser_, (6, 6, 1), 0.05, level)
+        for level in (0.1, 1.0)
+    ]
+    n_pixels = [layout.windows[0].n_pixels for layout in layouts]
+    assert 1 < n_pixels[0] < n_pixels[1] < 36
+    one = fitted(X=SMOOTH[:1], neighborhood="wiener", equivariant=False)
+    found = one.transform(SMOOTH[1:3])
+    np.testing.assert_allclose(found, [SMOOTH[0]] * 2, atol=1e-12)
+    with pytest.raises(ValueError, match="fitted on"):
+        denoiser.transform(RNG.rand(1, 7, 7))
+    with pytest.raises(ValueError, match="which does not use patch_size"):
+        choose_patch_size(denoiser, X, 0.1)

@@ -9,6 +9,8 @@ depth 2, 1,500 steps) and fits the theories to the same images of 16x16 pixels:
 - empirical: the optimal denoiser of the training images themselves
 - local: patches at the same position
 - equivariant: patches at all positions
+- support: neighborhoods at the same position that are the supports of the rows of the
+  linear denoiser (Lukoianov et al., NeurIPS 2025, arXiv 2509.09672)
 - gaussian: the Gaussian with their mean and shrunk covariance
 
 For local and equivariant, the side of the patches is chosen for each noise level among
@@ -108,6 +110,7 @@ def main():
             "empirical": EmpiricalDenoiser(),
             "local": LocalPosteriorDenoiser(sizes["local"], equivariant=False),
             "equivariant": LocalPosteriorDenoiser(sizes["equivariant"]),
+            "support": LocalPosteriorDenoiser(neighborhood="wiener", equivariant=False),
             "gaussian": GaussianDenoiser("shrunk"),
         }
         outputs = {}

@@ -69,7 +69,7 @@ def choose_patch_size(
     ------
     ValueError
         If `noise_std` or `patch_sizes` is empty. If a side length is even, or larger
-        than the images.
+        than the images. If `denoiser` has another `neighborhood` than "square".
 
     References
     ----------
@@ -93,6 +93,11 @@ def choose_patch_size(
     if not isinstance(denoiser, LocalPosteriorDenoiser):
         raise ValueError(
             f"denoiser={denoiser!r:.100} must be a fitted LocalPosteriorDenoiser."
+        )
+    if denoiser.neighborhood != "square":
+        raise ValueError(
+            f"denoiser has neighborhood={denoiser.neighborhood!r}, which does not use "
+            "patch_size; expected neighborhood='square'."
         )
     data_range = data_range_of(denoiser, reference)
     levels = check_noise_levels(noise_std)

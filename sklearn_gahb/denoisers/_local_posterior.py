@@ -5,11 +5,18 @@ from collections.abc import Mapping
 import torch
 from sklearn.utils import check_random_state, gen_batches
 
-from .._sklearn_compat import COUNT, NOT_NEGATIVE, StrOptions, validate_params
+from .._sklearn_compat import (
+    COUNT,
+    FROM_0_TO_1,
+    NOT_NEGATIVE,
+    StrOptions,
+    validate_params,
+)
 from .._tensors import to_tensor
 from ..posteriors import finite, local
 from ..transforms import fourier
 from ._patch_size import check_patch_size, patch_size_at, smallest_patch_size
+from ._supports import layout_at, learn_linear
 from ._training_patches import TrainingPatches, n_images_at_once
 from .base import BaseDenoiser
 from .checks import check_one_size, check_size
@@ -54,6 +61,23 @@ class LocalPosteriorDenoiser(BaseDenoiser):
     aggregate : {"center", "overlap"}, default="center"
         "center" estimates each pixel from the patch around it. "overlap" estimates
         whole patches, and averages all estimates of a pixel [2]_.
+    neighborhood : {"square", "wiener"}, default="square"
+        Neighborhoods in general. "square" are patches of `patch_size`. "wiener" are
+        neighborhoods that follow the data [3]_:
+
+        .. math:: \Omega(p) = \left\{ q : |W_{pq}| \ge t \max_r |W_{pr}| \right\}
+                  \cup \{p\}, \qquad W = C (C + \sigma^2 I)^{-1},
+
+        where t is `support_threshold`, and W is a linear denoiser fitted to the
+        training images. It is a :class:`WienerDenoiser`, which continues images
+        periodically, if `equivariant` is True, and ``GaussianDenoiser("shrunk")``
+        otherwise, as in the paper. All channels of a pixel share the largest
+        coefficients. `patch_size` and `boundary` are then ignored, and all images must
+        have the size of the training images.
+    support_threshold : float, default=0.1
+        Threshold t, from 0 (the neighborhood is the whole image) to 1. Used only if
+        `neighborhood` is "wiener". For few training images, whole images have a low
+        PSNR, and so do low thresholds.
     n_patches : int, default=None
         Largest number of training patches that a patch is compared with. They are drawn
         at random in `fit`. Where there are fewer patches, as in corners, all of them
@@ -81,6 +105,9 @@ class LocalPosteriorDenoiser(BaseDenoiser):
         Mean intensity of the training images.
     seed_ : int
         Seed of the choice of patches.
+    linear_denoiser_ : GaussianDenoiser or WienerDenoiser
+        Linear denoiser that determines the neighborhoods. Defined only if
+        `neighborhood` is "wiener".
     n_channels_in_ : int
         Number of channels seen during :term:`fit`.
     n_features_in_ : int
@@ -106,6 +133,8 @@ class LocalPosteriorDenoiser(BaseDenoiser):
        diffusion models", ICML 2025. :arxiv:`2412.20292`
     .. [2] M. Niedoba, B. Zwartsenberg, K. Murphy, F. Wood, "Towards a mechanistic
        explanation of diffusion model generalization", ICML 2025. :arxiv:`2411.19339`
+    .. [3] A. Lukoianov, C. Yuan, J. Solomon, V. Sitzmann, "Locality in image diffusion
+       models emerges from data statistics", NeurIPS 2025. :arxiv:`2509.09672`
 
     Examples
     --------
@@ -124,6 +153,8 @@ class LocalPosteriorDenoiser(BaseDenoiser):
         "equivariant": ["boolean"],
         "boundary": [StrOptions({"cut", "reflect", "periodic"})],
         "aggregate": [StrOptions({"center", "overlap"})],
+        "neighborhood": [StrOptions({"square", "wiener"})],
+        "support_threshold": [FROM_0_TO_1],
         "n_patches": [COUNT, None],
     }
 
@@ -134,6 +165,8 @@ class LocalPosteriorDenoiser(BaseDenoiser):
         equivariant=True,
         boundary="cut",
         aggregate="center",
+        neighborhood="square",
+        support_threshold=0.1,
         n_patches=None,
         noise_std=None,
         data_range=None,
@@ -144,6 +177,8 @@ class LocalPosteriorDenoiser(BaseDenoiser):
         self.equivariant = equivariant
         self.boundary = boundary
         self.aggregate = aggregate
+        self.neighborhood = neighborhood
+        self.support_threshold = support_threshold
         self.n_patches = n_patches
         self.noise_std = noise_std
         self.data_range = data_range
@@ -153,7 +188,10 @@ class LocalPosteriorDenoiser(BaseDenoiser):
     def learn(self, clean, noisy=None):
         """Store the training images; see :meth:`BaseDenoiser.learn`."""
         size = check_one_size(self, clean)
-        check_patch_size(self.patch_size, size)
+        if self.neighborhood == "wiener":
+            self.linear_denoiser_ = learn_linear(clean, self.equivariant)
+        else:
+            check_patch_size(self.patch_size, size)
         self._check_n_patches(len(clean), size)
         self.seed_ = check_random_state(self.random_state).randint(2**31 - 1)
         self.train_images_ = clean.as_one_stack()
@@ -165,20 +203,20 @@ class LocalPosteriorDenoiser(BaseDenoiser):
         sigma = self.noise_levels(y, noise_std)
         is_single = float(sigma.min()) >= SMALLEST_SINGLE_LEVEL
         images = y if is_single and y.dtype == torch.float32 else y.double()
-        return self._for_each_size(self._denoise, images, sigma).to(y.dtype)
+        return self._for_each_scale(self._denoise, images, sigma).to(y.dtype)
 
     def linearize(self, y, noise_std=None):
         """Linearize in closed form; see :meth:`BaseDenoiser.linearize`."""
         images = y.detach().double()
         sigma = self.noise_levels(images, noise_std)
-        layout, sources = self._layouts(
-            images, patch_size_at(self.patch_size, float(sigma))
-        )
+        layout, sources = self._layouts(images, self._scale(sigma))
         canvas = layout.extend(images - self._mean(images))
-        slopes = [
-            self._slopes(canvas, sigma, window, source)
-            for window, source in zip(layout.windows, sources, strict=True)
-        ]
+        slopes = []
+        for window, source in zip(layout.windows, sources, strict=True):
+            queries, places = window.patches(canvas), self._places(window)
+            variance = _repeat(sigma**2, len(queries))
+            blocks = source.blocks(1 + len(places))
+            slopes.append(finite.slopes(queries, blocks, places, variance))
         size = images.shape[2:]
         count = self._count(layout, canvas, size)
 
@@ -251,7 +289,7 @@ class LocalPosteriorDenoiser(BaseDenoiser):
 
         def standard_error(y):
             images, sigma = y.double(), self.noise_levels(y.double(), noise_std)
-            variance = self._for_each_size(self._subsampling_variance, images, sigma)
+            variance = self._for_each_scale(self._subsampling_variance, images, sigma)
             # Differences of pixel values do not depend on the value of black.
             return variance.sqrt() - black / (white - black)
 
@@ -269,27 +307,36 @@ class LocalPosteriorDenoiser(BaseDenoiser):
 
     def _check_n_patches(self, n_images, size):
         """Raise a ValueError if `n_patches` is larger than all sets of patches."""
-        side = smallest_patch_size(self.patch_size)
-        layout = local.make_layout(size, side, self.boundary, self.equivariant)
-        n_found = n_images * max(window.n_positions for window in layout.windows)
+        n_positions = size[0] * size[1] if self.equivariant else 1
+        if self.neighborhood == "square":
+            side = smallest_patch_size(self.patch_size)
+            layout = local.make_layout(size, side, self.boundary, self.equivariant)
+            n_positions = max(window.n_positions for window in layout.windows)
+        n_found = n_images * n_positions
         if self.n_patches is not None and self.n_patches > n_found:
             raise ValueError(
                 f"n_patches={self.n_patches} must be at most {n_found}, the number of "
-                f"patches of {side}x{side} pixels in X that a patch is compared with. "
-                "Pass n_patches=None to use all patches."
+                "patches in X that a patch is compared with. Pass n_patches=None to "
+                "use all patches."
             )
 
-    def _for_each_size(self, function, images, sigma):
-        """Call `function` for the images of each patch size, and join the results."""
-        sizes = [patch_size_at(self.patch_size, float(one)) for one in sigma.flatten()]
+    def _for_each_scale(self, function, images, sigma):
+        """Call `function` for the images of each scale, and join the results."""
+        scales = [self._scale(one) for one in sigma.flatten()]
         result = torch.empty_like(images)
-        for patch_size in set(sizes):
-            chosen = [k for k, one in enumerate(sizes) if one == patch_size]
-            result[chosen] = function(images[chosen], sigma[chosen], patch_size)
+        for scale in set(scales):
+            chosen = [k for k, one in enumerate(scales) if one == scale]
+            result[chosen] = function(images[chosen], sigma[chosen], scale)
         return result
 
-    def _denoise(self, images, sigma, patch_size):
-        layout, sources = self._layouts(images, patch_size)
+    def _scale(self, sigma):
+        """Return what determines the neighborhoods: the patch size or noise level."""
+        if self.neighborhood == "wiener":
+            return float(sigma)
+        return patch_size_at(self.patch_size, float(sigma))
+
+    def _denoise(self, images, sigma, scale):
+        layout, sources = self._layouts(images, scale)
         mean = self._mean(images)
         canvas = layout.extend(images - mean)
         total = torch.zeros_like(canvas)
@@ -302,9 +349,9 @@ class LocalPosteriorDenoiser(BaseDenoiser):
         size = images.shape[2:]
         return layout.collapse(total, size) / self._count(layout, canvas, size) + mean
 
-    def _subsampling_variance(self, images, sigma, patch_size):
+    def _subsampling_variance(self, images, sigma, scale):
         """Estimate the variance over random subsets of patches, image by image."""
-        layout, sources = self._layouts(images, patch_size)
+        layout, sources = self._layouts(images, scale)
         canvas, size = layout.extend(images - self._mean(images)), images.shape[2:]
         count = self._count(layout, canvas, size)
         total = torch.zeros_like(images)
@@ -328,37 +375,24 @@ class LocalPosteriorDenoiser(BaseDenoiser):
                     total[k] += source.jackknife_factor * changes.square().sum(0)
         return total
 
-    def _slopes(self, canvas, sigma, window, source):
-        """Differentiate estimates of values (k) by patches: (n_positions, k, d).
-
-        The derivative is the covariance of values and patches, divided by the variance
-        of the noise.
-        """
-        places, queries = self._places(window), window.patches(canvas)
-        variance = _repeat(sigma.to(canvas) ** 2, len(queries))
-
-        def products(keys):
-            return (keys[:, places, None] * keys[:, None]).flatten(1)
-
-        values = (
-            (keys, torch.cat([keys, products(keys)], dim=1))
-            for keys in source.blocks(1 + len(places))
-        )
-        means = finite.weighted_means(queries, values, variance)
-        mean, second = means[:, : queries.shape[1]], means[:, queries.shape[1] :]
-        return (second - products(mean)).unflatten(1, (len(places), -1)) / (
-            variance.clamp(min=finite.SMALLEST_VARIANCE)[..., None]
-        )
-
-    def _layouts(self, images, patch_size):
+    def _layouts(self, images, scale):
         """Return the layout, and the training patches of each of its windows."""
+        size = tuple(images.shape[2:])
         train_size = tuple(self.train_images_.shape[1:3])
-        if not self.equivariant:
+        if not self.equivariant or self.neighborhood == "wiener":
             check_size(self, images, train_size)
-        check_patch_size(patch_size, tuple(images.shape[2:]))
-        options = patch_size, self.boundary, self.equivariant
-        layout = local.make_layout(tuple(images.shape[2:]), *options)
-        train_layout = local.make_layout(train_size, *options)
+        if self.neighborhood == "wiener":
+            layout = train_layout = layout_at(
+                self.linear_denoiser_,
+                self.train_images_.shape[1:],
+                self.support_threshold,
+                scale,
+            )
+        else:
+            check_patch_size(scale, size)
+            options = scale, self.boundary, self.equivariant
+            layout = local.make_layout(size, *options)
+            train_layout = local.make_layout(train_size, *options)
         sources = [
             TrainingPatches(
                 self.train_images_,

@@ -1,6 +1,5 @@
 """Patches of training images, in blocks."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,7 +62,8 @@ class TrainingPatches:
     def blocks(self, n_values):
         """Yield blocks of patches as rows; each row is used for `n_values` products."""
         chosen, n_positions = self._chosen(), self.window.n_positions
-        n_at_once = n_images_at_once(self.images, self.window.n_pixels * n_values)
+        n_pixels = n_positions * self.window.n_pixels
+        n_at_once = n_images_at_once(self.images, n_pixels * n_values)
         for batch in gen_batches(len(self.images), n_at_once):
             x = to_tensor(self.images[batch], data_range=self.data_range)
             x = x.to(self.mean) - self.mean
@@ -88,6 +88,7 @@ class TrainingPatches:
         return np.sort(rng.choice(self.n_patches, self.n_largest, replace=False))
 
 
-def n_images_at_once(images, n_copies=1):
-    """Return the number of images in a block with `n_copies` of each value."""
-    return max(1, BLOCK // (math.prod(images.shape[1:]) * n_copies))
+def n_images_at_once(images, n_pixels=0):
+    """Return the number of images in a block with `n_pixels` pixels of each image."""
+    height, width, channels = images.shape[1:]
+    return max(1, BLOCK // (max(height * width, n_pixels) * channels))

@@ -66,6 +66,36 @@ def weighted_means_and_log_sums(queries, blocks, variance):
     return (sums[:-1] / sums[-1]).T, log_sums
 
 
+def slopes(queries, blocks, places, variance):
+    """Differentiate weighted means of some coordinates of the keys by the queries.
+
+    The derivative is the weighted covariance of these coordinates and all coordinates,
+    divided by the variance of the noise.
+
+    Parameters
+    ----------
+    queries : Tensor of shape (n, d)
+    blocks : iterable of Tensor of shape (m, d)
+        Keys.
+    places : Tensor of shape (k,)
+        Numbers of the coordinates.
+    variance : Tensor of shape (n, 1)
+
+    Returns
+    -------
+    slopes : Tensor of shape (n, k, d)
+    """
+
+    def products(keys):
+        return (keys[:, places, None] * keys[:, None]).flatten(1)
+
+    values = ((keys, torch.cat([keys, products(keys)], dim=1)) for keys in blocks)
+    means = weighted_means(queries, values, variance)
+    mean, second = means[:, : queries.shape[1]], means[:, queries.shape[1] :]
+    covariance = (second - products(mean)).unflatten(1, (len(places), -1))
+    return covariance / variance.clamp(min=SMALLEST_VARIANCE)[..., None]
+
+
 def leave_one_out_changes(queries, keys, values, variance, means, log_sums):
     """Compute how the weighted means change if a key is left out.
 
