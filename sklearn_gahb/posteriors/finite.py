@@ -12,6 +12,9 @@ SMALLEST_VARIANCE = 1e-30
 SMALLEST_EXPONENT = -80.0
 # Smallest ratio of all other weights to the weight of a key that is left out.
 SMALLEST_RATIO = 1e-10
+# Number of keys that are compared at a time. Products of two large matrices are faster
+# than those of a small and a larger one.
+KEYS_AT_ONCE = 2**12
 # Number of weights that are computed at a time. They fit into the cache of a core.
 WEIGHTS_AT_ONCE = 2**19
 
@@ -42,7 +45,7 @@ def weighted_means_and_log_sums(queries, blocks, variance):
     """
     queries = _with_precision(queries, variance)
     parts = sums = None
-    for keys, values in blocks:
+    for keys, values in _split(blocks, KEYS_AT_ONCE):
         keys = _with_squares(keys)
         # Torch multiplies few rows faster than few columns.
         values = torch.cat([values, torch.ones_like(values[:, :1])], dim=1).T
@@ -117,6 +120,12 @@ def leave_one_out_changes(queries, keys, values, variance, means, log_sums):
     # ratio below the limit would amplify rounding errors of the means.
     ratios = torch.expm1(log_sums - exponents).clamp(min=SMALLEST_RATIO)
     return (means - values[:, None]) / ratios.T[..., None]
+
+
+def _split(blocks, n):
+    """Split blocks of keys and values into blocks of at most n rows."""
+    for keys, values in blocks:
+        yield from zip(keys.split(n), values.split(n), strict=True)
 
 
 def _with_precision(queries, variance):

@@ -134,7 +134,8 @@ class Layout:
     Parameters
     ----------
     index : Tensor of shape (canvas height, canvas width)
-        Number of the pixel that each pixel of the extended image shows.
+        Number of the pixel that each pixel of the extended image shows. If the canvas
+        has the size of the image, it is the image.
     windows : list of Window or list of Support
         Windows of the extended image. They contain each position once.
     """
@@ -144,10 +145,14 @@ class Layout:
 
     def extend(self, images):
         """Continue images beyond their borders."""
+        if self.index.shape == images.shape[2:]:
+            return images
         return images.flatten(2)[..., self.index.to(images.device)]
 
     def collapse(self, canvas, size):
         """Sum the values of all copies of a pixel: the transpose of `extend`."""
+        if self.index.shape == size:
+            return canvas
         images = canvas.new_zeros(*canvas.shape[:2], size[0] * size[1])
         index = self.index.to(canvas.device).flatten()
         return images.index_add(2, index, canvas.flatten(2)).unflatten(2, size)
