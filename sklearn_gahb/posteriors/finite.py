@@ -56,14 +56,13 @@ def weighted_means_and_log_sums(queries, blocks, variance):
             sums = [queries.new_zeros(len(values), len(q)) for q in parts]
         for k, part in enumerate(parts):
             exponents = part @ keys
-            previous = largest[k]
             found = exponents.detach().amax(1, keepdim=True)
-            largest[k] = torch.maximum(previous, found)
-            exponents = exponents.sub_(largest[k])
+            shift = torch.maximum(largest[k], found)
             # Weights below the smallest normal number are slow.
-            weights = exponents.clamp_(min=SMALLEST_EXPONENT).exp()
-            rescale = (previous - largest[k]).exp().T
-            sums[k] = sums[k] * rescale + values @ weights.T
+            weights = exponents.sub_(shift).clamp_(min=SMALLEST_EXPONENT).exp_()
+            # Updates in place keep the heap free of small tensors between large ones.
+            sums[k].mul_((largest[k] - shift).exp().T).addmm_(values, weights.T)
+            largest[k].copy_(shift)
     sums = torch.cat(sums, dim=1)
     log_sums = torch.cat(largest) + sums[-1:].T.log()
     return (sums[:-1] / sums[-1]).T, log_sums
