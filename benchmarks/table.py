@@ -254,7 +254,7 @@ def local_posterior(n_noisy=100):
             f"{difference:.1e}."
         )
     (ours, theirs), memory = in_turns(
-        lambda: denoiser.transform(noisy), distances_and_softmax, n_repeats=3
+        lambda: denoiser.transform(noisy), distances_and_softmax, n_repeats=2
     )
     # Products of queries and keys, and exponentials.
     n_pairs = [n_noisy * n_train * window.n_positions**2 for window in windows]

