@@ -103,6 +103,14 @@ def copy_rate():
     return 2 * source.nbytes / fastest
 
 
+def exponential_rate():
+    """Return the exponentials per second in float32, for values in the cache."""
+    values = -torch.rand(2**19)
+    target = torch.empty_like(values)
+    fastest = min(seconds(lambda: torch.exp(values, out=target)) for _ in range(50))
+    return len(values) / fastest
+
+
 @torch.no_grad()
 def peak_rate(dtype, device=CPU):
     """Return the operations per second of a large matrix product or convolution.

@@ -24,6 +24,7 @@ from _comparison import (
     CPU,
     Row,
     copy_rate,
+    exponential_rate,
     in_turns,
     peak_rate,
     processor,
@@ -223,6 +224,49 @@ def samplers():
     return [Row(what, "DDIM", ours, theirs, unit="evaluations")]
 
 
+def local_posterior(n_noisy=100):
+    from sklearn_gahb import GaussianNoise, LocalPosteriorDenoiser
+    from sklearn_gahb.datasets import load_photo_patches
+    from sklearn_gahb.posteriors.local import make_layout
+
+    size, n_train, patch_size = (16, 16), 1000, 7
+    photos = load_photo_patches(size[0], n_train + n_noisy, random_state=0).images
+    X, clean = np.split(photos / np.float32(255), [n_train])
+    noisy = GaussianNoise(NOISE_STD, random_state=0).fit_transform(clean)
+    denoiser = LocalPosteriorDenoiser(patch_size, noise_std=NOISE_STD).fit(X)
+    x, y = (torch.from_numpy(one)[:, None] for one in (X, noisy))
+    windows = make_layout(size, patch_size, "cut", equivariant=True).windows
+
+    def distances_and_softmax():
+        x_hat = torch.zeros_like(y)
+        for window in windows:
+            keys, values = window.patches(x), []
+            for queries in window.patches(y).split(100):
+                exponents = torch.cdist(queries, keys) ** 2 / (-2 * NOISE_STD**2)
+                values.append(exponents.softmax(dim=1) @ keys[:, window.centers(1)])
+            window.put_centers(x_hat, torch.cat(values))
+        return x_hat[:, 0].numpy()
+
+    difference = np.abs(denoiser.transform(noisy) - distances_and_softmax()).max()
+    if difference > 1e-3:
+        raise RuntimeError(
+            "The results of LocalPosteriorDenoiser and of torch.cdist differ by "
+            f"{difference:.1e}."
+        )
+    (ours, theirs), memory = in_turns(
+        lambda: denoiser.transform(noisy), distances_and_softmax, n_repeats=2
+    )
+    # Products of queries and keys, and exponentials.
+    n_pairs = [n_noisy * n_train * window.n_positions**2 for window in windows]
+    n_products = sum(n * w.n_pixels for n, w in zip(n_pairs, windows, strict=True))
+    floor = 2 * n_products / peak_rate(torch.float32)
+    floor += sum(n_pairs) / exponential_rate()
+    what = (
+        f"posterior mean of patches, {n_noisy} images of 16x16, 1,000 training images"
+    )
+    return [Row(what, "torch.cdist and softmax", ours, theirs, floor, memory)]
+
+
 def generators():
     from sklearn_gahb.datasets import make_c_alpha_images, make_disk_images
 
@@ -334,6 +378,7 @@ CASES = {
     "bandlets": bandlets,
     "jacobian_basis": jacobian_basis,
     "samplers": samplers,
+    "local_posterior": local_posterior,
     "generators": generators,
     "analyzer_sweep": analyzer_sweep,
     "analyzer_sweep_wider": analyzer_sweep_wider,

@@ -19,6 +19,7 @@ def at_least(number):
 POSITIVE = Interval(Real, 0, None, closed="neither")
 NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
 FRACTION = Interval(Real, 0, 1, closed="right")
+FROM_0_TO_1 = Interval(Real, 0, 1, closed="both")
 COUNT = at_least(1)
 SHAPE = [tuple, list, None]
 DATA_RANGE = [POSITIVE, tuple, list, None]

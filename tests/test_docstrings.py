@@ -53,6 +53,7 @@ METHODS = [
     "psnr_per_image",
     "sample",
     "score",
+    "subsampling_std_err",
     "trace",
     "transform",
 ]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from scipy.special import softmax
+from scipy.special import expit, softmax
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from sklearn_gahb import (
@@ -135,7 +135,58 @@ def test_training_set_is_not_copied(tmp_path):
     assert denoiser.train_images_.dtype == np.uint8
 
 
+def test_smoothing_averages_over_perturbations():
+    clean, sigma = RNG.rand(20, 4, 5, 2), 0.3
+    y = clean[:3] + sigma * RNG.randn(3, 4, 5, 2)
+    options = {"smoothing_std": 0.2, "n_perturbations": 5, "random_state": 0}
+    denoiser = EmpiricalDenoiser(sigma, **options).fit(clean)
+    noise = denoiser.perturbations_
+    assert noise.shape == (5, 4, 5, 2)
+    assert noise.std() == pytest.approx(0.2, rel=0.15)
+    plain = EmpiricalDenoiser(sigma).fit(clean)
+    expected = np.mean([plain.transform(y + one) for one in noise], axis=0)
+    found = denoiser.transform(y)
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+    again = EmpiricalDenoiser(sigma, **options).fit(clean).transform(y[1:])
+    np.testing.assert_allclose(again, found[1:], atol=1e-12)
+    J = jacobian_operator(denoiser, y[0])
+    v = RNG.randn(4, 5, 2)
+    moved = denoiser.transform(np.stack([y[0] + 1e-5 * v, y[0] - 1e-5 * v]))
+    np.testing.assert_allclose(
+        J @ v.ravel(), (moved[0] - moved[1]).ravel() / 2e-5, atol=1e-6
+    )
+    np.testing.assert_allclose(J.H @ np.eye(40), J @ np.eye(40), atol=1e-12)
+    x_hat = denoiser.linearize(torch.from_numpy(y[:1]).permute(0, 3, 1, 2)).x_hat
+    np.testing.assert_allclose(x_hat[0].permute(1, 2, 0), found[0], atol=1e-12)
+
+
+def test_no_smoothing_is_the_limit_of_little_smoothing():
+    y = TRAIN[:5] + 0.5 * RNG.randn(5, 6, 7)
+    plain = EmpiricalDenoiser(0.5).fit(TRAIN)
+    expected = brute_force(y, TRAIN, 0.5)[0]
+    np.testing.assert_allclose(plain.transform(y), expected, atol=1e-12)
+    little = EmpiricalDenoiser(0.5, smoothing_std=1e-13).fit(TRAIN)
+    np.testing.assert_allclose(little.transform(y), expected, atol=1e-12)
+
+
+def test_smoothing_of_two_images_is_an_integral():
+    """The weight of the second image is a logistic function of a normal variable."""
+    pair = np.array([[[0.0, 0.0]], [[3.0, 4.0]]])[..., None] / 5
+    y, sigma, s = np.array([[[0.3], [0.5]]])[None], 0.5, 0.4
+    denoiser = EmpiricalDenoiser(
+        sigma, smoothing_std=s, n_perturbations=20000, random_state=0
+    ).fit(pair)
+    # |y - x_0|^2 - |y - x_1|^2 = 2 y . u - 1, where u is a unit vector.
+    nodes, weights = np.polynomial.hermite_e.hermegauss(60)
+    projection = (0.3 * 3 + 0.5 * 4) / 5 + s * nodes
+    share = expit((2 * projection - 1) / (2 * sigma**2)) @ weights / weights.sum()
+    found = denoiser.transform(y).ravel()
+    np.testing.assert_allclose(found, share * np.array([3, 4]) / 5, atol=0.01)
+
+
 def test_bad_input():
+    with pytest.raises(ValueError, match="'smoothing_std' parameter"):
+        EmpiricalDenoiser(smoothing_std=-0.1).fit(TRAIN)
     with pytest.raises(ValueError, match="was fitted on images of 6x7"):
         EmpiricalDenoiser().fit(TRAIN).transform(np.ones((1, 7, 6)))
     with pytest.raises(ValueError, match="images of 2 sizes"):

@@ -45,6 +45,7 @@ ESTIMATORS = [
     BandletDenoiser(noise_std=0.1, image_shape=ROWS),
     EmpiricalDenoiser(noise_std=0.1, image_shape=ROWS),
     LocalPosteriorDenoiser(1, noise_std=0.1, image_shape=ROWS),
+    LocalPosteriorDenoiser(neighborhood="wiener", noise_std=0.1, image_shape=ROWS),
     VarianceStabilizedDenoiser(
         WaveletThresholdDenoiser(), peak=30, noise_std=0.1, image_shape=ROWS
     ),

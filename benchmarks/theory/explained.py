@@ -9,17 +9,20 @@ depth 2, 1,500 steps) and fits the theories to the same images of 16x16 pixels:
 - empirical: the optimal denoiser of the training images themselves
 - local: patches at the same position
 - equivariant: patches at all positions
+- support: neighborhoods at the same position that are the supports of the rows of the
+  linear denoiser (Lukoianov et al., NeurIPS 2025, arXiv 2509.09672)
 - gaussian: the Gaussian with their mean and shrunk covariance
 
-For local and equivariant, the side of the patches is chosen for each noise level among
-3, 5, 7, 9 and 11, by the PSNR on 24 other images. No test image is used for this.
+For local and equivariant, `choose_patch_size` chooses the side of the patches for each
+noise level among 3, 5, 7, 9 and 11, by the PSNR on 24 other images. No test image is
+used for this.
 
 The table shows, for each noise level, the PSNR in dB on 24 test images, and the median
 over these images of r^2: the squared correlation between the output of the network and
 that of the theory. Photographs are BSD400 at half resolution, tested on BSD68. The
 published r^2 is .94 to .96 (Kamb and Ganguli, ICML 2025, arXiv 2412.20292).
 
-The script takes four minutes on 2 cores.
+The script takes about ten minutes on one core.
 """
 
 import argparse
@@ -35,10 +38,10 @@ from sklearn_gahb import (
     psnr,
 )
 from sklearn_gahb.datasets import fetch_bsd68, fetch_bsd400, make_disk_images
+from sklearn_gahb.denoisers import choose_patch_size
 
 SIDE = 16
 LEVELS = (0.05, 0.1, 0.2, 0.4)
-PATCH_SIZES = (3, 5, 7, 9, 11)
 N_TEST, N_HELD_OUT = 24, 24
 
 
@@ -77,24 +80,6 @@ def squared_correlation(first, second):
     return squares / (np.square(first).sum(1) * np.square(second).sum(1))
 
 
-def best_patch_sizes(equivariant, X, held_out):
-    """Choose the side of the patches at each noise level on held-out images."""
-    table = {}
-    for level in LEVELS:
-        noisy = GaussianNoise(level, random_state=1).fit_transform(held_out)
-        scores = [
-            psnr(
-                held_out,
-                LocalPosteriorDenoiser(side, equivariant=equivariant)
-                .fit(X)
-                .denoise_images(noisy, noise_std=level),
-            )
-            for side in PATCH_SIZES
-        ]
-        table[level] = PATCH_SIZES[int(np.argmax(scores))]
-    return table
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--images", choices=["photos", "disks"], default="photos")
@@ -106,7 +91,12 @@ def main():
     for n in options.sizes:
         X, held_out, test = load(options.images, n, options.random_state)
         sizes = {
-            name: best_patch_sizes(name == "equivariant", X, held_out)
+            name: choose_patch_size(
+                LocalPosteriorDenoiser(3, equivariant=name == "equivariant").fit(X),
+                held_out,
+                LEVELS,
+                random_state=1,
+            ).patch_size
             for name in ("local", "equivariant")
         }
         denoisers = {
@@ -121,6 +111,7 @@ def main():
             "empirical": EmpiricalDenoiser(),
             "local": LocalPosteriorDenoiser(sizes["local"], equivariant=False),
             "equivariant": LocalPosteriorDenoiser(sizes["equivariant"]),
+            "support": LocalPosteriorDenoiser(neighborhood="wiener", equivariant=False),
             "gaussian": GaussianDenoiser("shrunk"),
         }
         outputs = {}

@@ -5,6 +5,7 @@ from ._bandlet import BandletDenoiser
 from ._bandlet_oracle import BandletOracle
 from ._bm3d import BM3DDenoiser
 from ._chain import DenoiserChain
+from ._choose_patch_size import choose_patch_size
 from ._disk import DiskPosteriorDenoiser
 from ._dnn import DNNDenoiser
 from ._empirical import EmpiricalDenoiser
@@ -38,4 +39,5 @@ __all__ = [
     "WaveletThresholdDenoiser",
     "WienerDenoiser",
     "as_denoiser",
+    "choose_patch_size",
 ]

@@ -10,15 +10,17 @@ import torch
 SMALLEST_VARIANCE = 1e-30
 # Smallest exponent of a weight, relative to the largest weight. exp(-80) = 2e-35.
 SMALLEST_EXPONENT = -80.0
+# Smallest ratio of all other weights to the weight of a key that is left out.
+SMALLEST_RATIO = 1e-10
+# Number of keys that are compared at a time. Products of two large matrices are faster
+# than those of a small and a larger one.
+KEYS_AT_ONCE = 2**12
 # Number of weights that are computed at a time. They fit into the cache of a core.
 WEIGHTS_AT_ONCE = 2**19
 
 
 def weighted_means(queries, blocks, variance):
     """Average values with weights exp(-|query - key|^2 / (2 variance)).
-
-    The largest exponent so far is subtracted, so that sums neither overflow nor depend
-    on how the keys are divided into blocks, except for rounding.
 
     Parameters
     ----------
@@ -31,12 +33,20 @@ def weighted_means(queries, blocks, variance):
     -------
     means : Tensor of shape (n, k)
     """
-    # exponent = (query . key - |key|^2 / 2) / variance, up to a constant of the query.
-    precision = 1 / variance.clamp(min=SMALLEST_VARIANCE)
-    queries = torch.cat([queries * precision, precision], dim=1)
+    return weighted_means_and_log_sums(queries, blocks, variance)[0]
+
+
+def weighted_means_and_log_sums(queries, blocks, variance):
+    """Compute `weighted_means`, and the logarithms of the sums of weights (n, 1).
+
+    The largest exponent so far is subtracted, so that sums neither overflow nor depend
+    on how the keys are divided into blocks, except for rounding. The exponents of the
+    weights in these sums are those of `_with_precision`.
+    """
+    queries = _with_precision(queries, variance)
     parts = sums = None
-    for keys, values in blocks:
-        keys = torch.cat([keys, -keys.square().sum(1, keepdim=True) / 2], dim=1).T
+    for keys, values in _split(blocks, KEYS_AT_ONCE):
+        keys = _with_squares(keys)
         # Torch multiplies few rows faster than few columns.
         values = torch.cat([values, torch.ones_like(values[:, :1])], dim=1).T
         values = values.contiguous()
@@ -46,16 +56,88 @@ def weighted_means(queries, blocks, variance):
             sums = [queries.new_zeros(len(values), len(q)) for q in parts]
         for k, part in enumerate(parts):
             exponents = part @ keys
-            previous = largest[k]
             found = exponents.detach().amax(1, keepdim=True)
-            largest[k] = torch.maximum(previous, found)
-            exponents = exponents.sub_(largest[k])
+            shift = torch.maximum(largest[k], found)
             # Weights below the smallest normal number are slow.
-            weights = exponents.clamp_(min=SMALLEST_EXPONENT).exp()
-            rescale = (previous - largest[k]).exp().T
-            sums[k] = sums[k] * rescale + values @ weights.T
+            weights = exponents.sub_(shift).clamp_(min=SMALLEST_EXPONENT).exp_()
+            # Updates in place keep the heap free of small tensors between large ones.
+            sums[k].mul_((largest[k] - shift).exp().T).addmm_(values, weights.T)
+            largest[k].copy_(shift)
     sums = torch.cat(sums, dim=1)
-    return (sums[:-1] / sums[-1]).T
+    log_sums = torch.cat(largest) + sums[-1:].T.log()
+    return (sums[:-1] / sums[-1]).T, log_sums
+
+
+def slopes(queries, blocks, places, variance):
+    """Differentiate weighted means of some coordinates of the keys by the queries.
+
+    The derivative is the weighted covariance of these coordinates and all coordinates,
+    divided by the variance of the noise.
+
+    Parameters
+    ----------
+    queries : Tensor of shape (n, d)
+    blocks : iterable of Tensor of shape (m, d)
+        Keys.
+    places : Tensor of shape (k,)
+        Numbers of the coordinates.
+    variance : Tensor of shape (n, 1)
+
+    Returns
+    -------
+    slopes : Tensor of shape (n, k, d)
+    """
+
+    def products(keys):
+        return (keys[:, places, None] * keys[:, None]).flatten(1)
+
+    values = ((keys, torch.cat([keys, products(keys)], dim=1)) for keys in blocks)
+    means = weighted_means(queries, values, variance)
+    mean, second = means[:, : queries.shape[1]], means[:, queries.shape[1] :]
+    covariance = (second - products(mean)).unflatten(1, (len(places), -1))
+    return covariance / variance.clamp(min=SMALLEST_VARIANCE)[..., None]
+
+
+def leave_one_out_changes(queries, keys, values, variance, means, log_sums):
+    """Compute how the weighted means change if a key is left out.
+
+    Parameters
+    ----------
+    queries : Tensor of shape (n, d)
+    keys : Tensor of shape (m, d)
+    values : Tensor of shape (m, k)
+    variance : Tensor of shape (n, 1)
+    means, log_sums : Tensor of shape (n, k) and (n, 1)
+        Results of `weighted_means_and_log_sums`.
+
+    Returns
+    -------
+    changes : Tensor of shape (m, n, k)
+    """
+    exponents = _with_precision(queries, variance) @ _with_squares(keys)
+    # (1 - h) / h, where h is the weight of the key, divided by the sum of weights. A
+    # ratio below the limit would amplify rounding errors of the means.
+    ratios = torch.expm1(log_sums - exponents).clamp(min=SMALLEST_RATIO)
+    return (means - values[:, None]) / ratios.T[..., None]
+
+
+def _split(blocks, n):
+    """Split blocks of keys and values into blocks of at most n rows."""
+    for keys, values in blocks:
+        yield from zip(keys.split(n), values.split(n), strict=True)
+
+
+def _with_precision(queries, variance):
+    """Return rows whose products with the columns of `_with_squares` are exponents.
+
+    exponent = (query . key - |key|^2 / 2) / variance, up to a constant of the query.
+    """
+    precision = 1 / variance.clamp(min=SMALLEST_VARIANCE)
+    return torch.cat([queries * precision, precision], dim=1)
+
+
+def _with_squares(keys):
+    return torch.cat([keys, -keys.square().sum(1, keepdim=True) / 2], dim=1).T
 
 
 def log_likelihood(y, x, variance):

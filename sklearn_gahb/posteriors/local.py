@@ -79,14 +79,64 @@ class Window:
 
 
 @dataclass(frozen=True)
+class Support:
+    """Positions of an image whose neighborhoods are lists of pixels.
+
+    It has the methods of `Window`.
+
+    Parameters
+    ----------
+    index : Tensor of shape (n_positions, n_pixels)
+        Numbers of the pixels of each neighborhood.
+    center : int
+        Place of the position itself in its list.
+    """
+
+    index: torch.Tensor
+    center: int
+
+    @property
+    def n_positions(self):
+        """Number of positions."""
+        return len(self.index)
+
+    @property
+    def n_pixels(self):
+        """Number of pixels of a neighborhood."""
+        return self.index.shape[1]
+
+    def patches(self, images):
+        """Cut out the neighborhoods of all positions, image by image."""
+        part = images.flatten(2)[..., self.index.to(images.device)]
+        return part.transpose(1, 2).flatten(2).flatten(0, 1)
+
+    def centers(self, channels):
+        """Return the places of the position itself in a patch, for each channel."""
+        return torch.arange(channels) * self.n_pixels + self.center
+
+    def put_patches(self, canvas, patches):
+        """Add patches to images, at the places where `patches` cuts them out."""
+        shape = len(canvas), self.n_positions, canvas.shape[1], self.n_pixels
+        patches = patches.reshape(shape).transpose(1, 2).flatten(2)
+        canvas.flatten(2).index_add_(2, self.index.to(canvas.device).flatten(), patches)
+
+    def put_centers(self, canvas, values):
+        """Set the pixels at the positions to values (n_positions, channels)."""
+        values = values.reshape(len(canvas), self.n_positions, canvas.shape[1])
+        positions = self.index[:, self.center].to(canvas.device)
+        canvas.flatten(2)[..., positions] = values.transpose(1, 2)
+
+
+@dataclass(frozen=True)
 class Layout:
     """Patches of all positions of an image, which may continue beyond its borders.
 
     Parameters
     ----------
     index : Tensor of shape (canvas height, canvas width)
-        Number of the pixel that each pixel of the extended image shows.
-    windows : list of Window
+        Number of the pixel that each pixel of the extended image shows. If the canvas
+        has the size of the image, it is the image.
+    windows : list of Window or list of Support
         Windows of the extended image. They contain each position once.
     """
 
@@ -95,10 +145,14 @@ class Layout:
 
     def extend(self, images):
         """Continue images beyond their borders."""
+        if self.index.shape == images.shape[2:]:
+            return images
         return images.flatten(2)[..., self.index.to(images.device)]
 
     def collapse(self, canvas, size):
         """Sum the values of all copies of a pixel: the transpose of `extend`."""
+        if self.index.shape == size:
+            return canvas
         images = canvas.new_zeros(*canvas.shape[:2], size[0] * size[1])
         index = self.index.to(canvas.device).flatten()
         return images.index_add(2, index, canvas.flatten(2)).unflatten(2, size)
@@ -164,3 +218,38 @@ def whole_windows(size, radius, equivariant):
         for i in range(size[0])
         for j in range(size[1])
     ]
+
+
+def support_layout(rows, threshold, size):
+    """Make a layout of the supports of the rows of a linear filter.
+
+    A support contains the position itself, and the pixels whose coefficients are at
+    least `threshold` times the largest coefficient of the row.
+
+    Parameters
+    ----------
+    rows : Tensor of shape (channels, n_positions, channels, n_pixels)
+        Coefficients: a row for each pixel, or only the row of the first pixel if the
+        filter is a periodic convolution. All channels of a pixel have one support.
+    threshold : float
+    size : tuple of (int, int)
+        Height and width.
+
+    Returns
+    -------
+    layout : Layout
+    """
+    sizes = rows.abs().amax((0, 2)).cpu()
+    is_inside = sizes >= threshold * sizes.amax(1, keepdim=True)
+    is_inside.fill_diagonal_(True)
+    index = torch.arange(size[0] * size[1]).reshape(size)
+    if len(is_inside) > 1:
+        supports = [
+            Support(inside.nonzero().T, int(inside[:p].sum()))
+            for p, inside in enumerate(is_inside)
+        ]
+    else:
+        offsets = is_inside[0].reshape(size).nonzero().tolist()
+        moved = [index.roll((-i, -j), (0, 1)).flatten() for i, j in offsets]
+        supports = [Support(torch.stack(moved, dim=1), 0)]
+    return Layout(index, supports)
