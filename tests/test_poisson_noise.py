@@ -1,6 +1,7 @@
 """Poisson-Gaussian noise, and the estimate of its two parameters."""
 
 import io
+import warnings
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from skimage.color import rgb2gray
 from sklearn.pipeline import make_pipeline
 
 from sklearn_gahb import PoissonNoise, WienerDenoiser, as_denoiser, make_psnr_scorer
+from sklearn_gahb.datasets import load_photo_patches
 from sklearn_gahb.noise import estimate_poisson_gaussian
 
 X = np.random.RandomState(0).rand(6, 20, 30)
@@ -110,6 +112,7 @@ def errors(clean, peak, noise_std):
         (300, 0.0, 0.07, 0.12),
     ],
 )
+@pytest.mark.filterwarnings("ignore:The noise of image 4 cannot be:UserWarning")
 def test_accuracy_on_photographs(photos, peak, noise_std, mean, largest):
     found = errors(photos, peak, noise_std)
     assert found.mean() < mean
@@ -160,6 +163,23 @@ def test_unreliable_estimates_warn(photos, name):
     y = PoissonNoise(30, random_state=0).transform(x[None])[0]
     with pytest.warns(UserWarning, match=rf"image 0 .*{message}.*peak and noise_std"):
         estimate_poisson_gaussian(spoil(x, y)[None])
+
+
+@pytest.mark.parametrize(("peak", "noise_std"), [(30, 0), (300, 0), (1000, 0.005)])
+def test_no_large_error_is_silent(photos, peak, noise_std):
+    """Texture raised the estimate by 130 % on one of these, without a warning."""
+    others = load_photo_patches(16, 1, subset="all").photos.values()
+    images = [*photos, *(one[100:356, 100:356] / 255 for one in others)]
+    n_warned = 0
+    for x in images:
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always")
+            error = errors(x[None], peak, noise_std).max()
+        found = [one for one in found if "middle frequencies" in str(one.message)]
+        n_warned += len(found)
+        assert error < 0.15 or found
+        assert error > 0.05 or not found
+    assert (n_warned > 0) == (peak > 30)
 
 
 def test_saturated_regions_are_left_out(photos):

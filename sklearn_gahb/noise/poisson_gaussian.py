@@ -28,7 +28,7 @@ LARGEST_DEVIATION = 2
 # The following limits separate noise on photographs from the images of the tests that
 # were smoothed, compressed or clipped.
 SMALLEST_SHARE_OF_NOISE = 0.5
-LARGEST_RATIO_OF_BANDS = 2
+LARGEST_RATIO_OF_BANDS = 1.8
 LARGEST_SHARE_OF_EXTREMES = 0.01
 LARGEST_VARIANCE_OF_COUNTS = 4
 SMALLEST_CONTRAST = 15
@@ -110,7 +110,9 @@ def estimate_poisson_gaussian(X, *, data_range=None, image_shape=None):
     =====  =========  ==========  =============
 
     If `peak` is large, the errors are larger: the noise is weak, and texture is
-    mistaken for noise.
+    mistaken for noise. On photographs with more texture, errors of 130 % were measured
+    at a peak of 1000. A warning is issued for these, and for all errors above 15 % that
+    were measured on twelve photographs.
 
     References
     ----------
@@ -213,7 +215,7 @@ def _estimate(image, gain, level, index):
             "background, so texture hides the noise, or there is no noise"
         )
     middle = band_variances(image, MIDDLE_PASS)[is_usable]
-    ratio = np.median(middle[is_noise] / variances[is_noise])
+    ratio = middle[is_noise].sum() / variances[is_noise].sum()
     if ratio > LARGEST_RATIO_OF_BANDS:
         problems["bands"] = (
             f"middle frequencies are {ratio:.1f} times as strong as high frequencies, "
