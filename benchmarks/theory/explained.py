@@ -28,6 +28,7 @@ The script takes about ten minutes on one core.
 import argparse
 
 import numpy as np
+from _common import SIDE, crops
 
 from sklearn_gahb import (
     DNNDenoiser,
@@ -40,22 +41,8 @@ from sklearn_gahb import (
 from sklearn_gahb.datasets import fetch_bsd68, fetch_bsd400, make_disk_images
 from sklearn_gahb.denoisers import choose_patch_size
 
-SIDE = 16
 LEVELS = (0.05, 0.1, 0.2, 0.4)
 N_TEST, N_HELD_OUT = 24, 24
-
-
-def crops(photos, n, rng):
-    """Cut crops with contrast from random photographs at half resolution."""
-    found = []
-    while len(found) < n:
-        photo = photos[rng.randint(len(photos))].astype(np.float32) / 255
-        top, left = (rng.randint(side - 2 * SIDE + 1) for side in photo.shape)
-        crop = photo[top : top + 2 * SIDE, left : left + 2 * SIDE]
-        crop = crop.reshape(SIDE, 2, SIDE, 2).mean(axis=(1, 3))
-        if crop.std() > 0.05:
-            found.append(crop)
-    return np.stack(found)
 
 
 def load(kind, n, seed):
@@ -64,8 +51,8 @@ def load(kind, n, seed):
         images = make_disk_images(n + N_HELD_OUT + N_TEST, SIDE, random_state=seed)
     else:
         rng = np.random.RandomState(seed)
-        train = crops(fetch_bsd400().images, n + N_HELD_OUT, rng)
-        test = crops(fetch_bsd68().images, N_TEST, np.random.RandomState(0))
+        train, _ = crops(fetch_bsd400().images, n + N_HELD_OUT, rng)
+        test, _ = crops(fetch_bsd68().images, N_TEST, np.random.RandomState(0))
         images = np.concatenate([train, test])
     return np.split(images, [n, n + N_HELD_OUT])
 
