@@ -285,10 +285,14 @@ def test_blocks_of_images_give_the_same_result():
     for n in (60, 7):
         blocks = rows[:n].split(3)
         one = gaussian.principal_components([rows[:n]], n)
-        for found, expected in zip(
-            gaussian.principal_components(blocks, n), one, strict=True
-        ):
-            torch.testing.assert_close(found, expected)
+        components, variances = gaussian.principal_components(blocks, n)
+        torch.testing.assert_close(variances, one[1])
+        # Rounding turns the vectors of the smallest variances, which are 1e-11 here.
+        leading = slice(6)
+        torch.testing.assert_close(components[leading], one[0][leading])
+        torch.testing.assert_close(
+            (components.T * variances) @ components, (one[0].T * one[1]) @ one[0]
+        )
         assert gaussian.ledoit_wolf_shrinkage(blocks, one[1], n) == pytest.approx(
             gaussian.ledoit_wolf_shrinkage([rows[:n]], one[1], n)
         )

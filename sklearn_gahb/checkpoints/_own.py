@@ -37,7 +37,8 @@ def save(denoiser, path, *, dtype="float32"):
     """Write a fitted network denoiser to a file.
 
     The file has the safetensors format, with the parameters of the estimator as JSON in
-    its header. An existing file is replaced only when the new file is complete.
+    its header. It does not contain `snapshots_`; save each snapshot as a file of its
+    own. An existing file is replaced only when the new file is complete.
 
     Parameters
     ----------

@@ -137,7 +137,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
     validation_loss_curve_ : ndarray
         Validation loss at each evaluation of the last `fit`, with early stopping.
     snapshots_ : dict of int to DNNDenoiser
-        Copies of this denoiser after the numbers of steps in `checkpoints`.
+        Copies after the numbers of steps in `checkpoints`, if there are any.
     image_size_in_ : tuple of (int, int)
         Height and width of the images in the last `fit`, if all have the same size.
     train_indices_ : ndarray of int
@@ -379,10 +379,11 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         for name in ("validation_loss_curve_", "snapshots_"):
             vars(self).pop(name, None)
         network, n_channels, n_before = run.finish(), self.n_channels_in_, len(previous)
-        self.snapshots_ = {
-            n: copy.copy(self).adopt(one, n_channels, losses[: n_before + n])
-            for n, one in run.snapshots().items()
-        }
+        if self.checkpoints:
+            self.snapshots_ = {
+                n: copy.copy(self).adopt(one, n_channels, losses[: n_before + n])
+                for n, one in run.snapshots().items()
+            }
         self.adopt(network, n_channels, losses)
         if self.early_stopping:
             self.validation_loss_curve_ = np.array(run.log.validation_losses)
