@@ -13,13 +13,14 @@ from PIL import Image
 from sklearn_gahb.datasets import (
     fetch_bsd68,
     fetch_bsd400,
+    fetch_bsds500,
     fetch_files,
     fetch_set12,
     get_data_home,
 )
 from sklearn_gahb.datasets._registry import make_registry
 
-FETCHERS = [fetch_bsd400, fetch_bsd68, fetch_set12]
+FETCHERS = [fetch_bsd400, fetch_bsd68, fetch_bsds500, fetch_set12]
 
 needs_data = pytest.mark.skipif(
     not Path(os.environ.get("SKLEARN_GAHB_DATA", "/nowhere"), "set12").is_dir(),
@@ -85,6 +86,43 @@ def test_published_sets(fetch, n_images, sizes, requested):
 
 
 @needs_data
+@pytest.mark.parametrize(("subset", "n_images"), [("train", 200), ("val", 100)])
+def test_bsds500(subset, n_images, requested):
+    data = fetch_bsds500(subset)
+    assert len(data.images) == len(data.filenames) == n_images
+    assert {image.shape for image in data.images} == {(321, 481, 3), (481, 321, 3)}
+    assert all(image.dtype == np.uint8 for image in data.images)
+    assert [Path(name).parent.name for name in data.filenames] == [subset] * n_images
+    assert not requested
+    if subset == "train":
+        assert "contours" not in data
+        return
+    assert len(data.contours) == n_images
+    for image, contours in zip(data.images, data.contours, strict=True):
+        assert contours.dtype == bool
+        assert contours.shape[1:] == image.shape[:2]
+        assert len(contours) >= 4
+    # Contours follow edges: colors change more there than elsewhere.
+    ratios = []
+    for image, contours in zip(data.images[:20], data.contours[:20], strict=True):
+        steps = np.hypot(*np.gradient(image.mean(axis=2)))
+        near = contours.mean(axis=0) >= 0.5
+        ratios.append(steps[near].mean() / steps[~near].mean())
+    assert np.median(ratios) > 1.5
+
+
+@needs_data
+def test_bsd68_is_part_of_bsds500():
+    """Both sets hold the same photographs; BSD68 is gray."""
+    gray = [image.mean(axis=2) for image in fetch_bsds500("val").images]
+    for photo in fetch_bsd68().images[:3]:
+        errors = [
+            np.abs(one - photo).mean() for one in gray if one.shape == photo.shape
+        ]
+        assert min(errors) < 8 < np.sort(errors)[1]
+
+
+@needs_data
 def test_set12_is_in_the_usual_order(requested):
     sizes = [len(image) for image in fetch_set12().images]
     # Lena, Barbara, boat, man and couple have 512x512 pixels.
@@ -95,7 +133,13 @@ def test_registry_holds_all_files():
     registry = make_registry("anywhere")
     folders = [name.partition("/")[0] for name in registry.registry_files]
     counts = {folder: folders.count(folder) for folder in folders}
-    assert counts == {"bsd400": 400, "set12": 12, "set68": 68, "weights": 5}
+    assert counts == {
+        "bsd400": 400,
+        "bsds500": 600,
+        "set12": 12,
+        "set68": 68,
+        "weights": 5,
+    }
     for name in registry.registry_files:
         assert len(registry.registry[name]) == 64
         # URLs contain a commit, so their contents never change.

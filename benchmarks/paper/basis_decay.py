@@ -12,16 +12,15 @@ noise 30 / 255. Bases of networks and bandlets are computed from the noisy image
 (bandlets with clean geometry from the clean image). Principal components are computed
 from crops of BSD400.
 
-The script takes about five minutes on two cores. The data folder SKLEARN_GAHB_DATA must
-contain bsds500/, besides the files that the fetchers download.
+The script takes about five minutes on two cores.
 """
 
 import argparse
+from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
-from scipy.io import loadmat
 
 from sklearn_gahb import (
     BandletDenoiser,
@@ -33,7 +32,7 @@ from sklearn_gahb import (
     psnr,
 )
 from sklearn_gahb.checkpoints import fetch_published, load_pretrained
-from sklearn_gahb.datasets import fetch_bsd400, get_data_home
+from sklearn_gahb.datasets import fetch_bsd400, fetch_bsds500
 from sklearn_gahb.denoisers import FunctionDenoiser
 from sklearn_gahb.jacobian import harmonicity
 
@@ -47,12 +46,11 @@ def halve(image):
     return image[: 2 * height, : 2 * width].reshape(height, 2, width, 2).mean((1, 3))
 
 
-def read_photo(name, folder):
+def half_photo(image, contours):
     """Gray photograph in [0, 1] and contours that half of the people drew."""
-    image = Image.open(folder / "images" / "val" / f"{name}.jpg").convert("L")
-    drawn = loadmat(folder / "groundTruth" / "val" / f"{name}.mat")["groundTruth"][0]
-    people = [halve(one["Boundaries"][0, 0].astype(float)) > 0 for one in drawn]
-    return halve(np.asarray(image) / 255.0), np.mean(people, axis=0) >= 0.5
+    gray = np.asarray(Image.fromarray(image).convert("L")) / 255.0
+    people = [halve(one.astype(float)) > 0 for one in contours]
+    return halve(gray), np.mean(people, axis=0) >= 0.5
 
 
 def crop_with_contours(photo, contours, size):
@@ -126,9 +124,9 @@ def main():
     parser.add_argument("--size", type=int, default=40)
     parser.add_argument("--n-photos", type=int, default=12)
     args = parser.parse_args()
-    folder = get_data_home() / "bsds500"
-    names = sorted(path.stem for path in (folder / "images" / "val").glob("*.jpg"))
-    names = names[:: len(names) // args.n_photos][: args.n_photos]
+    photos = fetch_bsds500("val")
+    step = len(photos.images) // args.n_photos
+    chosen = range(0, step * args.n_photos, step)
     crops = draw_crops(args.size)
     denoisers = {
         "network, photos-grey": load_pretrained("photos-grey"),
@@ -143,13 +141,14 @@ def main():
     }
     rows = {name: [] for name in denoisers}
     noise = GaussianNoise(NOISE_STD, random_state=0)
-    for name in names:
-        clean, contours = crop_with_contours(*read_photo(name, folder), args.size)
+    for i in chosen:
+        photo = half_photo(photos.images[i], photos.contours[i])
+        clean, contours = crop_with_contours(*photo, args.size)
         noisy = noise.fit_transform(clean[None])[0]
         for key, denoiser in denoisers.items():
             known = clean if isinstance(denoiser, BandletOracle) else None
             rows[key].append(measure(denoiser, noisy, clean, contours, known))
-        print(f"{name}: done", flush=True)
+        print(f"{Path(photos.filenames[i]).stem}: done", flush=True)
     heads = ["99 %", *(f"PSNR {k}" for k in KS), "contours", "along", "across", "dB"]
     print(f"\n{'':25}" + "".join(f"{head:>16}" for head in heads))
     for key, values in rows.items():

@@ -1,5 +1,6 @@
 """Images to denoise: synthetic classes, photographs, and published test sets."""
 
+from ._bsds500 import fetch_bsds500
 from ._c_alpha import make_c_alpha_backgrounds, make_c_alpha_images
 from ._disks import (
     DiskPrior,
@@ -20,6 +21,7 @@ __all__ = [
     "disk_tangents",
     "fetch_bsd68",
     "fetch_bsd400",
+    "fetch_bsds500",
     "fetch_files",
     "fetch_set12",
     "get_data_home",

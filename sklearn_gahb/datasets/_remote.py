@@ -51,12 +51,18 @@ lena, barbara, boat, man, couple.
 
 
 def _fetch_images(folder, descr, data_home, download_if_missing):
-    pillow = import_optional("PIL.Image", "images")
     paths = fetch_files(
         folder, data_home=data_home, download_if_missing=download_if_missing
     )
-    images = [np.array(pillow.open(path)) for path in paths]
-    return Bunch(images=images, filenames=list(map(str, paths)), DESCR=descr)
+    return Bunch(
+        images=read_images(paths), filenames=list(map(str, paths)), DESCR=descr
+    )
+
+
+def read_images(paths):
+    """Read 8-bit images from files."""
+    pillow = import_optional("PIL.Image", "images")
+    return [np.array(pillow.open(path)) for path in paths]
 
 
 @validate_params(data_home=FOLDER)
