@@ -9,10 +9,8 @@ columns are: measurements without noise; noisy measurements whose noise is ignor
 noisy measurements and their noise level; and PSNR of single draws for the last one.
 
 --deepinv also runs DiffPIR and DPS (100 steps, guidance "annealed") of deepinv 0.5,
-with the same network and measurements, two draws each. It needs
-
-    python -m pip install --no-deps deepinv==0.5.0 torchvision==0.28.0 torchmetrics \
-        lightning-utilities einops natsort h5py tqdm
+with the same network and measurements, two draws each. `_deepinv.py` says how to
+install deepinv.
 
 Without --deepinv, the script takes six minutes on 2 cores.
 """
@@ -22,6 +20,7 @@ from time import perf_counter
 
 import numpy as np
 import torch
+from _deepinv import import_deepinv
 from scipy.signal.windows import gaussian
 
 from sklearn_gahb import psnr
@@ -104,8 +103,7 @@ def crop(photo):
 
 def deepinv_methods(network, noise_std):
     """Return functions of measurements and operator that give reconstructions."""
-    declare_missing_operators()
-    import deepinv
+    deepinv = import_deepinv()
     from deepinv.optim import L2
     from deepinv.sampling import DPS, DiffPIR
 
@@ -158,15 +156,6 @@ class Product(torch.autograd.Function):
     def backward(context, gradient):
         back = context.operator.rmatmat(gradient.numpy().T).T
         return torch.from_numpy(back.copy()).to(gradient.dtype), None
-
-
-def declare_missing_operators():
-    """Declare what torchvision expects of its compiled part, which may not load."""
-    library = torch.library.Library("torchvision", "FRAGMENT")
-    for name in ("nms", "qnms"):
-        if not hasattr(torch.ops.torchvision, name):
-            library.define(f"{name}(Tensor a, Tensor b, float c) -> Tensor")
-    declare_missing_operators.library = library
 
 
 if __name__ == "__main__":

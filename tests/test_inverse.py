@@ -173,14 +173,14 @@ def test_draws_spread_where_nothing_is_measured():
         operator @ x,
         operator,
         image_shape=(16, 16),
-        n_draws=2000,
+        n_draws=1000,
         sampler=CoarseToFine(sigma_max=10.0, bounded=True),
         mean=0.0,
         random_state=0,
     )
-    z = solution.draws.reshape(2000, 256) @ basis
+    z = solution.draws.reshape(1000, 256) @ basis
     np.testing.assert_allclose(
-        z[:, :2], np.tile(x @ basis[:, :2], (2000, 1)), atol=0.01
+        z[:, :2], np.tile(x @ basis[:, :2], (1000, 1)), atol=0.01
     )
     np.testing.assert_allclose(z[:, 2:].mean(0), 0, atol=0.1)
     np.testing.assert_allclose(z[:, 2:].var(0), spectrum[2:], rtol=0.2)

@@ -93,8 +93,8 @@ def relative_error(a, b):
 
 
 def test_ancestral_sampling_has_the_moments_of_the_prior():
-    """Test 40,000 samples, and each mode against the recursion of its variance."""
-    n, sigma_min = 40_000, 0.01
+    """Test 20,000 samples, and each mode against the recursion of its variance."""
+    n, sigma_min = 20_000, 0.01
     sampler = Ancestral(1000, sigma_max=10.0, sigma_min=sigma_min)
     y = draw(GAUSSIAN, n, sampler, batch_size=n)
     mean = y.mean(0)
