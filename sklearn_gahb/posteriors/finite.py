@@ -12,6 +12,8 @@ SMALLEST_VARIANCE = 1e-30
 SMALLEST_EXPONENT = -80.0
 # Smallest ratio of all other weights to the weight of a key that is left out.
 SMALLEST_RATIO = 1e-10
+# Covariances below this fraction of the product of the means are rounding errors.
+ROUNDING = 1e-12
 # Number of keys that are compared at a time. Products of two large matrices are faster
 # than those of a small and a larger one.
 KEYS_AT_ONCE = 2**12
@@ -72,7 +74,8 @@ def slopes(queries, blocks, places, variance):
     """Differentiate weighted means of some coordinates of the keys by the queries.
 
     The derivative is the weighted covariance of these coordinates and all coordinates,
-    divided by the variance of the noise.
+    divided by the variance of the noise. Rounding errors of a covariance that is 0
+    would be large after this division, so they are removed.
 
     Parameters
     ----------
@@ -94,7 +97,10 @@ def slopes(queries, blocks, places, variance):
     values = ((keys, torch.cat([keys, products(keys)], dim=1)) for keys in blocks)
     means = weighted_means(queries, values, variance)
     mean, second = means[:, : queries.shape[1]], means[:, queries.shape[1] :]
-    covariance = (second - products(mean)).unflatten(1, (len(places), -1))
+    squares = products(mean)
+    covariance = second - squares
+    covariance[covariance.abs() < ROUNDING * squares.abs()] = 0
+    covariance = covariance.unflatten(1, (len(places), -1))
     return covariance / variance.clamp(min=SMALLEST_VARIANCE)[..., None]
 
 
