@@ -158,7 +158,10 @@ class NeverFitted(EmpiricalDenoiser):
         (LocalPosteriorDenoiser({0.1: 3, 0.2: 3}), "the noise level is 0.3"),
         (LocalPosteriorDenoiser(4), "patch_size=4 must be an odd number"),
         (LocalPosteriorDenoiser(n_patches=10**6), "n_patches=1000000 must be at most"),
-        (EmpiricalDenoiser(image_shape=(8, 8)), "n_features|features|image_shape"),
+        (
+            EmpiricalDenoiser(image_shape=(8, 8)),
+            "256 values per row, which cannot form",
+        ),
     ],
 )
 def test_theories_fail_before_the_estimator_is_trained(theory, message):
