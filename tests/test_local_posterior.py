@@ -208,27 +208,6 @@ def test_subsets_of_patches():
     np.testing.assert_allclose(again, few[:2], atol=1e-12)
 
 
-def test_changes_if_a_key_is_left_out():
-    queries, keys = (torch.from_numpy(RNG.rand(n, 4)) for n in (3, 7))
-    values = torch.from_numpy(RNG.rand(7, 2))
-    variance = torch.full((3, 1), 0.1, dtype=torch.float64)
-
-    def mean(rows):
-        return finite.weighted_means(queries, [(keys[rows], values[rows])], variance)
-
-    found = finite.leave_one_out_changes(
-        queries,
-        keys,
-        values,
-        variance,
-        *finite.weighted_means_and_log_sums(queries, [(keys, values)], variance),
-    )
-    for k in range(7):
-        rows = [j for j in range(7) if j != k]
-        expected = mean(rows) - mean(range(7))
-        torch.testing.assert_close(found[k], expected, rtol=0, atol=1e-12)
-
-
 @pytest.mark.parametrize(
     "options",
     [

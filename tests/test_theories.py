@@ -71,6 +71,9 @@ def test_squared_correlation_and_explained_change():
     np.testing.assert_allclose(squared_correlation(first, second), expected)
     np.testing.assert_allclose(squared_correlation(first, 3 - 2 * first), 1)
     np.testing.assert_array_equal(squared_correlation(first, np.ones_like(first)), 0)
+    # Rounding errors of the means are no contrast.
+    flat = np.full((1, 7, 7), 0.1), np.full((1, 7, 7), 0.3)
+    assert squared_correlation(*flat) == 0
     np.testing.assert_allclose(explained_change(first, first, third), 1)
     np.testing.assert_allclose(explained_change(first, third, third), 0)
     halfway = (first + third) / 2
@@ -125,6 +128,11 @@ def test_kept_theories_are_not_fitted_again(tmp_path):
         ([EmpiricalDenoiser()], ValueError, "'theories' parameter"),
         ({"a": EmpiricalDenoiser(data_range=9)}, ValueError, "several data ranges"),
         (
+            {"a": EmpiricalDenoiser(), "change_a": EmpiricalDenoiser()},
+            ValueError,
+            "two columns of results_ the name 'explained_change_a'",
+        ),
+        (
             {"net": DNNDenoiser(supervision="noisy")},
             ValueError,
             r"theories\['net'\] has supervision",
@@ -134,6 +142,33 @@ def test_kept_theories_are_not_fitted_again(tmp_path):
 def test_bad_theories(theories, error, message):
     with pytest.raises(error, match=message):
         analyze(EmpiricalDenoiser(), theories=theories).fit(DISKS, X_test=TEST)
+
+
+class NeverFitted(EmpiricalDenoiser):
+    """Estimator whose training would be lost if a theory failed after it."""
+
+    def learn(self, clean, noisy=None):
+        raise AssertionError("The estimator was trained before the theories failed.")
+
+
+@pytest.mark.parametrize(
+    ("theory", "message"),
+    [
+        (LocalPosteriorDenoiser({0.2: 3}), "the noise level is 0.1. Add an entry"),
+        (LocalPosteriorDenoiser({0.1: 3, 0.2: 3}), "the noise level is 0.3"),
+        (LocalPosteriorDenoiser(4), "patch_size=4 must be an odd number"),
+        (LocalPosteriorDenoiser(n_patches=10**6), "n_patches=1000000 must be at most"),
+        (
+            EmpiricalDenoiser(image_shape=(8, 8)),
+            "256 values per row, which cannot form",
+        ),
+    ],
+)
+def test_theories_fail_before_the_estimator_is_trained(theory, message):
+    X = DISKS if theory.image_shape is None else DISKS.reshape(len(DISKS), -1)
+    X_test = TEST if theory.image_shape is None else TEST.reshape(len(TEST), -1)
+    with pytest.raises(ValueError, match=message):
+        analyze(NeverFitted(), theories={"theory": theory}).fit(X, X_test=X_test)
 
 
 def test_samples_of_a_memorizer_are_copies(analyzer):

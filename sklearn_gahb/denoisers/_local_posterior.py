@@ -49,7 +49,8 @@ class LocalPosteriorDenoiser(BaseDenoiser):
         Side length of the square neighborhood in pixels: an odd number that is not
         larger than the images. A dict maps noise levels to side lengths. A noise level
         between two of them uses the length of the closer one, on a logarithmic scale.
-        Networks see larger neighborhoods at higher noise levels.
+        A noise level outside of them is an error, also in `sample`. Networks see larger
+        neighborhoods at higher noise levels.
     equivariant : bool, default=True
         If True, q takes all positions. If False, q = p: a patch is compared only with
         patches at the same position.
@@ -259,7 +260,8 @@ class LocalPosteriorDenoiser(BaseDenoiser):
         Where no patch is left out, the error is 0.
 
         The estimate is reliable if many patches have weight. If one patch has nearly
-        all the weight, as at low noise, it is only the order of magnitude.
+        all the weight, as at low noise, it is only the order of magnitude: it is then
+        the difference between the two closest patches.
 
         Parameters
         ----------
@@ -363,15 +365,25 @@ class LocalPosteriorDenoiser(BaseDenoiser):
             for k, level in enumerate(sigma.to(canvas)):
                 queries = window.patches(canvas[[k]])
                 variance = _repeat(level**2, len(queries))
-                values = ((keys, keys[:, places]) for keys in source.blocks(1))
-                means = finite.weighted_means_and_log_sums(queries, values, variance)
-                # A training patch changes all pixels of the denoised image.
-                for keys in source.parts(canvas[0].numel() + means[0].numel()):
-                    found = finite.leave_one_out_changes(
-                        queries, keys, keys[:, places], variance, *means
+                heaviest = finite.heaviest_keys(queries, source.blocks(1), variance)
+                (means, log_sums), (others, _) = (
+                    finite.weighted_means_and_log_sums(
+                        queries,
+                        ((keys, keys[:, places]) for keys in source.blocks(1)),
+                        variance,
+                        left_out,
                     )
+                    for left_out in (None, heaviest)
+                )
+                found = means, log_sums, heaviest, others
+                # A training patch changes all pixels of the denoised image.
+                for keys in source.parts(canvas[0].numel() + means.numel()):
+                    moved = finite.leave_one_out_changes(
+                        queries, keys, keys[:, places], variance, *found
+                    )
+                    heaviest -= len(keys)  # relative to the next keys
                     changes = canvas.new_zeros(len(keys), *canvas.shape[1:])
-                    self._put(window, changes, found.flatten(0, 1))
+                    self._put(window, changes, moved.flatten(0, 1))
                     changes = layout.collapse(changes, size) / count
                     total[k] += source.jackknife_factor * changes.square().sum(0)
         return total
@@ -390,7 +402,7 @@ class LocalPosteriorDenoiser(BaseDenoiser):
                 scale,
             )
         else:
-            check_patch_size(scale, size)
+            check_patch_size(scale, min(size, train_size, key=min))
             options = scale, self.boundary, self.equivariant
             layout = local.make_layout(size, *options)
             train_layout = local.make_layout(train_size, *options)

@@ -1,7 +1,7 @@
 """Sides of patches: one number, or a table of noise levels."""
 
 from collections.abc import Mapping
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 
@@ -12,7 +12,7 @@ def check_patch_size(patch_size, size):
     if not table:
         raise ValueError("patch_size is an empty dict; expected at least one level.")
     for level, side in table.items():
-        if not level > 0:
+        if not isinstance(level, Real) or not level > 0:
             raise ValueError(
                 f"patch_size has the noise level {level!r}; expected positive numbers."
             )

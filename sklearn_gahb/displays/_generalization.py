@@ -40,7 +40,8 @@ class GeneralizationDisplay:
       noise level. Error bars show the standard deviation over subsets.
     - "training" shows the PSNR on training and test images over the number of training
       steps. There is one panel per noise level, and one color and marker per training
-      size. A vertical line of the same color shows the mean memorization time.
+      size. A vertical line of the same color shows the mean memorization time, if the
+      denoisers of all subsets memorize.
 
     The similarity of two images is the cosine between them, after the mean of each
     image is subtracted. It is recommended to use `from_estimator` to create a

@@ -20,7 +20,7 @@ from ..denoisers.side_by_side import check_fits_side_by_side
 from ..images import is_images
 from ._design import check_estimator, check_theories, make_design
 from ._measures import measure, warn_of_harm
-from ._outputs import optimal_outputs
+from ._outputs import optimal_outputs, try_theories
 from ._store import Store
 from ._sweep import run_sweep
 from ._times import measure_over_time
@@ -197,7 +197,7 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         makes to noisy images: 1 minus the squared distance between the two outputs,
         divided by that between the estimator's output and the noisy image. It is the
         median over the test images. It is negative if the noisy image is the better
-        prediction.
+        prediction, and nan if the estimator does not change an image.
     snapshots_ : dict of int to GeneralizationAnalyzer
         For each number of training steps in the `checkpoints` of the network, a fitted
         analyzer with all measures after this number of steps. This attribute and the
@@ -396,6 +396,7 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
             design = make_design(self, X, X_test, groups, subsets)
             prepare_folder(self.checkpoint_dir, self.random_state)
             optimum = optimal_outputs(self.optimal, design)
+            try_theories(self.theories or {}, design)
             context = self._init_callback_context(
                 max_subtasks=design.train_sizes.size * self.n_subsets,
                 sequential_subtasks=False,

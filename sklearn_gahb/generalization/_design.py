@@ -167,6 +167,12 @@ def check_theories(theories):
             f"theories has the keys {list(theories)!r}; expected names, such as "
             "{'local': LocalPosteriorDenoiser()}."
         )
+    for name in theories:
+        if f"change_{name}" in theories:
+            raise ValueError(
+                f"theories has the names {name!r} and 'change_{name}', which give two "
+                f"columns of results_ the name 'explained_change_{name}'. Rename one."
+            )
     for name, theory in theories.items():
         check_estimator(theory, f"theories[{name!r}]")
 

@@ -6,6 +6,10 @@ from ..images import ONE_LINE
 from ..metrics import psnr
 from ._outputs import noisy_at, to_fractions
 
+# An image of a smaller squared norm, after its mean is subtracted, is flat. Its values
+# differ by rounding errors only.
+FLAT = 1e-12
+
 
 def squared_correlation(first, second):
     """Square the correlation of the values of each pair of images.
@@ -22,9 +26,10 @@ def squared_correlation(first, second):
     first, second = (
         one - one.mean(axis=1, keepdims=True) for one in (_rows(first), _rows(second))
     )
-    squares = np.square(first).sum(axis=1) * np.square(second).sum(axis=1)
-    products = (first * second).sum(axis=1) ** 2
-    return np.divide(products, squares, out=np.zeros_like(squares), where=squares > 0)
+    sizes = [np.square(one).sum(axis=1) for one in (first, second)]
+    products, squares = (first * second).sum(axis=1) ** 2, sizes[0] * sizes[1]
+    has_contrast = np.minimum(*sizes) > FLAT
+    return np.divide(products, squares, out=np.zeros_like(squares), where=has_contrast)
 
 
 def explained_change(output, theory, noisy):

@@ -10,8 +10,8 @@ import torch
 SMALLEST_VARIANCE = 1e-30
 # Smallest exponent of a weight, relative to the largest weight. exp(-80) = 2e-35.
 SMALLEST_EXPONENT = -80.0
-# Smallest ratio of all other weights to the weight of a key that is left out.
-SMALLEST_RATIO = 1e-10
+# Covariances below this fraction of the product of the means are rounding errors.
+ROUNDING = 1e-12
 # Number of keys that are compared at a time. Products of two large matrices are faster
 # than those of a small and a larger one.
 KEYS_AT_ONCE = 2**12
@@ -19,7 +19,7 @@ KEYS_AT_ONCE = 2**12
 WEIGHTS_AT_ONCE = 2**19
 
 
-def weighted_means(queries, blocks, variance):
+def weighted_means(queries, blocks, variance, left_out=None):
     """Average values with weights exp(-|query - key|^2 / (2 variance)).
 
     Parameters
@@ -28,15 +28,17 @@ def weighted_means(queries, blocks, variance):
     blocks : iterable of (Tensor of shape (m, d), Tensor of shape (m, k))
         Keys and their values.
     variance : Tensor of shape (n, 1)
+    left_out : Tensor of shape (n,), default=None
+        Number of the key that each query leaves out, of at least two keys.
 
     Returns
     -------
     means : Tensor of shape (n, k)
     """
-    return weighted_means_and_log_sums(queries, blocks, variance)[0]
+    return weighted_means_and_log_sums(queries, blocks, variance, left_out)[0]
 
 
-def weighted_means_and_log_sums(queries, blocks, variance):
+def weighted_means_and_log_sums(queries, blocks, variance, left_out=None):
     """Compute `weighted_means`, and the logarithms of the sums of weights (n, 1).
 
     The largest exponent so far is subtracted, so that sums neither overflow nor depend
@@ -45,6 +47,7 @@ def weighted_means_and_log_sums(queries, blocks, variance):
     """
     queries = _with_precision(queries, variance)
     parts = sums = None
+    start = 0
     for keys, values in _split(blocks, KEYS_AT_ONCE):
         keys = _with_squares(keys)
         # Torch multiplies few rows faster than few columns.
@@ -56,6 +59,9 @@ def weighted_means_and_log_sums(queries, blocks, variance):
             sums = [queries.new_zeros(len(values), len(q)) for q in parts]
         for k, part in enumerate(parts):
             exponents = part @ keys
+            if left_out is not None:
+                rows, columns = _among(left_out.split(len(parts[0]))[k] - start, keys.T)
+                exponents[rows, columns] = torch.finfo(exponents.dtype).min
             found = exponents.detach().amax(1, keepdim=True)
             shift = torch.maximum(largest[k], found)
             # Weights below the smallest normal number are slow.
@@ -63,6 +69,7 @@ def weighted_means_and_log_sums(queries, blocks, variance):
             # Updates in place keep the heap free of small tensors between large ones.
             sums[k].mul_((largest[k] - shift).exp().T).addmm_(values, weights.T)
             largest[k].copy_(shift)
+        start += keys.shape[1]
     sums = torch.cat(sums, dim=1)
     log_sums = torch.cat(largest) + sums[-1:].T.log()
     return (sums[:-1] / sums[-1]).T, log_sums
@@ -72,7 +79,8 @@ def slopes(queries, blocks, places, variance):
     """Differentiate weighted means of some coordinates of the keys by the queries.
 
     The derivative is the weighted covariance of these coordinates and all coordinates,
-    divided by the variance of the noise.
+    divided by the variance of the noise. Rounding errors of a covariance that is 0
+    would be large after this division, so they are removed.
 
     Parameters
     ----------
@@ -94,11 +102,43 @@ def slopes(queries, blocks, places, variance):
     values = ((keys, torch.cat([keys, products(keys)], dim=1)) for keys in blocks)
     means = weighted_means(queries, values, variance)
     mean, second = means[:, : queries.shape[1]], means[:, queries.shape[1] :]
-    covariance = (second - products(mean)).unflatten(1, (len(places), -1))
+    squares = products(mean)
+    covariance = second - squares
+    covariance[covariance.abs() < ROUNDING * squares.abs()] = 0
+    covariance = covariance.unflatten(1, (len(places), -1))
     return covariance / variance.clamp(min=SMALLEST_VARIANCE)[..., None]
 
 
-def leave_one_out_changes(queries, keys, values, variance, means, log_sums):
+def heaviest_keys(queries, blocks, variance):
+    """Find the key of the largest weight for each query.
+
+    Parameters
+    ----------
+    queries : Tensor of shape (n, d)
+    blocks : iterable of Tensor of shape (m, d)
+        Keys.
+    variance : Tensor of shape (n, 1)
+
+    Returns
+    -------
+    numbers : Tensor of int of shape (n,)
+    """
+    queries = _with_precision(queries, variance)
+    largest = queries.new_full((len(queries),), -torch.inf)
+    numbers = torch.zeros(len(queries), dtype=torch.long, device=queries.device)
+    start = 0
+    for block in blocks:
+        for keys in block.split(max(1, WEIGHTS_AT_ONCE // len(queries))):
+            found, which = (queries @ _with_squares(keys)).max(dim=1)
+            numbers = torch.where(found > largest, which + start, numbers)
+            largest = torch.maximum(found, largest)
+            start += len(keys)
+    return numbers
+
+
+def leave_one_out_changes(
+    queries, keys, values, variance, means, log_sums, heaviest, others
+):
     """Compute how the weighted means change if a key is left out.
 
     Parameters
@@ -109,16 +149,29 @@ def leave_one_out_changes(queries, keys, values, variance, means, log_sums):
     variance : Tensor of shape (n, 1)
     means, log_sums : Tensor of shape (n, k) and (n, 1)
         Results of `weighted_means_and_log_sums`.
+    heaviest : Tensor of int of shape (n,)
+        Results of `heaviest_keys`, relative to the number of the first of `keys`.
+    others : Tensor of shape (n, k)
+        Weighted means that leave out the heaviest key.
 
     Returns
     -------
     changes : Tensor of shape (m, n, k)
     """
     exponents = _with_precision(queries, variance) @ _with_squares(keys)
-    # (1 - h) / h, where h is the weight of the key, divided by the sum of weights. A
-    # ratio below the limit would amplify rounding errors of the means.
-    ratios = torch.expm1(log_sums - exponents).clamp(min=SMALLEST_RATIO)
-    return (means - values[:, None]) / ratios.T[..., None]
+    # (1 - h) / h, where h is the weight of the key, divided by the sum of weights. Only
+    # the heaviest key can have h > 1/2. Its ratio can be a rounding error.
+    ratios = torch.expm1(log_sums - exponents).clamp(min=1)
+    changes = (means - values[:, None]) / ratios.T[..., None]
+    rows, columns = _among(heaviest, keys)
+    changes[columns, rows] = (others - means)[rows]
+    return changes
+
+
+def _among(numbers, keys):
+    """Return which of the numbers (n,) are those of keys, and these numbers."""
+    (rows,) = torch.nonzero((numbers >= 0) & (numbers < len(keys)), as_tuple=True)
+    return rows, numbers[rows]
 
 
 def _split(blocks, n):
