@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.stats import beta
+from sklearn.decomposition import PCA
 from sklearn.linear_model import LinearRegression
 
 from sklearn_gahb import (
@@ -136,6 +137,31 @@ def test_bad_theories(theories, error, message):
         analyze(EmpiricalDenoiser(), theories=theories).fit(DISKS, X_test=TEST)
 
 
+class CountedFits(EmpiricalDenoiser):
+    n_fits = 0
+
+    def learn(self, clean, noisy=None):
+        type(self).n_fits += 1
+        super().learn(clean, noisy)
+
+
+@pytest.mark.parametrize(
+    ("theory", "message"),
+    [
+        (LocalPosteriorDenoiser(17), "patch_size=17 must be an odd number"),
+        (LocalPosteriorDenoiser({0.1: 3}), "but the noise level is 0.3"),
+        (LocalPosteriorDenoiser({0.1: 3, 1: 5}), "but the noise level is 0.01"),
+        (PCA(2), "Found array with dim 3"),
+    ],
+)
+def test_theories_are_tried_before_the_estimators_are_fitted(theory, message):
+    CountedFits.n_fits = 0
+    with pytest.raises(ValueError, match=message) as caught:
+        analyze(CountedFits(), theories={"mine": theory}).fit(DISKS, X_test=TEST)
+    assert caught.value.__notes__ == ["The error comes from theories['mine']."]
+    assert CountedFits.n_fits == 0
+
+
 def test_samples_of_a_memorizer_are_copies(analyzer):
     np.testing.assert_array_equal(analyzer.memorized_fraction_, 1)
     low, high = np.moveaxis(analyzer.memorized_fraction_interval_, -1, 0)
@@ -171,12 +197,26 @@ def test_memorized_fraction_compares_two_distances():
         (DISKS[:1], "expected at least 2"),
         (DISKS[:5, :8, :8], "X_train has images of sizes"),
         ((255 * DISKS[:5]).astype(np.float32), "X_train"),
+        (np.stack([DISKS[:5]] * 3, axis=-1), "X has images with 1 channels"),
     ],
 )
 def test_memorized_fraction_refuses(X_train, message):
     X = (255 * TEST).astype(np.uint8) if X_train.max() > 1 else TEST
     with pytest.raises(ValueError, match=message):
         memorized_fraction(X, X_train)
+
+
+@pytest.mark.parametrize(
+    ("X", "X_train", "data_range"),
+    [
+        (DISKS, 255 * DISKS, None),
+        (255 * DISKS, DISKS, None),
+        (DISKS, (255 * DISKS).astype(np.uint8), 255),
+    ],
+)
+def test_memorized_fraction_warns_of_other_units(X, X_train, data_range):
+    with pytest.warns(UserWarning, match="in the same units"):
+        memorized_fraction(X, X_train, data_range=data_range)
 
 
 def test_display_draws_a_line_for_each_theory(analyzer):

@@ -1,7 +1,7 @@
 """Sides of patches: one number, or a table of noise levels."""
 
 from collections.abc import Mapping
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 
@@ -12,7 +12,7 @@ def check_patch_size(patch_size, size):
     if not table:
         raise ValueError("patch_size is an empty dict; expected at least one level.")
     for level, side in table.items():
-        if not level > 0:
+        if not isinstance(level, Real) or not level > 0:
             raise ValueError(
                 f"patch_size has the noise level {level!r}; expected positive numbers."
             )
@@ -42,7 +42,9 @@ def patch_size_at(patch_size, noise_std):
     if not levels[0] * 0.99 <= noise_std <= levels[-1] * 1.01:
         raise ValueError(
             f"patch_size has noise levels from {levels[0]:g} to {levels[-1]:g}, but "
-            f"the noise level is {noise_std:.4g}. Add an entry for this level."
+            f"the noise level is {noise_std:.4g}. Add an entry for this level, as a "
+            "fraction of the data range. A sampler needs entries from its sigma_min to "
+            "its sigma_max."
         )
     closest = np.abs(np.log(levels / noise_std)).argmin()
     return patch_size[levels[closest]]

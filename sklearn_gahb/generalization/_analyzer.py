@@ -23,6 +23,7 @@ from ._measures import measure, warn_of_harm
 from ._outputs import optimal_outputs
 from ._store import Store
 from ._sweep import run_sweep
+from ._theories import try_theories
 from ._times import measure_over_time
 
 
@@ -395,6 +396,7 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         with unchanged_on_failure(self):
             design = make_design(self, X, X_test, groups, subsets)
             prepare_folder(self.checkpoint_dir, self.random_state)
+            try_theories(self, design)
             optimum = optimal_outputs(self.optimal, design)
             context = self._init_callback_context(
                 max_subtasks=design.train_sizes.size * self.n_subsets,
