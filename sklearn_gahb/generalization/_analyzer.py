@@ -62,7 +62,8 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
     theories : dict of str to estimator, default=None
         Denoisers in closed form, by name, such as ``{"local":
         LocalPosteriorDenoiser()}``. Each is fitted on each training set, and
-        `explained_` tells how well it predicts the outputs of the estimator.
+        `explained_` tells how well it predicts the outputs of the estimator. Before the
+        estimators are fitted, each theory is tried on the smallest training set.
     n_train_images : int, default=500
         Maximum number of training images of each subset on which the training PSNR is
         measured. If there are fewer than 50 images, each image is denoised several
@@ -210,7 +211,8 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         checkpoint if the gap is as large there.
     generalization_time_ : ndarray of shape (n_sizes, n_subsets, n_levels)
         Number of training steps at which the test PSNR comes within 0.5 dB of its
-        highest value at the checkpoints, interpolated in the same way.
+        highest value at the checkpoints, interpolated in the same way. It is a lower
+        bound if the highest value is that of the last checkpoint.
     results_ : dict of str to ndarray
         All measures as columns, with one row per training size, subset and noise level.
         If the network has `checkpoints`, there is one such table for each of them, and
