@@ -284,6 +284,8 @@ def test_patch_size_by_noise_level():
     assert torch.allclose(both[1:], denoiser(y[1:], 0.5), atol=1e-12)
     with pytest.raises(ValueError, match=r"levels from 0.1 to 0.5, .* level is 0.7"):
         denoiser.denoise_images(NOISY, noise_std=0.7)
+    with pytest.raises(ValueError, match="from its sigma_min to its sigma_max"):
+        denoiser.sample()
 
 
 @pytest.mark.parametrize(
@@ -294,6 +296,7 @@ def test_patch_size_by_noise_level():
         ({0.1: 2}, r"patch_size=2 must be an odd number"),
         ({}, "empty dict"),
         ({-0.1: 3}, "positive numbers"),
+        ({"0.1": 3}, "the noise level '0.1'; expected positive numbers"),
         (0, "'patch_size' parameter"),
     ],
 )
@@ -357,6 +360,14 @@ def test_choice_of_the_patch_size_that_explains_another_denoiser():
 def test_bad_choices_of_the_patch_size(levels, patch_sizes, message):
     with pytest.raises(ValueError, match=message):
         choose_patch_size(fitted(), X, levels, patch_sizes=patch_sizes)
+
+
+def test_choice_of_the_patch_size_warns_of_training_images():
+    X = make_disk_images(40, 16, random_state=0)
+    denoiser = LocalPosteriorDenoiser().fit((255 * X[:30]).astype(np.uint8))
+    mixed = (255 * X[28:]).astype(np.uint8) / 255.0
+    with pytest.warns(UserWarning, match="2 of 12 images in X are training images"):
+        choose_patch_size(denoiser, mixed, 0.1, patch_sizes=[3])
 
 
 def test_only_a_local_posterior_denoiser_has_a_patch_size_to_choose():

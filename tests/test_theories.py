@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.stats import beta
+from sklearn.decomposition import PCA
 from sklearn.linear_model import LinearRegression
 
 from sklearn_gahb import (
@@ -156,19 +157,23 @@ class NeverFitted(EmpiricalDenoiser):
     [
         (LocalPosteriorDenoiser({0.2: 3}), "the noise level is 0.1. Add an entry"),
         (LocalPosteriorDenoiser({0.1: 3, 0.2: 3}), "the noise level is 0.3"),
+        (LocalPosteriorDenoiser({0.1: 3, 1: 5}), "but the noise level is 0.01"),
         (LocalPosteriorDenoiser(4), "patch_size=4 must be an odd number"),
+        (LocalPosteriorDenoiser(17), "patch_size=17 must be an odd number"),
         (LocalPosteriorDenoiser(n_patches=10**6), "n_patches=1000000 must be at most"),
         (
             EmpiricalDenoiser(image_shape=(8, 8)),
             "256 values per row, which cannot form",
         ),
+        (PCA(2), "Found array with dim 3"),
     ],
 )
 def test_theories_fail_before_the_estimator_is_trained(theory, message):
-    X = DISKS if theory.image_shape is None else DISKS.reshape(len(DISKS), -1)
-    X_test = TEST if theory.image_shape is None else TEST.reshape(len(TEST), -1)
-    with pytest.raises(ValueError, match=message):
-        analyze(NeverFitted(), theories={"theory": theory}).fit(X, X_test=X_test)
+    is_rows = getattr(theory, "image_shape", None) is not None
+    X, X_test = (x.reshape(len(x), -1) if is_rows else x for x in (DISKS, TEST))
+    with pytest.raises(ValueError, match=message) as caught:
+        analyze(NeverFitted(), theories={"mine": theory}).fit(X, X_test=X_test)
+    assert caught.value.__notes__ == ["The error comes from theories['mine']."]
 
 
 def test_samples_of_a_memorizer_are_copies(analyzer):
@@ -206,12 +211,26 @@ def test_memorized_fraction_compares_two_distances():
         (DISKS[:1], "expected at least 2"),
         (DISKS[:5, :8, :8], "X_train has images of sizes"),
         ((255 * DISKS[:5]).astype(np.float32), "X_train"),
+        (np.stack([DISKS[:5]] * 3, axis=-1), "X has images with 1 channels"),
     ],
 )
 def test_memorized_fraction_refuses(X_train, message):
     X = (255 * TEST).astype(np.uint8) if X_train.max() > 1 else TEST
     with pytest.raises(ValueError, match=message):
         memorized_fraction(X, X_train)
+
+
+@pytest.mark.parametrize(
+    ("X", "X_train", "data_range"),
+    [
+        (DISKS, 255 * DISKS, None),
+        (255 * DISKS, DISKS, None),
+        (DISKS, (255 * DISKS).astype(np.uint8), 255),
+    ],
+)
+def test_memorized_fraction_warns_of_other_units(X, X_train, data_range):
+    with pytest.warns(UserWarning, match="in the same units"):
+        memorized_fraction(X, X_train, data_range=data_range)
 
 
 def test_display_draws_a_line_for_each_theory(analyzer):

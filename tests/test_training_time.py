@@ -62,7 +62,7 @@ def test_checkpoints_count_the_steps_of_the_last_fit():
             r"checkpoints=\(0,\) must be .* from 1 to max_steps=24",
         ),
         ({"checkpoints": (25,)}, r"checkpoints=\(25,\)"),
-        ({"checkpoints": (1.5,)}, r"checkpoints=\(1.5,\)"),
+        ({"checkpoints": (1.5,)}, r"checkpoints=\(1.5,\) must be integers"),
         ({"early_stopping": True}, "cannot be combined with early_stopping"),
     ],
 )

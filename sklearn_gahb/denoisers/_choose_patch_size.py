@@ -6,7 +6,8 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from .._sklearn_compat import POSITIVE, validate_params
-from ..images import check_images
+from .._warnings import warn
+from ..images import Images, check_images
 from ..metrics import psnr
 from ..noise.gaussian import check_noise_levels, noisy_copy
 from ..units import data_range_of
@@ -71,6 +72,11 @@ def choose_patch_size(
         If `noise_std` or `patch_sizes` is empty. If a side length is even, or larger
         than the images. If `denoiser` has another `neighborhood` than "square".
 
+    Warns
+    -----
+    UserWarning
+        If `X` contains training images of `denoiser`.
+
     References
     ----------
     .. [1] M. Kamb, S. Ganguli, "An analytic theory of creativity in convolutional
@@ -105,6 +111,7 @@ def choose_patch_size(
     train_size = tuple(denoiser.train_images_.shape[1:3])
     size = min([train_size, *images.sizes], key=min)
     sides = check_patch_sizes(patch_sizes, size)
+    warn_of_training_images(denoiser, images)
     scores = np.empty((len(levels), len(sides)))
     for level, row in zip(levels, scores, strict=True):
         noisy = noisy_copy(X, level, random_state, data_range)
@@ -126,6 +133,25 @@ def choose_patch_size(
         patch_sizes=np.array(sides),
         psnr=scores,
     )
+
+
+def warn_of_training_images(denoiser, images):
+    """Warn if some Images are training images, which large patches return exactly."""
+    stack, data_range = denoiser.train_images_, denoiser.data_range_
+    known = set(hashes(Images(stack, [stack], data_range=data_range)))
+    n_known = sum(one in known for one in hashes(images))
+    if n_known:
+        warn(
+            f"{n_known} of {len(images)} images in X are training images. The largest "
+            "patches return training images exactly, so these images favor large "
+            "patches. Pass other images."
+        )
+
+
+def hashes(images):
+    """Yield a hash of each of some Images, which ignores the units and the dtype."""
+    for batch in images.tensors():
+        yield from (hash(x.cpu().float().numpy().tobytes()) for x in batch)
 
 
 def check_patch_sizes(patch_sizes, size):

@@ -49,8 +49,8 @@ class LocalPosteriorDenoiser(BaseDenoiser):
         Side length of the square neighborhood in pixels: an odd number that is not
         larger than the images. A dict maps noise levels to side lengths. A noise level
         between two of them uses the length of the closer one, on a logarithmic scale.
-        A noise level outside of them is an error, also in `sample`. Networks see larger
-        neighborhoods at higher noise levels.
+        Other noise levels raise an error; samplers use levels from 0.01 to 1 or more.
+        Networks see larger neighborhoods at higher noise levels.
     equivariant : bool, default=True
         If True, q takes all positions. If False, q = p: a patch is compared only with
         patches at the same position.

@@ -42,7 +42,9 @@ def patch_size_at(patch_size, noise_std):
     if not levels[0] * 0.99 <= noise_std <= levels[-1] * 1.01:
         raise ValueError(
             f"patch_size has noise levels from {levels[0]:g} to {levels[-1]:g}, but "
-            f"the noise level is {noise_std:.4g}. Add an entry for this level."
+            f"the noise level is {noise_std:.4g}. Add an entry for this level, as a "
+            "fraction of the data range. A sampler needs entries from its sigma_min to "
+            "its sigma_max."
         )
     closest = np.abs(np.log(levels / noise_std)).argmin()
     return patch_size[levels[closest]]

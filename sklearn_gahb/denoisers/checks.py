@@ -84,7 +84,7 @@ def check_one_size(denoiser, images):
         raise ValueError(
             f"{type(denoiser).__name__} needs images of a single size, but X has "
             f"images of {len(images.sizes)} sizes, among them "
-            f"{sorted(images.sizes)[:3]}."
+            f"{sorted(images.sizes)[:3]}. Crop the images to one size."
         )
     return next(iter(images.sizes))
 
@@ -96,7 +96,8 @@ def check_size(denoiser, y, shape):
         found, expected = ("x".join(map(str, one)) for one in shapes)
         raise ValueError(
             f"X has images of {found}, but {type(denoiser).__name__} was fitted on "
-            f"images of {expected}."
+            f"images of {expected}. Pass images of {expected}, or fit "
+            f"{type(denoiser).__name__} on images of {found}."
         )
 
 

@@ -6,8 +6,12 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import Bunch
 
 from .._sklearn_compat import FRACTION, validate_params
+from .._warnings import warn
 from ..images import check_images
-from ..units import check_same_units
+from ..units import check_same_units, peek, rms
+
+# Images in the same units rarely differ so much. A white of 255 instead of 1 does.
+LARGEST_SCALE = 50
 
 
 @validate_params(ratio=[FRACTION], confidence_level=[FRACTION])
@@ -61,8 +65,14 @@ def memorized_fraction(
     Raises
     ------
     ValueError
-        If there are fewer than two training images, if the sizes of the images differ,
-        or if `X` and `X_train` are in different units.
+        If there are fewer than two training images, if the sizes or the numbers of
+        channels differ, or if one of `X` and `X_train` holds unsigned integers and the
+        other holds floats in other units.
+
+    Warns
+    -----
+    UserWarning
+        If the root mean squares of `X` and `X_train` differ by a factor above 50.
 
     Notes
     -----
@@ -103,12 +113,19 @@ def memorized_fraction(
             f"of sizes {sorted(train.sizes)}; expected two arrays of images of one "
             "size."
         )
+    if generated.n_channels != train.n_channels:
+        raise ValueError(
+            f"X has images with {generated.n_channels} channels, and X_train has "
+            f"images with {train.n_channels}; expected the same number. Color images "
+            "have the shape (n_images, height, width, 3)."
+        )
     if len(train) < 2:
         raise ValueError(
             f"X_train has {len(train)} image; expected at least 2, because the rule "
             "compares the distances to the two closest training images."
         )
     check_same_units(generated, train)
+    warn_of_other_units(generated, train)
     rows, train_rows = (
         np.concatenate([one.flatten(1).cpu().numpy() for one in images.tensors()])
         for images in (generated, train)
@@ -122,6 +139,20 @@ def memorized_fraction(
         ratios=ratios,
         closest=closest,
     )
+
+
+def warn_of_other_units(generated, train):
+    """Warn if one of two Images is so much larger that its units must be others."""
+    sizes = {one.name: rms(peek(one)) for one in (generated, train)}
+    small, large = sorted(sizes, key=sizes.get)
+    if sizes[small] * LARGEST_SCALE < sizes[large]:
+        warn(
+            f"X, the generated images, has a root mean square of {sizes['X']:.3g}, and "
+            f"X_train has one of {sizes['X_train']:.3g}, as fractions of the data "
+            "range. If the units differ, no image counts as memorized: pass both in "
+            "the same units, because data_range applies to both. If the units are "
+            "equal, the sampler has failed."
+        )
 
 
 def distance_ratios(rows, train_rows):

@@ -20,9 +20,10 @@ from ..denoisers.side_by_side import check_fits_side_by_side
 from ..images import is_images
 from ._design import check_estimator, check_theories, make_design
 from ._measures import measure, warn_of_harm
-from ._outputs import optimal_outputs, try_theories
+from ._outputs import optimal_outputs
 from ._store import Store
 from ._sweep import run_sweep
+from ._theories import try_theories
 from ._times import measure_over_time
 
 
@@ -61,7 +62,8 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
     theories : dict of str to estimator, default=None
         Denoisers in closed form, by name, such as ``{"local":
         LocalPosteriorDenoiser()}``. Each is fitted on each training set, and
-        `explained_` tells how well it predicts the outputs of the estimator.
+        `explained_` tells how well it predicts the outputs of the estimator. Before the
+        estimators are fitted, each theory is tried on the smallest training set.
     n_train_images : int, default=500
         Maximum number of training images of each subset on which the training PSNR is
         measured. If there are fewer than 50 images, each image is denoised several
@@ -209,7 +211,8 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         checkpoint if the gap is as large there.
     generalization_time_ : ndarray of shape (n_sizes, n_subsets, n_levels)
         Number of training steps at which the test PSNR comes within 0.5 dB of its
-        highest value at the checkpoints, interpolated in the same way.
+        highest value at the checkpoints, interpolated in the same way. It is a lower
+        bound if the highest value is that of the last checkpoint.
     results_ : dict of str to ndarray
         All measures as columns, with one row per training size, subset and noise level.
         If the network has `checkpoints`, there is one such table for each of them, and
@@ -395,8 +398,8 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         with unchanged_on_failure(self):
             design = make_design(self, X, X_test, groups, subsets)
             prepare_folder(self.checkpoint_dir, self.random_state)
+            try_theories(self, design)
             optimum = optimal_outputs(self.optimal, design)
-            try_theories(self.theories or {}, design)
             context = self._init_callback_context(
                 max_subtasks=design.train_sizes.size * self.n_subsets,
                 sequential_subtasks=False,

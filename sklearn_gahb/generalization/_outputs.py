@@ -97,22 +97,6 @@ def optimal_outputs(optimal, design):
     return test_outputs(denoiser, design)
 
 
-def try_theories(theories, design):
-    """Apply the theories to one image, so that errors come before long training.
-
-    Parameters
-    ----------
-    theories : dict of str to estimator
-        Unfitted theories, which are not changed.
-    design : Design
-    """
-    smallest = design.train_images()[0][0]
-    for theory in theories.values():
-        denoiser = as_denoiser(clone(theory).fit(smallest))
-        for level in design.noise_std:
-            denoise_at(denoiser, design.X_test[:1], level, design)
-
-
 def test_outputs(denoiser, design):
     """Denoise the noisy test images; return shape (n_levels, n_images, ...)."""
     levels = design.noise_std

@@ -1,10 +1,15 @@
 """How much of a denoiser the theories that were fitted on the same images explain."""
 
-import numpy as np
+import warnings
 
+import numpy as np
+from sklearn.base import clone
+
+from ..denoisers import as_denoiser
 from ..images import ONE_LINE
 from ..metrics import psnr
-from ._outputs import noisy_at, to_fractions
+from ..samplers import GradientEstimation
+from ._outputs import denoise_at, noisy_at, to_fractions
 
 # An image of a smaller squared norm, after its mean is subtracted, is flat. Its values
 # differ by rounding errors only.
@@ -51,6 +56,27 @@ def explained_change(output, theory, noisy):
     changed = np.square(_rows(output) - _rows(noisy)).sum(axis=1)
     shares = np.full_like(changed, np.nan)
     return 1 - np.divide(missed, changed, out=shares, where=changed > 0)
+
+
+def try_theories(analyzer, design):
+    """Fit each theory on the smallest training set, and denoise one test image.
+
+    An error of a theory is then raised before the estimators are fitted.
+    """
+    levels = design.noise_std.tolist()
+    if analyzer.n_generated:
+        levels.append(GradientEstimation().sigma_min)
+    X_train = design.X[design.subsets[0, : design.train_sizes[0]]]
+    for name, theory in (analyzer.theories or {}).items():
+        try:
+            # The theory repeats its warnings when it is measured.
+            with warnings.catch_warnings(action="ignore"):
+                denoiser = as_denoiser(clone(theory).fit(X_train))
+                for level in levels:
+                    denoise_at(denoiser, design.X_test[:1], level, design)
+        except Exception as error:
+            error.add_note(f"The error comes from theories[{name!r}].")
+            raise
 
 
 def _rows(images):

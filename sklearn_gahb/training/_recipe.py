@@ -155,8 +155,8 @@ class Recipe:
         steps = self.checkpoints
         if not all(isinstance(n, Integral) and 1 <= n <= self.max_steps for n in steps):
             raise ValueError(
-                f"checkpoints={steps!r} must be numbers of steps from 1 to max_steps="
-                f"{self.max_steps}."
+                f"checkpoints={steps!r} must be integers from 1 to max_steps="
+                f"{self.max_steps}: the numbers of training steps."
             )
         if len(steps) and self.early_stopping:
             raise ValueError(
