@@ -127,6 +127,8 @@ class StoryOrder:
         "training_size",
         "memorization_photos",
         "memorization_disks",
+        "theories",
+        "training_time",
         "samples",
         "inverse_problems",
         "gaussian_textures",

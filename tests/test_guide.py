@@ -4,6 +4,7 @@ Networks are trained for a few steps and experiments are made small, so these te
 not check numbers. They define the variables that the reader provides, such as `X`.
 """
 
+import ast
 import re
 import sys
 import textwrap
@@ -101,3 +102,14 @@ def test_code_runs(page, names_of_the_reader, tmp_path, monkeypatch):
     vars(module).update(names_of_the_reader)
     exec(code, vars(module))
     plt.close("all")
+
+
+def test_gallery_lists_every_example():
+    """An example that docs/conf.py does not list breaks the build."""
+    tree = ast.parse((ROOT / "docs" / "conf.py").read_text())
+    (order,) = (
+        one for one in ast.walk(tree) if getattr(one, "name", "") == "StoryOrder"
+    )
+    listed = ast.literal_eval(order.body[1].value)
+    files = (ROOT / "examples").glob("*/*.py")
+    assert sorted(listed) == sorted(file.stem.removeprefix("plot_") for file in files)

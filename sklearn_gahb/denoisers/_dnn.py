@@ -80,12 +80,12 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         Number of gradient steps, whatever the number of training images.
     batch_size : int, default=64
         Number of images or crops per step.
-    loss : {"squared_error", "root_squared_error", "log_squared_error", \
-            "inverse_variance", "min_snr"}, default="squared_error"
-        Loss of an image, as a function of the mean e of its squared errors: e,
-        :math:`\sqrt e`, :math:`\log e` (the PSNR), :math:`e / (\sigma^2 + 0.001)`, or
-        :math:`e \min(\mathrm{SNR}, 5)` with :math:`\mathrm{SNR} = 0.25^2 / \sigma^2`
-        (:arxiv:`2303.09556`). Low noise levels count least in the squared error.
+    loss : str, default="squared_error"
+        Loss of an image, as a function of the mean e of its squared errors:
+        "squared_error" is e, "root_squared_error" is :math:`\sqrt e`,
+        "log_squared_error" is :math:`\log e` (the PSNR), "inverse_variance" is
+        :math:`e / (\sigma^2 + 0.001)`, and "min_snr" is :math:`e \min(0.25^2 /
+        \sigma^2, 5)` (:arxiv:`2303.09556`). The squared error favors high noise.
     learning_rate : float, default=1e-3
         Maximum learning rate of Adam.
     schedule : {"one_cycle", "halving", "constant"}, default="one_cycle"

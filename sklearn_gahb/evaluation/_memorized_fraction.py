@@ -30,11 +30,9 @@ def memorized_fraction(
 
     Parameters
     ----------
-    X : array-like of shape (n_images, height, width) or (n_images, height, width, \
-            channels)
+    X : array-like of shape (n_images, height, width[, channels])
         Generated images. Rows of pixels are accepted if `image_shape` is given.
-    X_train : array-like of shape (n_train_images, height, width) or \
-            (n_train_images, height, width, channels)
+    X_train : array-like of shape (n_train_images, height, width[, channels])
         At least two training images of the size of those in `X`.
     ratio : float, default=1/3
         Largest ratio of the two distances for a memorized image.
