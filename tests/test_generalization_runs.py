@@ -326,7 +326,9 @@ def close_measures(a, b):
     "network",
     [
         quick_network(precision="float32"),
-        quick_network(precision="float32", patch_size=12, augment=True),
+        quick_network(
+            precision="float32", patch_size=12, augment=True, batch_statistics=False
+        ),
         DNNDenoiser("bf_cnn", width=4, depth=4, max_steps=30, precision="float32"),
     ],
 )

@@ -1,3 +1,4 @@
+import copy
 from itertools import islice
 
 import numpy as np
@@ -8,6 +9,7 @@ from sklearn_gahb import DNNDenoiser
 from sklearn_gahb.datasets import make_disk_images
 from sklearn_gahb.images import check_images
 from sklearn_gahb.networks import BFCNN
+from sklearn_gahb.networks.norms import start_training
 from sklearn_gahb.training import (
     Recipe,
     TrainingLog,
@@ -247,3 +249,26 @@ def test_networks_side_by_side_have_names_and_do_not_stop_early():
     recipes = [Recipe(width=4, depth=1, max_steps=n) for n in (1, 2)]
     with pytest.raises(ValueError, match="their recipes are equal"):
         train_side_by_side([TrainingRun(one, images) for one in recipes])
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_without_batch_statistics_images_do_not_influence_each_other(bias):
+    """The network in training is the network that is tested."""
+    recipe = Recipe(width=4, depth=1, bias=bias, max_steps=3, batch_statistics=False)
+    run = TrainingRun(
+        recipe, check_images(make_disk_images(20, 16, random_state=0)), random_state=0
+    )
+    before = copy.deepcopy(run.network).eval()
+    for _ in run:
+        pass
+    buffers = zip(before.buffers(), run.network.buffers(), strict=True)
+    assert all(torch.equal(old, new) for old, new in buffers)
+    weights = zip(before.parameters(), run.network.parameters(), strict=True)
+    assert not all(torch.equal(old, new) for old, new in weights)
+    noisy, _ = next(run.pairs)
+    expected = before(noisy)
+    start_training(before, batch_statistics=False)
+    assert before.training
+    torch.testing.assert_close(before(noisy), expected)
+    start_training(before)
+    assert (before(noisy) - expected).abs().max() > 1e-3

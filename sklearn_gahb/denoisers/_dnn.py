@@ -1,29 +1,24 @@
 """Denoising by a deep network."""
 
 import copy
-from contextlib import suppress
-from functools import partial
 from numbers import Integral
 
 import numpy as np
-import torch
 from sklearn.callback import CallbackSupportMixin
 
 from .._fitting import FitInterrupted
 from .._sklearn_compat import NOT_NEGATIVE, Interval, StrOptions, validate_params
 from ..images import MAX_CHANNELS
 from ..networks.adapters import adapt_network, takes_noise_std
-from ..networks.frozen import FrozenNetwork, is_linear_once_frozen
 from ..training import Recipe, resolve_device
 from ..units import warn_of_pedestal
+from ._network import _NetworkDenoiser
 from ._progress import follow, training_run
-from ._tiles import denoise_in_tiles, subtract_noise
 from .base import BaseDenoiser
-from .linearization import linearize_frozen
 from .prior import Prior
 
 
-class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
+class DNNDenoiser(CallbackSupportMixin, _NetworkDenoiser):
     r"""Blind denoising by a deep network that predicts the noise.
 
     .. math:: \hat x(y) = y - f_\theta(y), \qquad
@@ -51,6 +46,11 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         Number of pooling layers of "unet" (3 if None) or convolutions of "bf_cnn" (20).
     bias : bool, default=False
         If True, a network that is chosen by name has additive constants.
+    batch_statistics : bool, default=True
+        If True, normalization layers use the standard deviations of each batch during
+        training, as in [2]_. If False, a network that is chosen by name keeps those of
+        the first batch, and a module of your own keeps its own. Training is then
+        faster, and the images of a batch do not influence each other.
     noise_std : float or None, default=0.1
         Standard deviation of the noise that ``score(X)`` adds, as a fraction of the
         data range: 25 gray levels out of 255 are ``25 / 255``. A network that takes
@@ -203,6 +203,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         width=64,
         depth=None,
         bias=False,
+        batch_statistics=True,
         noise_std=0.1,
         train_noise_std=(0.0, 1.0),
         noise_distribution="squared",
@@ -231,6 +232,7 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         self.width = width
         self.depth = depth
         self.bias = bias
+        self.batch_statistics = batch_statistics
         self.noise_std = noise_std
         self.train_noise_std = train_noise_std
         self.noise_distribution = noise_distribution
@@ -333,31 +335,6 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         network = copy.deepcopy(network).to(resolve_device(device))
         return denoiser.adopt(network, n_channels)
 
-    def adopt(self, network, n_channels, loss_curve=()):
-        """Store a trained network, so that the denoiser counts as fitted.
-
-        Parameters
-        ----------
-        network : torch.nn.Module
-            Network that maps noisy images to the noise in them. The network is not
-            copied, and stays on its device.
-        n_channels : int
-            Number of channels of the images.
-        loss_curve : array-like of shape (n_steps,), default=()
-            Mean squared error at each step of the training.
-
-        Returns
-        -------
-        self : object
-            The fitted denoiser.
-        """
-        self.n_channels_in_ = n_channels
-        self.network_ = network.eval().to(memory_format=torch.channels_last)
-        self.n_parameters_ = sum(p.numel() for p in network.parameters())
-        self.loss_curve_ = np.array(loss_curve, dtype=float)
-        self.n_steps_ = len(self.loss_curve_)
-        return self
-
     def learn(self, clean, noisy=None):
         """Train the network; see :meth:`BaseDenoiser.learn`."""
         run = training_run(self, clean, noisy)
@@ -388,31 +365,6 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
         if self.early_stopping:
             self.validation_loss_curve_ = np.array(run.log.validation_losses)
 
-    def denoise(self, y, noise_std=None):
-        """Subtract the predicted noise; see :meth:`BaseDenoiser.denoise`."""
-        network, levels = self.network_, ()
-        if takes_noise_std(network):
-            sigma = self.noise_levels(y, noise_std)
-            levels = (sigma.flatten().to(self.device_, torch.float32),)
-        denoise_tile = partial(subtract_noise, network, levels, self.device_)
-        # Tiles are written into one tensor, which torch cannot differentiate.
-        if y.requires_grad:
-            return denoise_tile(y)
-        return denoise_in_tiles(denoise_tile, y, margin=getattr(network, "margin", 64))
-
-    def linearize(self, y, noise_std=None):
-        """Linearize at one image; see :meth:`BaseDenoiser.linearize`.
-
-        A network of convolutions, normalization layers and ReLUs is linear once its
-        ReLUs are frozen at the image. Torch differentiates all other networks.
-        """
-        network = self.network_
-        if takes_noise_std(network) or not is_linear_once_frozen(network, y.float()):
-            return super().linearize(y, noise_std)
-        with torch.no_grad():
-            x_hat = self.denoise(y, noise_std)
-        return linearize_frozen(FrozenNetwork(network, y.float()), y, x_hat)
-
     def prior(self, size=None):
         """Return crop size and highest noise level; see :meth:`BaseDenoiser.prior`."""
         if size is None and self.patch_size is not None and self.image_shape is None:
@@ -428,23 +380,3 @@ class DNNDenoiser(CallbackSupportMixin, BaseDenoiser):
     def needs_clean_images(self):
         """Whether `X` must be clean if `fit` gets no images in `y`."""
         return self.supervision == "clean"
-
-    @property
-    def device_(self):
-        """Device of the network."""
-        parameter = next(self.network_.parameters(), None)
-        return resolve_device(self.device) if parameter is None else parameter.device
-
-    def __getstate__(self):
-        state = dict(super().__getstate__())
-        if "network_" in state:
-            # A network on a GPU must unpickle on machines without a GPU.
-            state["network_"] = copy.deepcopy(state["network_"]).cpu()
-        return state
-
-    def __setstate__(self, state):
-        super().__setstate__(state)
-        if hasattr(self, "network_"):
-            # If this machine lacks the device, the network stays on the CPU.
-            with suppress(ValueError):
-                self.network_.to(resolve_device(self.device))

@@ -132,6 +132,20 @@ def synchronized_norms(network):
             norm.synchronized = False
 
 
+def start_training(network, *, batch_statistics=True):
+    """Put a network in training mode.
+
+    Without `batch_statistics`, normalization layers stay in evaluation mode, with their
+    current statistics. The network in training is then the network that is tested, and
+    the images of a batch do not influence each other.
+    """
+    network.train()
+    if not batch_statistics:
+        for module in network.modules():
+            if isinstance(module, BiasFreeBatchNorm2d | nn.BatchNorm2d):
+                module.eval()
+
+
 @torch.no_grad()
 def calibrate_norms(network, noisy):
     """Set the normalization layers of a network to start as identities on a batch.

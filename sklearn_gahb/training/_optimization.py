@@ -14,6 +14,7 @@ import torch
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.flop_counter import FlopCounterMode
 
+from ..networks.norms import start_training
 from ._losses import loss_of, mean_squared_errors
 from .processes import (
     broadcast_object,
@@ -115,7 +116,7 @@ def train(
         _check_finite(log.losses, start, recipe.learning_rate)
         if validation_pairs:
             _validate(network, validation_pairs, log, recipe.loss)
-            network.train()
+            start_training(network, batch_statistics=recipe.batch_statistics)
         yield start, stop
         losses = log.validation_losses
         if losses and len(losses) - 1 - np.argmin(losses) >= recipe.n_iter_no_change:
@@ -152,7 +153,7 @@ def _prepare_forward(network, y, recipe):
     if compiles == "auto":
         n_images = recipe.batch_size * recipe.max_steps / rank_and_size()[1]
         compiles = broadcast_object(pays_to_compile(network, y, n_images))
-    network.train()
+    start_training(network, batch_statistics=recipe.batch_statistics)
     forward = network
     if is_shared():
         forward = DistributedDataParallel(network, forward_sync_buffers=False)

@@ -36,6 +36,8 @@ class Recipe:
         default).
     bias : bool, default=False
         If True, the network has additive constants.
+    batch_statistics : bool, default=True
+        Whether normalization layers use the statistics of each batch in training.
     train_noise_std : float or tuple of (float, float), default=(0.0, 1.0)
         Noise level, or range of noise levels, to train on.
     noise_distribution : {"squared", "uniform"}, default="squared"
@@ -89,6 +91,7 @@ class Recipe:
     width: int = 64
     depth: int | None = None
     bias: bool = False
+    batch_statistics: bool = True
     train_noise_std: float | tuple = (0.0, 1.0)
     noise_distribution: str = "squared"
     supervision: str = "clean"
@@ -113,6 +116,7 @@ class Recipe:
         "width": [COUNT],
         "depth": [COUNT, None],
         "bias": ["boolean"],
+        "batch_statistics": ["boolean"],
         "train_noise_std": [POSITIVE, tuple, list],
         "noise_distribution": [StrOptions({"squared", "uniform"})],
         "supervision": [StrOptions({"clean", "noisy"})],
