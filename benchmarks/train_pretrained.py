@@ -1,24 +1,29 @@
 """Train the networks that ship with the package, and write their cards.
 
     python benchmarks/train_pretrained.py disks [--output FOLDER] [--max-steps 7000]
+        [--part-steps 500] [--start disks]
 
-The script writes FOLDER/disks.safetensors in float16, and FOLDER/disks.json. It trains
-the network for photographs on fetch_bsd400 and tests it on fetch_bsd68. The figures in
-a card are measured with the network after it has been read back from the file.
+The script writes FOLDER/disks.safetensors in float16, and FOLDER/disks.json. The
+figures in the card are measured with the network after it has been read back.
+
+Training takes hours on a CPU, so the script saves its progress in FOLDER/disks.part
+after every `part-steps` steps. If it is stopped, the same command goes on from there.
+The learning rate falls to 0 along half a cosine, in steps of one part. --start begins
+with a network that ships with the package: training goes on from its number of steps.
 """
 
 import argparse
 import json
+import math
 from datetime import date
 from pathlib import Path
 from time import perf_counter
 
 import torch
-from sklearn.callback import ProgressBar
 
 import sklearn_gahb
 from sklearn_gahb import DNNDenoiser, psnr_curve
-from sklearn_gahb.checkpoints import load, save
+from sklearn_gahb.checkpoints import load, load_pretrained, pretrained_card, save
 from sklearn_gahb.datasets import (
     fetch_bsd68,
     fetch_bsd400,
@@ -72,6 +77,8 @@ RECIPES = {
         "fetch_bsd68, which are not among the 400, are test images",
         photos,
         {
+            "loss": "root_squared_error",
+            "batch_statistics": False,
             "width": 32,
             "patch_size": 48,
             "augment": True,
@@ -82,53 +89,105 @@ RECIPES = {
     ),
 }
 
-parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-parser.add_argument("name", choices=RECIPES)
-parser.add_argument("--output", type=Path, default=PACKAGE_DATA)
-parser.add_argument("--max-steps", type=int, help="default: the steps of the recipe")
-arguments = parser.parse_args()
 
-title, source, load_images, recipe = RECIPES[arguments.name]
-X, X_test = load_images()
-denoiser = DNNDenoiser(**recipe, random_state=0).set_callbacks(ProgressBar())
-if arguments.max_steps is not None:
-    denoiser.set_params(max_steps=arguments.max_steps)
-start = perf_counter()
-denoiser.fit(X)
-minutes = (perf_counter() - start) / 60
-device = next(denoiser.network_.parameters()).device
+def begin(options, recipe):
+    """Return the denoiser to train and the minutes so far, from a file if it exists."""
+    part = options.output / f"{options.name}.part"
+    if part.exists():
+        denoiser, minutes = (
+            load(part),
+            json.loads(part.with_suffix(".minutes").read_text()),
+        )
+    elif options.start:
+        denoiser, minutes = load_pretrained(options.start), 0.0
+    else:
+        denoiser, minutes = DNNDenoiser(), 0.0
+    return denoiser.set_params(**recipe, warm_start=True, schedule="constant"), minutes
 
-arguments.output.mkdir(parents=True, exist_ok=True)
-del denoiser.train_indices_  # The indices take 0.8 MB and have no use here.
-path = arguments.output / f"{arguments.name}.safetensors"
-save(denoiser, path, dtype="float16")
-curve = psnr_curve(load(path), X_test, NOISE_STD, random_state=0)
-card = {
-    "name": arguments.name,
-    "title": title,
-    "data": source,
-    "intensities": "0 to 1",
-    "noise_std": "blind, trained from {} to {}".format(*denoiser.train_noise_std),
-    "parameters": denoiser.n_parameters_,
-    "recipe": recipe | {"max_steps": denoiser.max_steps, "random_state": 0},
-    "training": {
-        "steps": denoiser.n_steps_,
-        "minutes": round(minutes, 1),
-        "device": str(device),
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "date": date.today().isoformat(),
-    },
-    "psnr": {
-        "noise_std": [round(level, 4) for level in NOISE_STD],
-        "input_psnr": curve.input_psnr.round(2).tolist(),
-        "output_psnr": curve.output_psnr.round(2).tolist(),
-        "slope": round(float(curve.slope), 3),
-    },
-    "license": "BSD-3-Clause for the weights, like the package; the images are not "
-    "included",
-    "command": f"python benchmarks/train_pretrained.py {arguments.name}"
-    + (f" --max-steps {arguments.max_steps}" if arguments.max_steps else ""),
-}
-path.with_suffix(".json").write_text(json.dumps(card, indent=2) + "\n")
-print(json.dumps(card["psnr"], indent=2), f"after {minutes:.1f} minutes")
+
+def train(denoiser, X, minutes, options):
+    """Train in parts, and save the progress after each part; return the minutes."""
+    part = options.output / f"{options.name}.part"
+    rate, n_steps = denoiser.learning_rate, denoiser.max_steps
+    while (n_done := getattr(denoiser, "n_steps_", 0)) < n_steps:
+        start = perf_counter()
+        denoiser.set_params(
+            max_steps=min(options.part_steps, n_steps - n_done),
+            learning_rate=rate * (1 + math.cos(math.pi * n_done / n_steps)) / 2,
+            random_state=n_done,
+        ).fit(X)
+        del denoiser.train_indices_  # The indices take 0.8 MB and have no use here.
+        minutes += (perf_counter() - start) / 60
+        save(denoiser, part)
+        part.with_suffix(".minutes").write_text(json.dumps(minutes))
+        loss = denoiser.loss_curve_[-denoiser.max_steps :].mean()
+        print(f"{denoiser.n_steps_} steps, mean squared error {loss:.5f}", flush=True)
+    return minutes
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("name", choices=RECIPES)
+    parser.add_argument("--output", type=Path, default=PACKAGE_DATA)
+    parser.add_argument("--max-steps", type=int, help="default: those of the recipe")
+    parser.add_argument("--part-steps", type=int, default=500)
+    parser.add_argument("--start", help="name of a network that ships with the package")
+    options = parser.parse_args()
+    options.output.mkdir(parents=True, exist_ok=True)
+    title, source, load_images, recipe = RECIPES[options.name]
+    if options.max_steps is not None:
+        recipe = recipe | {"max_steps": options.max_steps}
+    X, X_test = load_images()
+    denoiser, minutes = begin(options, recipe)
+    minutes = train(denoiser, X, minutes, options)
+    denoiser.set_params(
+        **recipe, warm_start=False, schedule="one_cycle", random_state=0
+    )
+    path = options.output / f"{options.name}.safetensors"
+    save(denoiser, path, dtype="float16")
+    curve = psnr_curve(load(path), X_test, NOISE_STD, random_state=0)
+    card = {
+        "name": options.name,
+        "title": title,
+        "data": source,
+        "intensities": "0 to 1",
+        "noise_std": "blind, trained from {} to {}".format(*denoiser.train_noise_std),
+        "parameters": denoiser.n_parameters_,
+        "recipe": recipe,
+        "training": {
+            "steps": denoiser.n_steps_,
+            "minutes": round(minutes, 1),
+            "device": str(denoiser.device_),
+            "threads": torch.get_num_threads(),
+            "torch": torch.__version__,
+            "date": date.today().isoformat(),
+        },
+        "psnr": {
+            "noise_std": [round(level, 4) for level in NOISE_STD],
+            "input_psnr": curve.input_psnr.round(2).tolist(),
+            "output_psnr": curve.output_psnr.round(2).tolist(),
+            "slope": round(float(curve.slope), 3),
+        },
+        "license": "BSD-3-Clause for the weights, like the package; the images are not "
+        "included",
+        "command": command(options),
+    }
+    if options.start:
+        card["started_from"] = pretrained_card(options.start)
+    path.with_suffix(".json").write_text(json.dumps(card, indent=2) + "\n")
+    print(json.dumps(card["psnr"], indent=2), f"after {minutes:.1f} minutes")
+    for kind in (".part", ".minutes"):
+        path.with_suffix(kind).unlink()
+
+
+def command(options):
+    """Return the command that trains the network of a card."""
+    words = ["python benchmarks/train_pretrained.py", options.name]
+    for name in ("max_steps", "start"):
+        if getattr(options, name) is not None:
+            words.append(f"--{name.replace('_', '-')} {getattr(options, name)}")
+    return " ".join(words)
+
+
+if __name__ == "__main__":
+    main()
