@@ -81,3 +81,21 @@ def test_at_one_noise_level_all_losses_have_the_same_minimum(name):
 def test_unknown_loss():
     with pytest.raises(ValueError, match="'loss' parameter of DNNDenoiser"):
         DNNDenoiser(loss="mse").fit(torch.zeros(2, 8, 8).numpy())
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_estimate_of_two_images_of_equal_probability(name):
+    """The squared errors lead to the mean; the logarithm leads to one of the images."""
+    estimates = torch.linspace(0, 1, 21, dtype=torch.float64)
+    # Errors of an estimate that is a mixture of images at distance 1: (2, 21).
+    errors = torch.stack([estimates, 1 - estimates]).square()
+    losses = LOSSES[name](errors, torch.tensor(0.01)).mean(dim=0)
+    if name == "root_squared_error":
+        torch.testing.assert_close(
+            losses, torch.full_like(losses, 0.5), atol=1e-4, rtol=0
+        )
+    elif name == "log_squared_error":
+        assert losses.argmin() in (0, 20)
+        assert losses.argmax() == 10
+    else:
+        assert losses.argmin() == 10

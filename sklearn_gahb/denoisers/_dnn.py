@@ -85,7 +85,9 @@ class DNNDenoiser(CallbackSupportMixin, _NetworkDenoiser):
         "squared_error" is e, "root_squared_error" is :math:`\sqrt e`,
         "log_squared_error" is :math:`\log e` (the PSNR), "inverse_variance" is
         :math:`e / (\sigma^2 + 0.001)`, and "min_snr" is :math:`e \min(0.25^2 /
-        \sigma^2, 5)` (:arxiv:`2303.09556`). The squared error favors high noise.
+        \sigma^2, 5)` (:arxiv:`2303.09556`). The squared error favors high noise. See
+        the Notes before you sample with a network that was trained with a root or a
+        logarithm.
     learning_rate : float, default=1e-3
         Maximum learning rate of Adam.
     schedule : {"one_cycle", "halving", "constant"}, default="one_cycle"
@@ -162,6 +164,13 @@ class DNNDenoiser(CallbackSupportMixin, _NetworkDenoiser):
     step, or with its best weights if `early_stopping` is True. For progress bars, call
     ``set_callbacks(sklearn.callback.ProgressBar())`` on the outermost estimator. The
     processes of a :mod:`torch.distributed` group can train one network together.
+
+    At each noise level, the posterior mean minimizes the squared error and its weighted
+    versions "inverse_variance" and "min_snr". Samplers and posterior uncertainties
+    assume it. The root and the logarithm of the error of an image have other
+    minimizers. For two distant images of equal probability, the posterior mean is their
+    average. The root is as low at each of them, and the logarithm is lower there. The
+    minimizers hardly differ where the posterior has one narrow peak.
 
     `transform` splits photographs of more than about 300,000 pixels into tiles. The
     attribute `margin` of the network sets their overlap in pixels, 64 by default.
