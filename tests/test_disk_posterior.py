@@ -76,22 +76,22 @@ def test_agrees_with_a_grid_posterior(sigma):
 def test_vanishing_noise():
     """The mse tends to 5 sigma^2 / d, and the trace of the Jacobian tends to 5."""
     sigma = 0.01
-    X, parameters = make_disk_images(400, 32, return_parameters=True, random_state=0)
-    X = X[np.abs(parameters[:, 3] - parameters[:, 4]) > 0.3][:150]
-    assert len(X) == 150
+    X, parameters = make_disk_images(300, 32, return_parameters=True, random_state=0)
+    X = X[np.abs(parameters[:, 3] - parameters[:, 4]) > 0.3][:80]
+    assert len(X) == 80
     noisy = GaussianNoise(sigma, random_state=0).fit_transform(X)
     denoiser = DiskPosteriorDenoiser(noise_std=sigma, random_state=0).fit(X)
     limit = 5 * sigma**2 / 1024
     errors = ((denoiser.transform(noisy) - X) ** 2).mean((1, 2))
-    assert errors.mean() / limit == pytest.approx(1, abs=0.1)
-    traces = [jacobian_operator(denoiser, y).dense().trace() for y in noisy[:15]]
+    assert errors.mean() / limit == pytest.approx(1, abs=0.15)
+    traces = [jacobian_operator(denoiser, y).dense().trace() for y in noisy[:8]]
     assert np.mean(traces) / 5 == pytest.approx(1, abs=0.03)
 
 
 @pytest.mark.parametrize("sigma", [0.03, 0.1, 0.3])
 def test_is_never_worse_than_others(sigma):
     train = make_disk_images(1000, 32, random_state=1)
-    X = make_disk_images(40, 32, random_state=2)
+    X = make_disk_images(25, 32, random_state=2)
     noisy = GaussianNoise(sigma, random_state=0).fit_transform(X)
     optimum = DiskPosteriorDenoiser(noise_std=sigma, random_state=0).fit(train)
     best = ((optimum.transform(noisy) - X) ** 2).mean((1, 2))

@@ -38,6 +38,7 @@ SMALLER = [
     (r"n_components=\d+", "n_components=4"),
     (r"n_(samples|generated)=\d+", r"n_\1=2"),
     (r"load_photo_patches\((48|64), ", "load_photo_patches(16, "),
+    (r"load_photo_patches\(16, \d{3,4}", "load_photo_patches(16, 300"),
     (r"\(64, 64\)", "(16, 16)"),
     (r"\[1, 10, 1000\]", "[1, 10]"),
     (r"\.sample\(16", ".sample(1"),

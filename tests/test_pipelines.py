@@ -239,7 +239,7 @@ def test_memorization_shows_in_a_grid_search_and_in_a_learning_curve(patches):
     denoiser = DNNDenoiser(
         width=8,
         depth=2,
-        max_steps=400,
+        max_steps=300,
         batch_size=32,
         learning_rate=1e-2,
         device="cpu",

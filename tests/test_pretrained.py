@@ -68,7 +68,7 @@ def test_psnr_is_that_of_the_card(name):
 
 @pytest.mark.parametrize("name", ["disks", "c-alpha-2", "c-alpha-4"])
 def test_better_than_wavelets_and_not_than_the_optimum(name):
-    X = images_of(name)[:50]
+    X = images_of(name)[:25]
     denoiser = load_pretrained(name)
     for level in (0.05, 0.1, 0.3):
         score = make_psnr_scorer(level, random_state=0)
