@@ -10,6 +10,9 @@ Training takes hours on a CPU, so the script saves its progress in FOLDER/disks.
 after every `part-steps` steps. If it is stopped, the same command goes on from there.
 The learning rate falls to 0 along half a cosine, in steps of one part. --start begins
 with a network that ships with the package: training goes on from its number of steps.
+
+An earlier version of this script trained the networks that ship now, without parts,
+with ``schedule="one_cycle"`` and with batch statistics.
 """
 
 import argparse
@@ -77,7 +80,6 @@ RECIPES = {
         "fetch_bsd68, which are not among the 400, are test images",
         photos,
         {
-            "loss": "root_squared_error",
             "batch_statistics": False,
             "width": 32,
             "patch_size": 48,

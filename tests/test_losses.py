@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from sklearn_gahb import DNNDenoiser
+from sklearn_gahb import DNNDenoiser, GaussianNoise
+from sklearn_gahb.datasets import make_disk_images
 from sklearn_gahb.training import Recipe, TrainingLog, train
 from sklearn_gahb.training._losses import LOSSES, loss_of, mean_squared_errors
 
@@ -81,6 +82,17 @@ def test_at_one_noise_level_all_losses_have_the_same_minimum(name):
 def test_unknown_loss():
     with pytest.raises(ValueError, match="'loss' parameter of DNNDenoiser"):
         DNNDenoiser(loss="mse").fit(torch.zeros(2, 8, 8).numpy())
+
+
+@pytest.mark.parametrize("name", ["root_squared_error", "log_squared_error"])
+def test_noisy_images_alone_need_squared_errors(name):
+    X = make_disk_images(8, 8, random_state=0)
+    noisy = GaussianNoise(0.1, random_state=0).fit_transform(X)
+    denoiser = DNNDenoiser(width=4, depth=1, max_steps=1, supervision="noisy")
+    denoiser.fit(noisy)
+    with pytest.raises(ValueError, match=f"loss='{name}' cannot be combined"):
+        denoiser.set_params(loss=name).fit(noisy)
+    denoiser.fit(noisy, X)
 
 
 @pytest.mark.parametrize("name", LOSSES)

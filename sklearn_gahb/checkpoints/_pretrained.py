@@ -88,8 +88,8 @@ def pretrained_card(name="photos-grey"):
         Card of the network. "data" describes the training images. "recipe" holds the
         parameters of :class:`~sklearn_gahb.DNNDenoiser`. "training" holds the number of
         steps, the training time in minutes and the hardware. "psnr" holds the mean PSNR
-        in dB on test images. "license" is the license, and "command" is the command in
-        the repository that trains the network.
+        in dB on test images. "license" is the license, and "command" is the command
+        that trained the network. The script in the repository may have changed since.
 
     See Also
     --------

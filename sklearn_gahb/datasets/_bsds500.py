@@ -1,14 +1,11 @@
 """BSDS500: color photographs, and contours that people have drawn."""
 
-from functools import partial
-
 import numpy as np
 from scipy.io import loadmat
-from sklearn.utils import Bunch
 
 from .._sklearn_compat import StrOptions, validate_params
 from ._registry import FOLDER, fetch_files
-from ._remote import read_images
+from ._remote import read_folder
 
 _DESCR = """\
 BSDS500
@@ -91,15 +88,14 @@ def fetch_bsds500(subset="train", *, data_home=None, download_if_missing=True):
     >>> fetch_bsds500("val").contours[0].shape  # doctest: +SKIP
     (5, 481, 321)
     """
-    fetch = partial(
-        fetch_files, data_home=data_home, download_if_missing=download_if_missing
-    )
-    paths = fetch(f"bsds500/images/{subset}")
-    data = Bunch(
-        images=read_images(paths), filenames=list(map(str, paths)), DESCR=_DESCR
-    )
+    folder = f"bsds500/images/{subset}"
+    data = read_folder(folder, _DESCR, data_home, download_if_missing)
     if subset == "val":
-        paths = fetch("bsds500/groundTruth/val")
+        paths = fetch_files(
+            "bsds500/groundTruth/val",
+            data_home=data_home,
+            download_if_missing=download_if_missing,
+        )
         data.contours = [read_contours(path) for path in paths]
     return data
 

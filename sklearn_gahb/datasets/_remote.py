@@ -50,19 +50,14 @@ lena, barbara, boat, man, couple.
 """
 
 
-def _fetch_images(folder, descr, data_home, download_if_missing):
+def read_folder(folder, descr, data_home, download_if_missing):
+    """Fetch the images of a folder; return a Bunch with their names and `descr`."""
+    pillow = import_optional("PIL.Image", "images")
     paths = fetch_files(
         folder, data_home=data_home, download_if_missing=download_if_missing
     )
-    return Bunch(
-        images=read_images(paths), filenames=list(map(str, paths)), DESCR=descr
-    )
-
-
-def read_images(paths):
-    """Read 8-bit images from files."""
-    pillow = import_optional("PIL.Image", "images")
-    return [np.array(pillow.open(path)) for path in paths]
+    images = [np.array(pillow.open(path)) for path in paths]
+    return Bunch(images=images, filenames=list(map(str, paths)), DESCR=descr)
 
 
 @validate_params(data_home=FOLDER)
@@ -119,7 +114,7 @@ def fetch_bsd400(*, data_home=None, download_if_missing=True):
     >>> len(fetch_bsd400().images)  # doctest: +SKIP
     400
     """
-    return _fetch_images("bsd400", _BSD400_DESCR, data_home, download_if_missing)
+    return read_folder("bsd400", _BSD400_DESCR, data_home, download_if_missing)
 
 
 @validate_params(data_home=FOLDER)
@@ -177,7 +172,7 @@ def fetch_bsd68(*, data_home=None, download_if_missing=True):
     >>> len(fetch_bsd68().images)  # doctest: +SKIP
     68
     """
-    return _fetch_images("set68", _BSD68_DESCR, data_home, download_if_missing)
+    return read_folder("set68", _BSD68_DESCR, data_home, download_if_missing)
 
 
 @validate_params(data_home=FOLDER)
@@ -234,4 +229,4 @@ def fetch_set12(*, data_home=None, download_if_missing=True):
     >>> len(fetch_set12().images)  # doctest: +SKIP
     12
     """
-    return _fetch_images("set12", _SET12_DESCR, data_home, download_if_missing)
+    return read_folder("set12", _SET12_DESCR, data_home, download_if_missing)

@@ -9,7 +9,7 @@ from .._sklearn_compat import POSITIVE, validate_params
 from .._warnings import warn
 from ..images import Images, check_images
 from ..metrics import psnr
-from ..noise.gaussian import check_noise_levels, noisy_copy
+from ..noise.gaussian import check_noise_levels, digest_of, noisy_copy
 from ..units import data_range_of
 from ._as_denoiser import as_denoiser
 from ._local_posterior import LocalPosteriorDenoiser
@@ -138,8 +138,8 @@ def choose_patch_size(
 def warn_of_training_images(denoiser, images):
     """Warn if some Images are training images, which large patches return exactly."""
     stack, data_range = denoiser.train_images_, denoiser.data_range_
-    known = set(hashes(Images(stack, [stack], data_range=data_range)))
-    n_known = sum(one in known for one in hashes(images))
+    known = set(digests(Images(stack, [stack], data_range=data_range)))
+    n_known = sum(one in known for one in digests(images))
     if n_known:
         warn(
             f"{n_known} of {len(images)} images in X are training images. The largest "
@@ -148,10 +148,10 @@ def warn_of_training_images(denoiser, images):
         )
 
 
-def hashes(images):
-    """Yield a hash of each of some Images, which ignores the units and the dtype."""
+def digests(images):
+    """Yield a digest of each of some Images, which ignores the units and the dtype."""
     for batch in images.tensors():
-        yield from (hash(x.cpu().float().numpy().tobytes()) for x in batch)
+        yield from map(digest_of, batch)
 
 
 def check_patch_sizes(patch_sizes, size):

@@ -49,8 +49,8 @@ class DNNDenoiser(CallbackSupportMixin, _NetworkDenoiser):
     batch_statistics : bool, default=True
         If True, normalization layers use the standard deviations of each batch during
         training, as in [2]_. If False, a network that is chosen by name keeps those of
-        the first batch, and a module of your own keeps its own. Training is then
-        faster, and the images of a batch do not influence each other.
+        the first batch of its training, and a module of your own keeps its own.
+        Training is then faster, and images in a batch do not influence each other.
     noise_std : float or None, default=0.1
         Standard deviation of the noise that ``score(X)`` adds, as a fraction of the
         data range: 25 gray levels out of 255 are ``25 / 255``. A network that takes
@@ -170,7 +170,9 @@ class DNNDenoiser(CallbackSupportMixin, _NetworkDenoiser):
     assume it. The root and the logarithm of the error of an image have other
     minimizers. For two distant images of equal probability, the posterior mean is their
     average. The root is as low at each of them, and the logarithm is lower there. The
-    minimizers hardly differ where the posterior has one narrow peak.
+    minimizers hardly differ where the posterior has one narrow peak. If the images in
+    `y` are noisy too, use squared errors: the root and the logarithm are refused with
+    ``supervision="noisy"``, but `fit` cannot see whether `y` is noisy.
 
     `transform` splits photographs of more than about 300,000 pixels into tiles. The
     attribute `margin` of the network sets their overlap in pixels, 64 by default.

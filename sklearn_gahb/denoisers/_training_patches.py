@@ -54,10 +54,9 @@ class TrainingPatches:
     def jackknife_factor(self):
         """Factor of the sum of squared changes in the variance of a random subset.
 
-        The patches are drawn without replacement.
+        Defined only for subsets. The patches are drawn without replacement.
         """
-        n = min(self.n_largest or self.n_patches, self.n_patches)
-        return (1 - n / self.n_patches) * (1 - 1 / n)
+        return (1 - self.n_largest / self.n_patches) * (1 - 1 / self.n_largest)
 
     def blocks(self, n_values):
         """Yield blocks of patches as rows; each row is used for `n_values` products."""

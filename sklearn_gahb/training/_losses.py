@@ -53,6 +53,8 @@ LOSSES = {
     "inverse_variance": inverse_variance,
     "min_snr": min_snr,
 }
+# Losses whose minimizer for noisy targets is not that for clean targets.
+NEED_CLEAN_TARGETS = {"root_squared_error", "log_squared_error"}
 
 
 def loss_of(name, errors, noise, n_networks):

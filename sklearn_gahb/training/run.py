@@ -21,6 +21,7 @@ from ._batches import (
     with_given_noise,
     with_recorrupted_noise,
 )
+from ._losses import NEED_CLEAN_TARGETS
 from ._optimization import TrainingLog, resolve_device, train
 from .processes import broadcast_object, broadcast_state, check_agreement, is_shared
 
@@ -95,6 +96,12 @@ class TrainingRun:
                 f"random_state={random_state!r}."
             )
         is_alone = recipe.supervision == "noisy" and noisy is None
+        if is_alone and recipe.loss in NEED_CLEAN_TARGETS:
+            raise ValueError(
+                f"loss={recipe.loss!r} cannot be combined with supervision='noisy', "
+                "because only squared errors from noisy and from clean images have the "
+                "same minimizer. Set loss='squared_error'."
+            )
         warn_of_pedestal(clean, is_clean=True)
         if noisy is None and not is_alone:
             warn_of_noise_std(recipe.noise_range[1], clean, "train_noise_std")
