@@ -47,7 +47,7 @@ distributed.barrier()
 distributed.destroy_process_group()
 """
 PARAMETERS = {
-    "unet": {"depth": 2},
+    "unet": {"depth": 2, "batch_statistics": True},
     "early stopping, with augmented crops": {
         "depth": 1,
         "patch_size": 12,
@@ -113,7 +113,8 @@ def test_without_a_seed_the_processes_agree(tmp_path):
     script = tmp_path / "fit.py"
     script.write_text(
         SCRIPT.format(
-            parameters="width=4, depth=1, bias=True, max_steps=5, batch_size=8"
+            parameters="width=4, depth=1, bias=True, max_steps=5, batch_size=8, "
+            "batch_statistics=True"
         )
     )
     done = torchrun(script, tmp_path)

@@ -325,10 +325,8 @@ def close_measures(a, b):
 @pytest.mark.parametrize(
     "network",
     [
-        quick_network(precision="float32"),
-        quick_network(
-            precision="float32", patch_size=12, augment=True, batch_statistics=False
-        ),
+        quick_network(precision="float32", batch_statistics=True),
+        quick_network(precision="float32", patch_size=12, augment=True),
         DNNDenoiser("bf_cnn", width=4, depth=4, max_steps=30, precision="float32"),
     ],
 )

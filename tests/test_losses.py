@@ -15,6 +15,7 @@ SIGNS = torch.tensor([1.0, -1.0, -1.0, 1.0], dtype=torch.float64).view(1, 1, 2, 
 NOISE = LEVELS.view(3, 1, 1, 1) * SIGNS
 # Derivatives of the losses by the errors of the images: the weights of the images.
 WEIGHTS = {
+    "inverse_root_std": [1 / 0.0101**0.25, 1 / 0.2501**0.25, 1 / 1.0001**0.25],
     "squared_error": [1, 1, 1],
     "root_squared_error": [0.5 / 0.02, 0.5 / 0.1, 0.5 / 0.5],
     "log_squared_error": [1 / 4e-4, 1 / 1e-2, 1 / 0.25],

@@ -167,7 +167,7 @@ def test_schedules():
 def test_validation_keeps_the_best_and_stops():
     network, log = Slope(), TrainingLog()
     noisy, noise = next(pairs(1))
-    own = recipe(max_steps=400, n_iter_no_change=3)
+    own = recipe(max_steps=400, n_iter_no_change=3, loss="squared_error")
     evaluations = train(network, pairs(), log, own, validation_pairs=[(noisy, noise)])
     assert len(list(evaluations)) == len(log.validation_losses) < 100
     best = int(np.argmin(log.validation_losses))

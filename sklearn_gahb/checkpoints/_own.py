@@ -16,6 +16,12 @@ from ..denoisers import DNNDenoiser, as_denoiser
 from ..networks import NoiseFromImage, PaddedNetwork
 from ._restore import restore
 
+# How networks were trained before these were parameters.
+OLDER_DEFAULTS = {
+    "batch_statistics": True,
+    "loss": "squared_error",
+    "optimizer": "adam",
+}
 HEADER = "sklearn_gahb"
 FORMAT = 1
 # Fitted attributes of DNNDenoiser, except the network.
@@ -197,7 +203,7 @@ def load(path, architecture=None):
     220
     """
     header, tensors = _read_safetensors(path)
-    parameters = {
+    parameters = OLDER_DEFAULTS | {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in header["parameters"].items()
     }

@@ -42,10 +42,11 @@ def load_pretrained(name="photos-grey"):
         Fitted denoiser, without the attribute `train_indices_`. Its network is on the
         GPU if PyTorch finds a GPU. To train the network further on your own images,
         call ``set_params(warm_start=True, learning_rate=3e-4)``, choose `max_steps`,
-        and then call `fit`. Use images or crops at least as large as the training
-        images that the card describes, because `fit` adapts the normalization layers to
-        their statistics, which borders change in small images. Without
-        ``warm_start=True``, `fit` trains a new network.
+        and then call `fit`. The networks were trained with batch statistics. Therefore,
+        `fit` adapts their normalization layers to your images. Use images or crops at
+        least as large as the training images that the card describes, because borders
+        change the statistics of small images. Without ``warm_start=True``, `fit` trains
+        a new network.
 
     See Also
     --------

@@ -46,11 +46,12 @@ class DNNDenoiser(CallbackSupportMixin, _NetworkDenoiser):
         Number of pooling layers of "unet" (3 if None) or convolutions of "bf_cnn" (20).
     bias : bool, default=False
         If True, a network that is chosen by name has additive constants.
-    batch_statistics : bool, default=True
+    batch_statistics : bool or "auto", default="auto"
         If True, normalization layers use the standard deviations of each batch during
-        training, as in [2]_. If False, a network that is chosen by name keeps those of
-        the first batch of its training, and a module of your own keeps its own.
-        Training is then faster, and images in a batch do not influence each other.
+        training, as in [2]_. If False, they keep the statistics that they have.
+        Training is then faster, and images in a batch do not influence each other. A
+        new network that is chosen by name has the statistics of its first batch. "auto"
+        means False, except for a network of your own whose layers have no statistics.
     noise_std : float or None, default=0.1
         Standard deviation of the noise that ``score(X)`` adds, as a fraction of the
         data range: 25 gray levels out of 255 are ``25 / 255``. A network that takes
@@ -80,16 +81,23 @@ class DNNDenoiser(CallbackSupportMixin, _NetworkDenoiser):
         Number of gradient steps, whatever the number of training images.
     batch_size : int, default=64
         Number of images or crops per step.
-    loss : str, default="squared_error"
+    loss : str, default="inverse_root_std"
         Loss of an image, as a function of the mean e of its squared errors:
-        "squared_error" is e, "root_squared_error" is :math:`\sqrt e`,
-        "log_squared_error" is :math:`\log e` (the PSNR), "inverse_variance" is
-        :math:`e / (\sigma^2 + 0.001)`, and "min_snr" is :math:`e \min(0.25^2 /
-        \sigma^2, 5)` (:arxiv:`2303.09556`). The squared error favors high noise. See
-        the Notes before you sample with a network that was trained with a root or a
-        logarithm.
-    learning_rate : float, default=1e-3
-        Maximum learning rate of Adam.
+        "inverse_root_std" is :math:`e / (\sigma^2 + 0.0001)^{1/4}`, "squared_error" is
+        e, as in [2]_, "root_squared_error" is :math:`\sqrt e`, "log_squared_error" is
+        :math:`\log e` (the PSNR), "inverse_variance" is :math:`e / (\sigma^2 + 0.001)`,
+        and "min_snr" is :math:`e \min(0.25^2 / \sigma^2, 5)` (:arxiv:`2303.09556`). The
+        squared error favors high noise. See the Notes before you sample with a network
+        that was trained with a root or a logarithm.
+    optimizer : {"muon", "adam"}, default="muon"
+        Optimizer. Muon makes the update of each layer orthogonal [4]_. It optimizes the
+        weights of convolutions and linear layers, except the first and the last of
+        these layers. Adam optimizes all other parameters. "adam" uses Adam for all
+        parameters, as in [2]_.
+    learning_rate : float, default=5e-3
+        Maximum learning rate. Updates of Muon are scaled to the usual size of Adam's
+        updates [5]_, so similar rates suit both. Narrower networks train well with
+        higher rates: 1e-2 for a UNet of width 16.
     schedule : {"one_cycle", "halving", "constant"}, default="one_cycle"
         Schedule of the learning rate. "one_cycle" raises it in the first 30 percent of
         the steps, then lowers it to nearly 0. "halving" halves it ten times, see [2]_.
@@ -165,14 +173,18 @@ class DNNDenoiser(CallbackSupportMixin, _NetworkDenoiser):
     ``set_callbacks(sklearn.callback.ProgressBar())`` on the outermost estimator. The
     processes of a :mod:`torch.distributed` group can train one network together.
 
+    To train like [2]_, set ``optimizer="adam"``, ``loss="squared_error"``,
+    ``batch_statistics=True``, ``learning_rate=1e-3`` and ``schedule="halving"``.
+
     At each noise level, the posterior mean minimizes the squared error and its weighted
-    versions "inverse_variance" and "min_snr". Samplers and posterior uncertainties
-    assume it. The root and the logarithm of the error of an image have other
-    minimizers. For two distant images of equal probability, the posterior mean is their
-    average. The root is as low at each of them, and the logarithm is lower there. The
-    minimizers hardly differ where the posterior has one narrow peak. If the images in
-    `y` are noisy too, use squared errors: the root and the logarithm are refused with
-    ``supervision="noisy"``, but `fit` cannot see whether `y` is noisy.
+    versions "inverse_root_std", "inverse_variance" and "min_snr". Samplers and
+    posterior uncertainties assume it. The root and the logarithm of the error of an
+    image have other minimizers. For two distant images of equal probability, the
+    posterior mean is their average. The root is as low at each of them, and the
+    logarithm is lower there. The minimizers hardly differ where the posterior has one
+    narrow peak. If the images in `y` are noisy too, set ``loss="squared_error"``: the
+    root and the logarithm are refused with ``supervision="noisy"``, but `fit` cannot
+    see whether `y` is noisy.
 
     `transform` splits photographs of more than about 300,000 pixels into tiles. The
     attribute `margin` of the network sets their overlap in pixels, 64 by default.
@@ -188,6 +200,10 @@ class DNNDenoiser(CallbackSupportMixin, _NetworkDenoiser):
     .. [3] T. Pang, H. Zheng, Y. Quan, H. Ji, "Recorrupted-to-recorrupted: unsupervised
        deep learning for image denoising", CVPR 2021.
        :doi:`10.1109/CVPR46437.2021.00208`
+    .. [4] K. Jordan et al., "Muon: An optimizer for hidden layers in neural networks",
+       2024. https://kellerjordan.github.io/posts/muon/
+    .. [5] J. Liu et al., "Muon is scalable for LLM training", 2025.
+       :arxiv:`2502.16982`
 
     Examples
     --------
@@ -214,7 +230,7 @@ class DNNDenoiser(CallbackSupportMixin, _NetworkDenoiser):
         width=64,
         depth=None,
         bias=False,
-        batch_statistics=True,
+        batch_statistics="auto",
         noise_std=0.1,
         train_noise_std=(0.0, 1.0),
         noise_distribution="squared",
@@ -224,8 +240,9 @@ class DNNDenoiser(CallbackSupportMixin, _NetworkDenoiser):
         n_train_samples=None,
         max_steps=2000,
         batch_size=64,
-        loss="squared_error",
-        learning_rate=1e-3,
+        loss="inverse_root_std",
+        optimizer="muon",
+        learning_rate=5e-3,
         schedule="one_cycle",
         early_stopping=False,
         validation_fraction=0.1,
@@ -254,6 +271,7 @@ class DNNDenoiser(CallbackSupportMixin, _NetworkDenoiser):
         self.max_steps = max_steps
         self.batch_size = batch_size
         self.loss = loss
+        self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.schedule = schedule
         self.early_stopping = early_stopping

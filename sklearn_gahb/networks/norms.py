@@ -1,6 +1,7 @@
 """Batch normalization without additive constants."""
 
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 import torch
 from torch import distributed, nn
@@ -87,8 +88,6 @@ class _DivideByStd(torch.autograd.Function):
         dgammas = t / sd
         n_values = x.numel() // x.shape[1]
         if ctx.synchronized:
-            # Averaging over processes expects a gradient with the strides of `gammas`.
-            dgammas = torch.empty_like(gammas).copy_(dgammas)
             distributed.all_reduce(t)
             n_values *= distributed.get_world_size()
         slope = -gammas * t / (n_values * sd**3)
@@ -123,13 +122,22 @@ def synchronized_norms(network):
     synchronized.
     """
     norms = [m for m in network.modules() if isinstance(m, BiasFreeBatchNorm2d)]
+    hooks = []
     for norm in norms:
         norm.synchronized = True
+        # Averaging over processes expects gradients with the strides of the parameters.
+        restride = partial(_restride, torch.empty_like(norm.gammas.detach()))
+        hooks.append(norm.gammas.register_hook(restride))
     try:
         yield
     finally:
-        for norm in norms:
+        for norm, hook in zip(norms, hooks, strict=True):
             norm.synchronized = False
+            hook.remove()
+
+
+def _restride(like, gradient):
+    return torch.empty_like(like).copy_(gradient)
 
 
 def start_training(network, *, batch_statistics=True):
@@ -144,6 +152,20 @@ def start_training(network, *, batch_statistics=True):
         for module in network.modules():
             if isinstance(module, BiasFreeBatchNorm2d | nn.BatchNorm2d):
                 module.eval()
+
+
+def has_statistics(network):
+    """Return whether any normalization layer holds other statistics than a new one."""
+    for module in network.modules():
+        if isinstance(module, BiasFreeBatchNorm2d):
+            stored = [module.running_sd]
+        elif isinstance(module, nn.BatchNorm2d) and module.track_running_stats:
+            stored = [module.running_mean + 1, module.running_var]
+        else:
+            continue
+        if any((one != 1).any() for one in stored):
+            return True
+    return False
 
 
 @torch.no_grad()

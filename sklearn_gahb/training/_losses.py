@@ -6,8 +6,9 @@ import torch
 DATA_STD = 0.25
 # Largest signal-to-noise ratio that counts (arXiv 2303.09556).
 LARGEST_SNR = 5.0
-# Variance below which an error counts no more than at this variance.
+# Variances below which an error counts no more than at these variances.
 LEAST_VARIANCE = 1e-3
+LEAST_VARIANCE_OF_ROOT = 1e-4
 # Error of an image below which the slopes of its root and logarithm no longer grow.
 LEAST_ERROR = 1e-8
 
@@ -41,12 +42,17 @@ def inverse_variance(errors, variance):
     return errors / (variance + LEAST_VARIANCE)
 
 
+def inverse_root_std(errors, variance):
+    return errors / (variance + LEAST_VARIANCE_OF_ROOT) ** 0.25
+
+
 def min_snr(errors, variance):
     return errors * (DATA_STD**2 / variance.clamp(min=1e-12)).clamp(max=LARGEST_SNR)
 
 
 # Functions of the mean squared errors of images, and of the variances of their noise.
 LOSSES = {
+    "inverse_root_std": inverse_root_std,
     "squared_error": squared_error,
     "root_squared_error": root_squared_error,
     "log_squared_error": log_squared_error,

@@ -5,7 +5,7 @@ import math
 import os
 import shutil
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from itertools import islice, pairwise
 from time import perf_counter
 
@@ -14,8 +14,9 @@ import torch
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.flop_counter import FlopCounterMode
 
-from ..networks.norms import start_training
+from ..networks.norms import has_statistics, start_training
 from ._losses import loss_of, mean_squared_errors
+from ._optimizers import make_optimizers, make_scheduler
 from .processes import (
     broadcast_object,
     is_shared,
@@ -108,7 +109,11 @@ def train(
     >>> bool(log.losses[-1] < 1e-3 * log.losses[0])
     True
     """
-    steps = _steps(network, pairs, recipe, n_networks)
+    batch_statistics = recipe.batch_statistics
+    if batch_statistics == "auto":
+        batch_statistics = not has_statistics(network)
+    resume = partial(start_training, network, batch_statistics=batch_statistics)
+    steps = _steps(network, pairs, recipe, n_networks, resume)
     for start, stop in pairwise([0, *recipe.evaluation_steps(n_evaluations).tolist()]):
         for loss in islice(steps, stop - start):
             log.losses.append(loss)
@@ -116,44 +121,44 @@ def train(
         _check_finite(log.losses, start, recipe.learning_rate)
         if validation_pairs:
             _validate(network, validation_pairs, log, recipe.loss)
-            start_training(network, batch_statistics=recipe.batch_statistics)
+            resume()
         yield start, stop
         losses = log.validation_losses
         if losses and len(losses) - 1 - np.argmin(losses) >= recipe.n_iter_no_change:
             return
 
 
-def _steps(network, pairs, recipe, n_networks):
+def _steps(network, pairs, recipe, n_networks, resume):
     device = next(network.parameters()).device
     precision = resolve_precision(recipe.precision, device)
     mixed = precision != torch.float32
-    rate, forward = recipe.learning_rate, None
-    optimizer = torch.optim.Adam(network.parameters(), lr=rate, fused=True)
-    scheduler = make_scheduler(optimizer, recipe)
+    optimizers = make_optimizers(network, recipe)
+    schedulers = [make_scheduler(optimizer, recipe) for optimizer in optimizers]
+    forward = None
     for batch in pairs:
         noisy, noise = [
             share_of(one).contiguous(memory_format=torch.channels_last) for one in batch
         ]
         if forward is None:
             forward = _prepare_forward(network, noisy[:1], recipe)
+            resume()
         with torch.autocast(device.type, precision, enabled=mixed):
             estimate = forward(noisy)
         errors = mean_squared_errors(estimate.float(), noise, n_networks)
-        optimizer.zero_grad()
+        network.zero_grad()
         # The loss of one network does not depend on the other networks.
         loss_of(recipe.loss, errors, noise, n_networks).sum().backward()
-        optimizer.step()
-        scheduler.step()
+        for one in (*optimizers, *schedulers):
+            one.step()
         yield errors.detach().mean(dim=0)
 
 
 def _prepare_forward(network, y, recipe):
-    """Return the network in training mode, distributed and compiled if useful."""
+    """Return the network, distributed and compiled if useful."""
     compiles = recipe.compile
     if compiles == "auto":
         n_images = recipe.batch_size * recipe.max_steps / rank_and_size()[1]
         compiles = broadcast_object(pays_to_compile(network, y, n_images))
-    start_training(network, batch_statistics=recipe.batch_statistics)
     forward = network
     if is_shared():
         forward = DistributedDataParallel(network, forward_sync_buffers=False)
@@ -185,23 +190,6 @@ def _validate(network, pairs, log, name):
     if loss < min(log.validation_losses, default=math.inf):
         log.best_state = copy.deepcopy(network.state_dict())
     log.validation_losses.append(loss)
-
-
-def make_scheduler(optimizer, recipe):
-    """Make the learning-rate schedule of a recipe.
-
-    "halving" halves the rate after every tenth of the steps, as arXiv 2310.02557 does
-    after every 100 of its 1000 epochs. "one_cycle" raises the rate over the first 30
-    percent of the steps and lowers it to nearly 0.
-    """
-    # A Python int, because torch accepts no other integer type.
-    schedulers, n_steps = torch.optim.lr_scheduler, int(recipe.max_steps)
-    if recipe.schedule == "one_cycle":
-        # One extra step, because the scheduler is also called after the last step.
-        return schedulers.OneCycleLR(optimizer, recipe.learning_rate, n_steps + 1)
-    is_constant = recipe.schedule == "constant"
-    n_halvings = 0 if is_constant else 10
-    return schedulers.LambdaLR(optimizer, lambda i: 0.5 ** (n_halvings * i // n_steps))
 
 
 def resolve_device(device):

@@ -36,8 +36,10 @@ class Recipe:
         default).
     bias : bool, default=False
         If True, the network has additive constants.
-    batch_statistics : bool, default=True
+    batch_statistics : bool or "auto", default="auto"
         Whether normalization layers use the statistics of each batch in training.
+        "auto" means True for a network whose normalization layers have no statistics
+        yet, and False for others.
     train_noise_std : float or tuple of (float, float), default=(0.0, 1.0)
         Noise level, or range of noise levels, to train on.
     noise_distribution : {"squared", "uniform"}, default="squared"
@@ -56,11 +58,14 @@ class Recipe:
         Number of gradient steps.
     batch_size : int, default=64
         Number of images or crops per step.
-    loss : {"squared_error", "root_squared_error", "log_squared_error", \
-            "inverse_variance", "min_snr"}, default="squared_error"
+    loss : {"inverse_root_std", "squared_error", "root_squared_error", \
+            "log_squared_error", "inverse_variance", "min_snr"}, \
+            default="inverse_root_std"
         Loss of an image.
-    learning_rate : float, default=1e-3
-        Maximum learning rate of Adam.
+    optimizer : {"muon", "adam"}, default="muon"
+        Optimizer. Muon leaves the first and the last layer to Adam.
+    learning_rate : float, default=5e-3
+        Maximum learning rate.
     schedule : {"one_cycle", "halving", "constant"}, default="one_cycle"
         Learning-rate schedule.
     early_stopping : bool, default=False
@@ -91,7 +96,7 @@ class Recipe:
     width: int = 64
     depth: int | None = None
     bias: bool = False
-    batch_statistics: bool = True
+    batch_statistics: bool | str = "auto"
     train_noise_std: float | tuple = (0.0, 1.0)
     noise_distribution: str = "squared"
     supervision: str = "clean"
@@ -101,8 +106,9 @@ class Recipe:
     n_train_samples: int | None = None
     max_steps: int = 2000
     batch_size: int = 64
-    loss: str = "squared_error"
-    learning_rate: float = 1e-3
+    loss: str = "inverse_root_std"
+    optimizer: str = "muon"
+    learning_rate: float = 5e-3
     schedule: str = "one_cycle"
     early_stopping: bool = False
     validation_fraction: float = 0.1
@@ -116,7 +122,7 @@ class Recipe:
         "width": [COUNT],
         "depth": [COUNT, None],
         "bias": ["boolean"],
-        "batch_statistics": ["boolean"],
+        "batch_statistics": ["boolean", StrOptions({"auto"})],
         "train_noise_std": [POSITIVE, tuple, list],
         "noise_distribution": [StrOptions({"squared", "uniform"})],
         "supervision": [StrOptions({"clean", "noisy"})],
@@ -127,6 +133,7 @@ class Recipe:
         "max_steps": [COUNT],
         "batch_size": [COUNT],
         "loss": [StrOptions(set(LOSSES))],
+        "optimizer": [StrOptions({"muon", "adam"})],
         "learning_rate": [POSITIVE],
         "schedule": [StrOptions({"one_cycle", "halving", "constant"})],
         "early_stopping": ["boolean"],
