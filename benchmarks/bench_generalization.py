@@ -58,6 +58,9 @@ options = parser.parse_args()
 
 def make_network():
     return DNNDenoiser(
+        batch_statistics=True,
+        loss="squared_error",
+        optimizer="adam",
         width=options.width,
         depth=3,
         max_steps=options.max_steps,

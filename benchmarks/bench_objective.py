@@ -1,17 +1,17 @@
-"""One network for all noise levels, by training loss, against one network per level.
+"""One network for all noise levels, by loss and optimizer, and one network per level.
 
     python benchmarks/bench_objective.py [--images photos|c-alpha] [--alpha 5]
-        [--losses squared_error root_squared_error ...] [--learning-rates 5e-3]
-        [--batch-statistics 1 0] [--random-states 0 1 2] [--max-steps 2500]
-        [--steps-per-level 500]
+        [--losses inverse_root_std squared_error ...] [--optimizers muon adam]
+        [--learning-rates 1e-2] [--batch-statistics 0 1] [--random-states 0 1 2]
+        [--max-steps 800] [--steps-per-level 200]
 
-For each loss, learning rate, value of `batch_statistics` and random state, the script
-trains a network (UNet, width 16, depth 3) and measures it at seven noise levels, from 5
-to 35 dB of input PSNR. The specialists are copies of the first network that are trained
-further, each at one level and with the squared error. The table shows the means over
-the random states in dB, and the standard deviations over them.
+For each loss, optimizer, learning rate, value of `batch_statistics` and random state,
+the script trains a network (UNet, width 16, depth 3) and measures it at seven noise
+levels, from 5 to 35 dB of input PSNR. The specialists are copies of the first network
+that are trained further, each at one level and with the squared error. The table shows
+the means over the random states in dB, and the standard deviations over them.
 
-Photographs are BSD400, in crops of 48x48 pixels, tested on the central 128x128 pixels
+Photographs are BSD400, in crops of 40x40 pixels, tested on the central 128x128 pixels
 of Set12. C^alpha images have 80x80 pixels, and networks train on crops of 32x32.
 """
 
@@ -37,7 +37,7 @@ def load(options):
             for photo in photos
             for h, w in [photo.shape]
         ]
-        return fetch_bsd400().images, np.stack(test), 48
+        return fetch_bsd400().images, np.stack(test), 40
     X = make_c_alpha_images(10_200, 80, alpha=options.alpha, random_state=0)
     return X[:10_000], X[10_000:], 32
 
@@ -65,7 +65,7 @@ def show(name, curves):
         spread = np.std(curves, axis=0, ddof=1)
     cells = (f"{a:6.2f} ({b:.2f})" for a, b in zip(means, spread, strict=True))
     slope = np.polyfit(INPUT_PSNR[1:6], means[1:6], 1)[0]
-    print(f"{name:38}", *cells, f"  slope {slope:.2f}", flush=True)
+    print(f"{name:46}", *cells, f"  slope {slope:.2f}", flush=True)
 
 
 def main():
@@ -75,23 +75,29 @@ def main():
     parser.add_argument(
         "--losses",
         nargs="+",
-        default=["squared_error", "root_squared_error", "log_squared_error"],
+        default=["inverse_root_std", "squared_error"],
     )
-    parser.add_argument("--learning-rates", type=float, nargs="+", default=[5e-3])
-    parser.add_argument("--batch-statistics", type=int, nargs="+", default=[1, 0])
+    parser.add_argument("--optimizers", nargs="+", default=["muon", "adam"])
+    parser.add_argument("--learning-rates", type=float, nargs="+", default=[1e-2])
+    parser.add_argument("--batch-statistics", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--random-states", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--max-steps", type=int, default=2500)
-    parser.add_argument("--steps-per-level", type=int, default=500)
+    parser.add_argument("--max-steps", type=int, default=800)
+    parser.add_argument("--steps-per-level", type=int, default=200)
     parser.add_argument("--width", type=int, default=16)
     options = parser.parse_args()
     X, X_test, patch_size = load(options)
     print(
-        f"{'loss, learning rate, statistics':38}",
+        f"{'loss, optimizer, learning rate, statistics':46}",
         *(f"{one:8d} dB   " for one in INPUT_PSNR),
     )
     first = None
-    columns = options.losses, options.learning_rates, options.batch_statistics
-    for loss, rate, statistics in product(*columns):
+    columns = (
+        options.losses,
+        options.optimizers,
+        options.learning_rates,
+        options.batch_statistics,
+    )
+    for loss, optimizer, rate, statistics in product(*columns):
         curves = []
         for seed in options.random_states:
             network = DNNDenoiser(
@@ -104,6 +110,7 @@ def main():
                 batch_size=32,
                 loss=loss,
                 batch_statistics=bool(statistics),
+                optimizer=optimizer,
                 learning_rate=rate,
                 random_state=seed,
             ).fit(X)
@@ -111,7 +118,7 @@ def main():
             curve = psnr_curve(network, X_test, LEVELS, random_state=0)
             curves.append(curve.output_psnr)
         kept = "of batches" if statistics else "kept"
-        show(f"{loss}, {rate:g}, {kept}", curves)
+        show(f"{loss}, {optimizer}, {rate:g}, {kept}", curves)
     if options.steps_per_level:
         show("specialists", [psnr_of_specialists(first, X, X_test, options)])
 

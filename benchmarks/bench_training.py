@@ -104,6 +104,9 @@ def package_steps(network, pairs, n_steps, compile):
     recipe = training.Recipe(
         max_steps=n_steps,
         learning_rate=LEARNING_RATE,
+        batch_statistics=True,
+        loss="squared_error",
+        optimizer="adam",
         schedule="constant",
         compile=compile,
     )

@@ -12,7 +12,7 @@ The learning rate falls to 0 along half a cosine, in steps of one part. --start 
 with a network that ships with the package: training goes on from its number of steps.
 
 An earlier version of this script trained the networks that ship now, without parts,
-with ``schedule="one_cycle"`` and with batch statistics.
+with ``schedule="one_cycle"``, Adam, the squared error and batch statistics.
 """
 
 import argparse
@@ -52,7 +52,17 @@ def photos():
     return fetch_bsd400().images, fetch_bsd68().images
 
 
-SYNTHETIC = {"width": 16, "batch_size": 48, "learning_rate": 4e-3, "max_steps": 7000}
+TRAINING = {
+    "batch_statistics": "auto",
+    "loss": "inverse_root_std",
+    "optimizer": "muon",
+}
+SYNTHETIC = TRAINING | {
+    "width": 16,
+    "batch_size": 48,
+    "learning_rate": 4e-3,
+    "max_steps": 7000,
+}
 # Name: (training images, their source, function that loads (train, test), parameters).
 RECIPES = {
     "disks": (
@@ -79,13 +89,13 @@ RECIPES = {
         "Segmentation Dataset (for research and education); the 68 photographs of "
         "fetch_bsd68, which are not among the 400, are test images",
         photos,
-        {
-            "batch_statistics": False,
+        TRAINING
+        | {
             "width": 32,
             "patch_size": 48,
             "augment": True,
             "batch_size": 32,
-            "learning_rate": 3e-3,
+            "learning_rate": 5e-3,
             "max_steps": 10_000,
         },
     ),

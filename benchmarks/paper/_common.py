@@ -29,8 +29,11 @@ class Preset:
     random_state: int = 0
 
     def network(self):
-        """Return an unfitted denoiser of this size, with the same steps for every N."""
+        """Return an unfitted denoiser with the optimizer and the loss of the paper."""
         return DNNDenoiser(
+            batch_statistics=True,
+            loss="squared_error",
+            optimizer="adam",
             width=self.width,
             depth=self.depth,
             max_steps=self.max_steps,

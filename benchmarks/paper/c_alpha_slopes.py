@@ -7,7 +7,9 @@ This script measures the slope of the output PSNR against the input PSNR from 10
 images at 10 dB. Smaller presets train on crops of these images.
 
 Networks are trained at noise up to 0.4, so all test levels are in the training range.
---highest-noise changes this limit.
+--highest-noise changes this limit. Like the other scripts in this folder, the script
+trains with Adam, the squared error and batch statistics. --training package trains with
+the defaults of the package and learning rate 1e-2.
 
 The paper's figures use the paper's own convention, `released`. The theoretical slope
 alpha / (alpha + 1) belongs to the convention `hoelder`.
@@ -25,7 +27,7 @@ import numpy as np
 from _common import make_parser, preset_of, trained, verdict
 from sklearn.base import clone
 
-from sklearn_gahb import BandletOracle, make_psnr_scorer, psnr_curve
+from sklearn_gahb import BandletOracle, DNNDenoiser, make_psnr_scorer, psnr_curve
 from sklearn_gahb.datasets import make_c_alpha_images
 
 PAPER = {1: 0.46, 2: 0.61, 3: 0.75, 5: 0.83}
@@ -37,11 +39,16 @@ parser.add_argument("--image-size", type=int, default=80)
 parser.add_argument("--conventions", nargs="+", default=["released", "hoelder"])
 parser.add_argument("--steps-per-level", type=int, default=0)
 parser.add_argument("--highest-noise", type=float, default=0.4)
+parser.add_argument("--training", choices=["paper", "package"], default="paper")
 options = parser.parse_args()
 preset = preset_of(options)
 network = preset.network().set_params(
     depth=3, train_noise_std=(0.0, options.highest_noise), augment=True
 )
+if options.training == "package":
+    choices = ("batch_statistics", "loss", "optimizer")
+    defaults = DNNDenoiser().get_params()
+    network.set_params(learning_rate=1e-2, **{name: defaults[name] for name in choices})
 if preset.image_size < options.image_size:
     network.set_params(patch_size=preset.image_size)
 
@@ -54,7 +61,7 @@ def psnr_of_specialists(network, X, X_test, n_steps):
             warm_start=True,
             train_noise_std=float(level),
             max_steps=n_steps,
-            learning_rate=0.4 * preset.learning_rate,
+            learning_rate=0.4 * network.learning_rate,
         )
         score = make_psnr_scorer(noise_std=level, random_state=0)
         found.append(score(specialist.fit(X), X_test))

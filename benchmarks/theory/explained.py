@@ -88,6 +88,9 @@ def main():
         }
         denoisers = {
             "network": DNNDenoiser(
+                batch_statistics=True,
+                loss="squared_error",
+                optimizer="adam",
                 width=16,
                 depth=2,
                 max_steps=1500,

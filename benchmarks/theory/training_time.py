@@ -74,6 +74,9 @@ def main():
     X, groups = crops(fetch_bsd400().images, 4 * max(options.sizes), rng)
     X_test, _ = crops(fetch_bsd68().images, N_TEST, np.random.RandomState(0))
     network = DNNDenoiser(
+        batch_statistics=True,
+        loss="squared_error",
+        optimizer="adam",
         width=options.width,
         depth=2,
         max_steps=options.max_steps,
