@@ -33,9 +33,9 @@ networks = {
         bias=bias,
         train_noise_std=(0.0, 0.1),
         noise_distribution="uniform",
-        max_steps=600,
+        max_steps=300,
         batch_size=32,
-        learning_rate=5e-3,
+        learning_rate=1e-2,
         random_state=0,
     ).fit(X)
     for name, bias in [("without constants", False), ("with constants", True)]

@@ -53,11 +53,11 @@ deep = DNNDenoiser(
     depth=2,
     train_noise_std=(0.0, 0.5),
     noise_distribution="uniform",
-    patch_size=64,
+    patch_size=48,
     augment=True,
-    max_steps=1000,
+    max_steps=800,
     batch_size=16,
-    learning_rate=5e-3,
+    learning_rate=1e-2,
     random_state=1,
 ).set_callbacks(ProgressBar())
 
@@ -128,13 +128,14 @@ ComparisonDisplay.from_estimators(
 figure.savefig("classical_vs_deep.png", dpi=150)
 
 # %%
-# The deep denoiser is the best at medium and strong noise. Wavelets averaged over 16
-# shifts, which :class:`~sklearn_gahb.WaveletThresholdDenoiser` uses by default, are
-# better at weak noise. Each build of this page checks these claims. Another
-# `random_state` changes the results of the network, once by more than 1 dB.
+# The deep denoiser is the best at medium and strong noise, by about 1 dB. At weak
+# noise, wavelets averaged over 16 shifts, the default of
+# :class:`~sklearn_gahb.WaveletThresholdDenoiser`, are nearly as good. Which of the two
+# is better there depends on `random_state`.
 
 # sphinx_gallery_start_ignore
 table = np.array([scores[name] for name in denoisers])
-assert (table[-1, 1:] > table[:-1, 1:].max(axis=0)).all()
-assert table[-2, 0] > table[-1, 0]
+lead = table[-1] - table[:-1].max(axis=0)
+assert (lead[1:] > 0.5).all()
+assert abs(lead[0]) < 0.7
 # sphinx_gallery_end_ignore

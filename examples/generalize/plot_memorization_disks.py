@@ -28,7 +28,7 @@ from sklearn_gahb.displays import GeneralizationDisplay
 X = make_disk_images(5000, 16, random_state=0)
 X_test = make_disk_images(60, 16, random_state=1)
 analyzer = GeneralizationAnalyzer(
-    DNNDenoiser(width=8, depth=2, max_steps=600, learning_rate=5e-3),
+    DNNDenoiser(width=8, depth=2, max_steps=300, learning_rate=1e-2),
     train_sizes=(1, 10, 100, 1000),
     noise_std=[0.05, 0.1, 0.5],
     n_generated=40,

@@ -49,7 +49,7 @@ print(f"{len(X)} patches of {', '.join(np.unique(groups))}; {len(X_test)} to tes
 # trained for the same number of steps.
 
 denoisers = {
-    "network": DNNDenoiser(width=8, depth=2, max_steps=600, learning_rate=5e-3),
+    "network": DNNDenoiser(width=8, depth=2, max_steps=500, learning_rate=1e-2),
     "Wiener filter": WienerDenoiser(),
     "wavelets": WaveletThresholdDenoiser(),
 }

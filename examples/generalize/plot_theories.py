@@ -51,7 +51,7 @@ theories = {
     "local patches": LocalPosteriorDenoiser({0.1: 3, 0.3: 7}),
 }
 analyzer = GeneralizationAnalyzer(
-    DNNDenoiser(width=8, depth=2, max_steps=600, batch_size=32, learning_rate=5e-3),
+    DNNDenoiser(width=8, depth=2, max_steps=300, batch_size=32, learning_rate=1e-2),
     train_sizes=(1, 10, 100),
     noise_std=[0.1, 0.3],
     theories=theories,

@@ -40,7 +40,7 @@ splits = [(np.arange(len(stacks[0])), np.arange(len(stacks[0]), len(X)))]
 
 sizes = [1, 10, 100, 1000]
 search = GridSearchCV(
-    DNNDenoiser(width=8, depth=2, max_steps=500, learning_rate=5e-3, random_state=0),
+    DNNDenoiser(width=8, depth=2, max_steps=400, learning_rate=1e-2, random_state=0),
     {"n_train_samples": sizes},
     scoring=make_psnr_scorer(noise_std=0.1, random_state=0),
     cv=splits,

@@ -10,10 +10,8 @@ processes end with the same denoiser. On a machine with four GPUs, run:
 
    $ torchrun --nproc_per_node=4 train_on_several_devices.py unet.safetensors
 
-The result equals the result of a single process up to rounding. The noise, the crops
-and the initial weights are drawn as in a single process, and the norms of bias-free
-networks are computed over all processes. (Other norms only see the part of the batch in
-their own process.)
+The result equals the result of a single process up to rounding, because the noise, the
+crops and the initial weights are drawn as in a single process.
 """
 
 # sphinx_gallery_thumbnail_path = '_static/several_devices.png'
