@@ -2,7 +2,7 @@
 
 The script needs the photographs of fetch_bsd400 and fetch_set12. Run it with
 
-    python benchmarks/bench_set12.py [--max-steps 4000] [--random-state 0]
+    python benchmarks/bench_set12.py [--max-steps 2500] [--random-state 0]
 """
 
 import argparse
@@ -16,20 +16,20 @@ from sklearn_gahb.datasets import fetch_bsd400, fetch_set12
 NOISE_STD = 25 / 255
 
 parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-parser.add_argument("--max-steps", type=int, default=4000)
+parser.add_argument("--max-steps", type=int, default=2500)
 parser.add_argument("--random-state", type=int, default=0)
 arguments = parser.parse_args()
 
 denoiser = DNNDenoiser(
     "unet",
-    width=16,
+    width=32,
     depth=2,
     train_noise_std=NOISE_STD,
-    patch_size=64,
+    patch_size=40,
     augment=True,
     max_steps=arguments.max_steps,
     batch_size=16,
-    learning_rate=5e-3,
+    learning_rate=7e-3,
     random_state=arguments.random_state,
 ).set_callbacks(ProgressBar())
 

@@ -51,7 +51,14 @@ theories = {
     "local patches": LocalPosteriorDenoiser({0.1: 3, 0.3: 7}),
 }
 analyzer = GeneralizationAnalyzer(
-    DNNDenoiser(width=8, depth=2, max_steps=300, batch_size=32, learning_rate=1e-2),
+    DNNDenoiser(
+        width=8,
+        depth=2,
+        max_steps=600,
+        batch_size=32,
+        loss="squared_error",
+        learning_rate=1e-2,
+    ),
     train_sizes=(1, 10, 100),
     noise_std=[0.1, 0.3],
     theories=theories,
@@ -66,8 +73,8 @@ analyzer = GeneralizationAnalyzer(
 #
 # The curves show the squared correlation between the output of the network and that of
 # each theory, for the same noisy test patches. A network that has seen one patch
-# returns this patch, as memory does. With more patches, memory explains less and less,
-# and local patches explain more and more, up to most of the output.
+# returns this patch, as memory does. With more patches, memory explains little of the
+# output, and local patches explain more and more, up to most of it.
 
 # sphinx_gallery_thumbnail_number = 1
 GeneralizationDisplay.from_estimator(analyzer, kind="explained")
