@@ -89,7 +89,14 @@ def package_seconds_a_step(width, patches, batch_size, n_steps, compiled):
         UNet(width=width).to(DEVICE, memory_format=torch.channels_last),
         pairs_on_device(patches, batch_size),
         training.TrainingLog(),
-        training.Recipe(max_steps=n_steps, schedule="constant", compile=compiled),
+        training.Recipe(
+            batch_statistics=True,
+            max_steps=n_steps,
+            loss="squared_error",
+            optimizer="adam",
+            schedule="constant",
+            compile=compiled,
+        ),
         n_evaluations=2,
     )
     return seconds_of_second(evaluations) / (n_steps - n_steps // 2)

@@ -158,12 +158,12 @@ def has_statistics(network):
     """Return whether any normalization layer holds other statistics than a new one."""
     for module in network.modules():
         if isinstance(module, BiasFreeBatchNorm2d):
-            stored = [module.running_sd]
+            is_new = (module.running_sd == 1).all()
         elif isinstance(module, nn.BatchNorm2d) and module.track_running_stats:
-            stored = [module.running_mean + 1, module.running_var]
+            is_new = (module.running_mean == 0).all() & (module.running_var == 1).all()
         else:
             continue
-        if any((one != 1).any() for one in stored):
+        if not is_new:
             return True
     return False
 
