@@ -95,7 +95,7 @@ def test_holders():
                 needed = [0.1 for one in others if one.default is one.empty]
                 with pytest.raises(TypeError, match="'blur' is not a denoiser"):
                     function("blur", *needed)
-    assert n_functions == 9
+    assert n_functions == 13
     pipeline = make_pipeline(WienerDenoiser()).fit(X)
     assert as_denoiser(pipeline).transform(X).shape == X.shape
 

@@ -78,6 +78,7 @@ def names_of_the_reader(cluster, tmp_path):
     return {
         "cluster": cluster,
         "X": X[:20],
+        "X_train": X[:20],
         "X_test": X[20:],
         "clean": X[:12],
         "noisy": X[:12],

@@ -23,10 +23,12 @@ from sklearn_gahb import (
 )
 from sklearn_gahb.datasets import make_disk_images
 from sklearn_gahb.denoisers import BaseDenoiser, DenoiserChain, TransformerDenoiser
+from sklearn_gahb.evaluation import coverage_curve, log_density, log_density_by_flow
 from sklearn_gahb.jacobian import (
     jacobian_bases,
     jacobian_operator,
     posterior_directions,
+    posterior_marginal,
     posterior_std,
     sure,
     sure_psnr,
@@ -79,6 +81,7 @@ HOLDERS = {
     "callable": blur,
     "module": NoiseOfBlur(),
 }
+LEVELS = (0.1, 10.0)
 FUNCTIONS = {
     "sample": lambda d: sample(
         d, 2, image_shape=(12, 12), sampler=DDIM(5), random_state=0
@@ -95,6 +98,16 @@ FUNCTIONS = {
     ],
     "posterior_std": lambda d: posterior_std(d, NOISY[0], 0.1),
     "posterior_directions": lambda d: posterior_directions(d, NOISY[0], 0.1)[1],
+    "posterior_marginal": lambda d: posterior_marginal(d, NOISY[0], 0.1, X[0]).moments,
+    "log_density": lambda d: (
+        log_density(d, X[:2], noise_range=LEVELS, random_state=0).log_density
+    ),
+    "log_density_by_flow": lambda d: (
+        log_density_by_flow(
+            d, X[:1], noise_range=LEVELS, rtol=1e-3, random_state=0
+        ).log_density
+    ),
+    "coverage_curve": lambda d: coverage_curve(d, X[:2], 0.1, random_state=0).ranks,
     "psnr_curve": lambda d: psnr_curve(d, X, [0.3, 0.1], random_state=0).psnr,
     "sure": lambda d: sure(d, NOISY, 0.1, average=False, random_state=0),
     "sure_psnr": lambda d: sure_psnr(d, NOISY, 0.1, random_state=0),
@@ -111,6 +124,7 @@ FUNCTIONS = {
 @pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS)
 @pytest.mark.parametrize("kind", list(HOLDERS)[1:])
 @pytest.mark.filterwarnings("ignore:The diagonal of the Jacobian is negative")
+@pytest.mark.filterwarnings("ignore:The highest noise level, 10, does not hide")
 def test_functions_take_what_users_hold(function, kind):
     expected = function(HOLDERS["estimator"])
     np.testing.assert_allclose(function(HOLDERS[kind]), expected, rtol=1e-4, atol=1e-5)

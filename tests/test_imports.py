@@ -45,9 +45,9 @@ ALLOWED = {
         "training",
         "transforms",
     },
-    "jacobian": {"denoisers"},
+    "jacobian": {"denoisers", "posteriors"},
     "sampling": {"denoisers", "samplers"},
-    "evaluation": {"denoisers", "noise"},
+    "evaluation": {"denoisers", "jacobian", "noise"},
     "generalization": {
         "__version__",
         "denoisers",
