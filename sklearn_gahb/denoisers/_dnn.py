@@ -4,7 +4,9 @@ import copy
 from numbers import Integral
 
 import numpy as np
+import torch
 from sklearn.callback import CallbackSupportMixin
+from sklearn.utils.metaestimators import available_if
 
 from .._fitting import FitInterrupted
 from .._sklearn_compat import NOT_NEGATIVE, Interval, StrOptions, validate_params
@@ -46,6 +48,11 @@ class DNNDenoiser(CallbackSupportMixin, _NetworkDenoiser):
         Number of pooling layers of "unet" (3 if None) or convolutions of "bf_cnn" (20).
     bias : bool, default=False
         If True, a network that is chosen by name has additive constants.
+    conservative : bool, default=False
+        If True, the predicted noise is the gradient of an energy [6]_, so the Jacobian
+        is symmetric and `energy` is defined; see
+        :class:`~sklearn_gahb.networks.ConservativeNetwork`. A training step takes three
+        to four times as long.
     batch_statistics : bool or "auto", default="auto"
         If True, normalization layers use the standard deviations of each batch during
         training, as in [2]_. If False, they keep the statistics that they have.
@@ -204,6 +211,8 @@ class DNNDenoiser(CallbackSupportMixin, _NetworkDenoiser):
        2024. https://kellerjordan.github.io/posts/muon/
     .. [5] J. Liu et al., "Muon is scalable for LLM training", 2025.
        :arxiv:`2502.16982`
+    .. [6] S. Hurault, A. Leclaire, N. Papadakis, "Gradient step denoiser for convergent
+       plug-and-play", ICLR 2022. :arxiv:`2110.03220`
 
     Examples
     --------
@@ -230,6 +239,7 @@ class DNNDenoiser(CallbackSupportMixin, _NetworkDenoiser):
         width=64,
         depth=None,
         bias=False,
+        conservative=False,
         batch_statistics="auto",
         noise_std=0.1,
         train_noise_std=(0.0, 1.0),
@@ -260,6 +270,7 @@ class DNNDenoiser(CallbackSupportMixin, _NetworkDenoiser):
         self.width = width
         self.depth = depth
         self.bias = bias
+        self.conservative = conservative
         self.batch_statistics = batch_statistics
         self.noise_std = noise_std
         self.train_noise_std = train_noise_std
@@ -375,6 +386,31 @@ class DNNDenoiser(CallbackSupportMixin, _NetworkDenoiser):
             self._keep(run)
             raise FitInterrupted from interrupt
         self._keep(run)
+
+    @available_if(lambda self: self.conservative)
+    def energy(self, X):
+        r"""Compute the energy of noisy images, whose gradient is the predicted noise.
+
+        For the optimal denoiser at noise level :math:`\sigma`, the log density of noisy
+        images y is :math:`-E(y) / \sigma^2` up to a constant.
+
+        Parameters
+        ----------
+        X : array-like or list of array-like
+            Noisy images, in a layout that `fit` accepts.
+
+        Returns
+        -------
+        energy : ndarray of shape (n_images,)
+            Energies. The pixel values in E are fractions of the data range.
+        """
+        images = self._check_images(X, reset=False)
+        with torch.no_grad():
+            energies = [
+                self.network_.energy(y.to(self.device_, torch.float32)).cpu().numpy()
+                for y in images.tensors()
+            ]
+        return np.concatenate(energies)
 
     def _keep(self, run):
         """Store the network and the losses of a run."""

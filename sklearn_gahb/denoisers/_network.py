@@ -7,12 +7,13 @@ from functools import partial
 import numpy as np
 import torch
 
+from ..networks import ConservativeNetwork
 from ..networks.adapters import takes_noise_std
 from ..networks.frozen import FrozenNetwork, is_linear_once_frozen
 from ..training import resolve_device
 from ._tiles import denoise_in_tiles, subtract_noise
 from .base import BaseDenoiser
-from .linearization import linearize_frozen
+from .linearization import linearize_frozen, linearize_gradient
 
 
 class _NetworkDenoiser(BaseDenoiser):
@@ -62,9 +63,12 @@ class _NetworkDenoiser(BaseDenoiser):
         """Linearize at one image; see :meth:`BaseDenoiser.linearize`.
 
         A network of convolutions, normalization layers and ReLUs is linear once its
-        ReLUs are frozen at the image. Torch differentiates all other networks.
+        ReLUs are frozen at the image. Torch differentiates all other networks. If a
+        network is conservative, both products are the same.
         """
         network = self.network_
+        if isinstance(network, ConservativeNetwork):
+            return linearize_gradient(lambda y: self.denoise(y, noise_std), y)
         if takes_noise_std(network) or not is_linear_once_frozen(network, y.float()):
             return super().linearize(y, noise_std)
         with torch.no_grad():

@@ -41,6 +41,11 @@ class Linearization:
     multiply_transposed: Callable
     eigenbasis: Callable | None = None
 
+    @property
+    def is_symmetric(self):
+        """Whether J is symmetric, because both products are the same function."""
+        return self.multiply is self.multiply_transposed
+
 
 def linearize_on_average(spin, maps, x_hat, eigenbasis):
     """Linearize an average over translations of denoisers with symmetric Jacobians.
@@ -70,6 +75,16 @@ def linearize_by_autograd(denoise, y):
     """Differentiate a map of images at `y` of shape (1, channels, height, width)."""
     found = AutogradProducts(denoise, y)
     return Linearization(found.denoised(), found.multiply, found.multiply_transposed)
+
+
+def linearize_gradient(denoise, y):
+    """Differentiate a map of images that is the gradient of a function.
+
+    Its Jacobian is a Hessian, so one product serves for both.
+    """
+    found = AutogradProducts(denoise, y)
+    x_hat, multiply = found.denoised(), found.multiply_transposed
+    return Linearization(x_hat, multiply, multiply)
 
 
 def linearize_frozen(frozen, y, x_hat):

@@ -97,6 +97,8 @@ def decompose_lanczos(operator, k, method, tol, max_products, seed):
         return operator.multiply_rows(rows, transposed=True)
 
     def symmetric_part(rows):
+        if operator.linearization.is_symmetric:
+            return operator.multiply_rows(rows)
         return (operator.multiply_rows(rows) + multiply_transposed(rows)) / 2
 
     def gram(rows):

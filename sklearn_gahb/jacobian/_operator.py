@@ -188,6 +188,8 @@ class JacobianOperator(LinearOperator):
             :math:`\|J - J^T\| / \|J\|` in the Frobenius norm. The estimate relies on
             :math:`E \|J z\|^2 = \|J\|^2`.
         """
+        if self.linearization.is_symmetric:
+            return 0.0
         probes = self.random_signs(n_probes, random_state=random_state)
         forward = self.multiply_rows(probes)
         backward = self.multiply_rows(probes, transposed=True)

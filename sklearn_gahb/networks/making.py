@@ -9,18 +9,20 @@ from ._bf_cnn import BFCNN
 from ._dilated_unet import DilatedUNet
 from ._unet import UNet
 from .adapters import takes_noise_std
+from .conservative import ConservativeNetwork, check_twice_differentiable
 
 # Initial weights come from PyTorch's global generator, so threads must take turns.
 _DRAWING = threading.Lock()
 
 
 def make_network(recipe, n_channels, seed):
-    """Create a network with initial weights seeded by `seed`.
+    """Create the network of a recipe, with initial weights seeded by `seed`.
 
     Parameters
     ----------
     recipe : Recipe or DNNDenoiser
-        Object with the architecture, width, depth and bias of the network.
+        Object with the architecture, width, depth and bias of the network, and whether
+        it is conservative.
     n_channels : int
         Number of image channels.
     seed : int
@@ -33,6 +35,11 @@ def make_network(recipe, n_channels, seed):
         Network that maps noisy images (n, channels, height, width) to the noise in
         them.
     """
+    network = _make_plain_network(recipe, n_channels, seed)
+    return ConservativeNetwork(network) if recipe.conservative else network
+
+
+def _make_plain_network(recipe, n_channels, seed):
     architecture, depth = recipe.architecture, recipe.depth
     options = {"width": recipe.width, "bias": recipe.bias}
     with _DRAWING, torch.random.fork_rng(devices=[]):
@@ -75,3 +82,5 @@ def check_network(network, y):
             f"The network in architecture maps images of shape {tuple(y.shape)} to "
             f"{shape}; it must return the noise in the shape of the images."
         )
+    if isinstance(network, ConservativeNetwork):
+        check_twice_differentiable(network, y)

@@ -185,6 +185,8 @@ def calibrate_norms(network, noisy):
     noisy : Tensor of shape (n, channels, height, width)
     """
 
+    # A conservative network enables gradients again.
+    @torch.no_grad()
     def calibrate(norm, inputs, _):
         mean, variance = _channel_moments(inputs[0])
         sd = torch.sqrt(variance + norm.eps)

@@ -156,6 +156,9 @@ def _steps(network, pairs, recipe, n_networks, resume):
 def _prepare_forward(network, y, recipe):
     """Return the network, distributed and compiled if useful."""
     compiles = recipe.compile
+    if recipe.conservative:
+        # Compiled networks cannot be differentiated twice.
+        compiles = False
     if compiles == "auto":
         n_images = recipe.batch_size * recipe.max_steps / rank_and_size()[1]
         compiles = broadcast_object(pays_to_compile(network, y, n_images))

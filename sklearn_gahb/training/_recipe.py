@@ -36,6 +36,8 @@ class Recipe:
         default).
     bias : bool, default=False
         If True, the network has additive constants.
+    conservative : bool, default=False
+        If True, the noise estimate of the network is the gradient of an energy.
     batch_statistics : bool or "auto", default="auto"
         Whether normalization layers use the statistics of each batch in training.
         "auto" means True for a network whose normalization layers have no statistics
@@ -96,6 +98,7 @@ class Recipe:
     width: int = 64
     depth: int | None = None
     bias: bool = False
+    conservative: bool = False
     batch_statistics: bool | str = "auto"
     train_noise_std: float | tuple = (0.0, 1.0)
     noise_distribution: str = "squared"
@@ -122,6 +125,7 @@ class Recipe:
         "width": [COUNT],
         "depth": [COUNT, None],
         "bias": ["boolean"],
+        "conservative": ["boolean"],
         "batch_statistics": ["boolean", StrOptions({"auto"})],
         "train_noise_std": [POSITIVE, tuple, list],
         "noise_distribution": [StrOptions({"squared", "uniform"})],
@@ -163,6 +167,13 @@ class Recipe:
 
     def __post_init__(self):
         validate_parameters(self.constraints, vars(self), "Recipe")
+        for name in ("batch_statistics", "compile"):
+            if self.conservative and getattr(self, name) is True:
+                raise ValueError(
+                    f"{name}=True cannot be combined with conservative=True, because "
+                    "training differentiates the network twice. Set "
+                    f"{name}=False."
+                )
         steps = self.checkpoints
         if not all(isinstance(n, Integral) and 1 <= n <= self.max_steps for n in steps):
             raise ValueError(

@@ -278,6 +278,8 @@ def check_side_by_side(recipe):
         reason = f"its architecture is {recipe.architecture!r}"
     elif recipe.early_stopping:
         reason = "it has early_stopping=True, so each may stop at a different step"
+    elif recipe.conservative:
+        reason = "it has conservative=True"
     elif is_shared():
         reason = "several processes train each network here"
     else:

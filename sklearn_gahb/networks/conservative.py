@@ -1,0 +1,121 @@
+"""Networks whose noise estimate is the gradient of an energy."""
+
+import torch
+from torch import nn
+
+# Width of the smooth corner of SmoothReLU, relative to the size of the features.
+CORNER_WIDTH = 0.5
+# Keeps the square root differentiable where all features are 0.
+SMALLEST_SQUARE = 1e-12
+
+
+class SmoothReLU(nn.Module):
+    r"""ReLU with a smooth corner, whose width is proportional to the features.
+
+    .. math:: \phi(a_c) = \frac{1}{2} \left( a_c + \sqrt{a_c^2 + w^2 m} \right),
+              \qquad m = \frac{1}{C} \sum_{c'} a_{c'}^2
+
+    The sum is over the C channels at the same pixel, and w = 0.5. For positive s,
+    :math:`\phi(s a) = s \, \phi(a)`, as for the ReLU. A network of convolutions and
+    such layers is therefore smooth and homogeneous. A smooth function of each feature
+    alone cannot be homogeneous.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_gahb.networks import SmoothReLU
+    >>> a = torch.tensor([-2.0, 0.0, 2.0]).reshape(1, 3, 1, 1)
+    >>> SmoothReLU()(a).flatten()
+    tensor([0.0801, 0.4082, 2.0801])
+    """
+
+    def forward(self, a):
+        squares = a.square()
+        widths = CORNER_WIDTH**2 * squares.mean(dim=1, keepdim=True)
+        return (a + (squares + widths + SMALLEST_SQUARE).sqrt()) / 2
+
+
+class ConservativeNetwork(nn.Module):
+    r"""Network whose noise estimate is the gradient of an energy.
+
+    .. math:: f(y) = \nabla E(y) = \frac{1}{2} \left( n(y) + J_n^T y \right), \qquad
+              E(y) = \frac{1}{2} \langle y, n(y) \rangle
+
+    Here, n is any network, and :math:`J_n` is its Jacobian. The Jacobian of f is the
+    Hessian of E, so it is symmetric. If n is homogeneous, then f is homogeneous too:
+    :math:`f(s y) = s f(y)` for positive s, and :math:`J_f y = f(y)`.
+
+    The gradient of E jumps where a ReLU of n switches. Therefore :class:`SmoothReLU`
+    replaces all modules :class:`torch.nn.ReLU` of n. This changes n in place.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        The network n, which maps images (n, channels, height, width) to images of the
+        same shape. Torch must be able to differentiate it twice.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_gahb.networks import ConservativeNetwork
+    >>> y = torch.tensor([3.0, 4.0]).reshape(1, 1, 1, 2)
+    >>> network = ConservativeNetwork(torch.nn.Identity())
+    >>> network.energy(y)
+    tensor([12.5000])
+    >>> network(y).detach().flatten()
+    tensor([3., 4.])
+    """
+
+    def __init__(self, network):
+        super().__init__()
+        # Inside a Sequential, even a network that is a ReLU can be replaced.
+        self.network = nn.Sequential(network)
+        for module in list(self.network.modules()):
+            for name, child in module.named_children():
+                if isinstance(child, nn.ReLU):
+                    setattr(module, name, SmoothReLU())
+        # The gradient combines two passes through the network.
+        self.margin = 2 * getattr(network, "margin", 32)
+
+    def energy(self, y):
+        """Compute the energy of each image.
+
+        Parameters
+        ----------
+        y : Tensor of shape (n, channels, height, width)
+            Noisy images.
+
+        Returns
+        -------
+        energy : Tensor of shape (n,)
+            Energies.
+        """
+        return (y * self.network(y)).flatten(1).sum(1) / 2
+
+    def forward(self, y):
+        is_trained = torch.is_grad_enabled()
+        with torch.enable_grad():
+            y = y if y.requires_grad else y.detach().requires_grad_()
+            energy = self.energy(y).sum()
+            (noise,) = torch.autograd.grad(energy, y, create_graph=is_trained)
+        return noise
+
+
+def check_twice_differentiable(network, y):
+    """Raise a ValueError unless torch can differentiate a conservative network.
+
+    Parameters
+    ----------
+    network : ConservativeNetwork
+    y : Tensor of shape (n, channels, height, width)
+    """
+    network.zero_grad()
+    try:
+        with torch.enable_grad():
+            network(y).square().sum().backward()
+    except RuntimeError as error:
+        raise ValueError(
+            "conservative=True needs a network that torch can differentiate twice, but "
+            f"the network in architecture raised: {error}"
+        ) from error
+    network.zero_grad()

@@ -1,0 +1,184 @@
+"""Networks whose noise estimate is the gradient of an energy."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from sklearn_gahb import DNNDenoiser, JacobianBasis
+from sklearn_gahb.checkpoints import load, save
+from sklearn_gahb.datasets import make_disk_images
+from sklearn_gahb.jacobian import jacobian_operator
+from sklearn_gahb.networks import BFCNN, ConservativeNetwork, SmoothReLU, UNet
+from sklearn_gahb.training import Recipe
+
+X = make_disk_images(60, 16, random_state=0)
+RECIPE = {
+    "width": 4,
+    "depth": 1,
+    "max_steps": 40,
+    "batch_size": 16,
+    "learning_rate": 1e-2,
+    "device": "cpu",
+    "random_state": 0,
+}
+DENOISER = DNNDenoiser(conservative=True, **RECIPE).fit(X)
+NOISY = X[:3] + 0.1 * np.random.RandomState(0).randn(3, 16, 16).astype(np.float32)
+
+
+def images(*shape):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(0)).double()
+
+
+def test_smooth_relu():
+    a = images(2, 6, 4, 4)
+    layer = SmoothReLU()
+    torch.testing.assert_close(layer(3 * a), 3 * layer(a), atol=1e-6, rtol=1e-5)
+    # It is the ReLU where a feature is much larger than the others.
+    a[:, 0] = 100
+    torch.testing.assert_close(layer(a)[:, 0], a[:, 0], atol=0.02 * 100, rtol=0)
+    assert torch.autograd.gradcheck(layer, images(1, 3, 2, 2).requires_grad_())
+    zeros = torch.zeros(1, 3, 2, 2, requires_grad=True)
+    (gradient,) = torch.autograd.grad(layer(zeros).sum(), zeros)
+    assert gradient.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: UNet(width=3, n_scales=1), lambda: BFCNN(width=4, depth=4)]
+)
+def test_noise_is_the_gradient_of_the_energy(make):
+    network = ConservativeNetwork(make()).eval().double()
+    y, v = images(2, 1, 8, 8), images(2, 1, 8, 8).flip(2)
+    step = 1e-5
+    slope = (network.energy(y + step * v) - network.energy(y - step * v)) / (2 * step)
+    with torch.no_grad():
+        noise = network(y)
+    torch.testing.assert_close((noise * v).flatten(1).sum(1), slope, rtol=1e-5, atol=0)
+    torch.testing.assert_close(network(2 * y), 2 * network(y), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(network.energy(2 * y), 4 * network.energy(y))
+    # Euler's formula, for a homogeneous function of degree 2.
+    torch.testing.assert_close((noise * y).flatten(1).sum(1) / 2, network.energy(y))
+
+
+def test_gradient_is_half_the_sum_of_the_network_and_its_transpose():
+    A = images(9, 9)
+    linear = nn.Sequential(nn.Flatten(), nn.Linear(9, 9, bias=False)).double()
+    linear[1].weight.data = A
+    linear.append(nn.Unflatten(1, (1, 3, 3)))
+    y = images(2, 1, 3, 3)
+    noise = ConservativeNetwork(linear)(y).flatten(1)
+    torch.testing.assert_close(noise, y.flatten(1) @ (A + A.T) / 2)
+
+
+def test_jacobian_is_symmetric():
+    """Both products are computed on their own here, without the symmetry."""
+    y = torch.from_numpy(NOISY[:1, None])
+    J = torch.autograd.functional.jacobian(DENOISER.denoise, y).reshape(256, 256)
+    assert (J - J.T).norm() < 1e-5 * J.norm()
+    operator = jacobian_operator(DENOISER, NOISY[0])
+    torch.testing.assert_close(operator.dense(), J, atol=1e-5, rtol=1e-4)
+    assert operator.linearization.is_symmetric
+    v = np.random.RandomState(1).randn(256).astype(np.float32)
+    np.testing.assert_allclose(operator @ v, J.numpy() @ v, atol=1e-4)
+    direct = DNNDenoiser(**RECIPE).set_params(max_steps=5).fit(X)
+    assert not jacobian_operator(direct, NOISY[0]).linearization.is_symmetric
+
+
+def test_the_basis_is_the_denoiser():
+    """The sum of the shrunk coefficients is the denoised image."""
+    basis = JacobianBasis(DENOISER).fit(NOISY[:1])
+    denoised = DENOISER.transform(NOISY[:1])
+    rows, y = basis.components_.reshape(-1, 256), NOISY[0].ravel()
+    summed = (basis.eigenvalues_ * (rows @ y)) @ rows
+    np.testing.assert_allclose(summed, denoised.ravel(), atol=1e-4)
+    assert basis.asymmetry_ < 1e-5
+    few = JacobianBasis(DENOISER, 8, solver="lanczos", random_state=0).fit(NOISY[:1])
+    np.testing.assert_allclose(few.eigenvalues_, basis.eigenvalues_[:8], atol=1e-3)
+    assert few.asymmetry_ == 0
+
+
+def test_training():
+    losses = DENOISER.loss_curve_
+    assert losses[-10:].mean() < 0.7 * losses[:3].mean()
+    assert DENOISER.score(X) > DNNDenoiser(**RECIPE).set_params(max_steps=1).fit(
+        X
+    ).score(X)
+    again = DNNDenoiser(conservative=True, **RECIPE).fit(X)
+    np.testing.assert_array_equal(again.transform(NOISY), DENOISER.transform(NOISY))
+    more = copy.deepcopy(again).set_params(warm_start=True, max_steps=2).fit(X)
+    assert more.n_steps_ == 42
+
+
+def test_energy():
+    y = torch.from_numpy(NOISY[:, None])
+    expected = DENOISER.network_.energy(y).detach().numpy()
+    np.testing.assert_allclose(DENOISER.energy(NOISY), expected, rtol=1e-5)
+    noise = NOISY - DENOISER.transform(NOISY)
+    sums = (NOISY * noise).sum(axis=(1, 2)) / 2
+    np.testing.assert_allclose(DENOISER.energy(NOISY), sums, rtol=1e-3)
+    assert not hasattr(DNNDenoiser(), "energy")
+
+
+def test_files(tmp_path):
+    save(DENOISER, tmp_path / "network.safetensors")
+    for copied in (
+        load(tmp_path / "network.safetensors"),
+        pickle.loads(pickle.dumps(DENOISER)),
+    ):
+        assert copied.conservative
+        np.testing.assert_array_equal(
+            copied.transform(NOISY), DENOISER.transform(NOISY)
+        )
+
+
+def test_large_images_are_denoised_in_tiles():
+    image = np.random.RandomState(0).rand(1, 40, 1200).astype(np.float32)
+    y = torch.from_numpy(image[:, None])
+    with torch.no_grad():
+        whole = y - DENOISER.network_(y)
+    denoised = DENOISER.transform(image)
+    np.testing.assert_allclose(denoised, whole[:, 0], atol=1e-5)
+
+
+def test_own_modules():
+    def network(activation):
+        return nn.Sequential(
+            nn.Conv2d(1, 4, 3, padding=1, bias=False),
+            activation,
+            nn.Conv2d(4, 1, 3, padding=1, bias=False),
+        )
+
+    options = {"conservative": True, "max_steps": 3, "random_state": 0}
+    own = network(nn.ReLU())
+    denoiser = DNNDenoiser(own, **options).fit(X)
+    assert isinstance(own[1], nn.ReLU)
+    modules = denoiser.network_.modules()
+    assert sum(isinstance(one, SmoothReLU) for one in modules) == 1
+    with pytest.raises(ValueError, match="differentiate twice"):
+        DNNDenoiser(network(OnceDifferentiable()), **options).fit(X)
+
+
+class OnceDifferentiable(nn.Module):
+    class Square(torch.autograd.Function):
+        @staticmethod
+        def forward(context, x):
+            context.save_for_backward(x)
+            return x * x
+
+        @staticmethod
+        @torch.autograd.function.once_differentiable
+        def backward(context, gradient):
+            (x,) = context.saved_tensors
+            return 2 * x * gradient
+
+    def forward(self, x):
+        return self.Square.apply(x)
+
+
+@pytest.mark.parametrize("name", ["compile", "batch_statistics"])
+def test_refused_combinations(name):
+    with pytest.raises(ValueError, match=f"{name}=True cannot be combined"):
+        Recipe(conservative=True, **{name: True})
