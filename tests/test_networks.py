@@ -81,6 +81,16 @@ def test_any_size_and_homogeneous(name, depth, size, generator):
     assert error <= 1e-5 * torch.linalg.norm(expected)
 
 
+def test_images_of_odd_sizes_are_mirrored(generator):
+    """Mirrored noise looks like noise; repeated rows and columns do not."""
+    network = UNet(width=4, n_scales=2).eval()
+    y = torch.randn(1, 1, 21, 30, generator=generator)
+    mirrored = torch.nn.functional.pad(y, (0, 2, 0, 3), mode="reflect")
+    torch.testing.assert_close(network(y), network(mirrored)[..., :21, :30])
+    # Too small to be mirrored.
+    assert network(y[..., :1, :2]).shape == (1, 1, 1, 2)
+
+
 def test_color():
     assert UNet(3, width=4)(torch.zeros(1, 3, 8, 8)).shape == (1, 3, 8, 8)
 

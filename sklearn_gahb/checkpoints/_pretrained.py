@@ -6,7 +6,14 @@ from importlib.resources import files
 from .._sklearn_compat import StrOptions, validate_params
 from ._own import load
 
-NAMES = ("photos-grey", "disks", "c-alpha-2", "c-alpha-4")
+NAMES = (
+    "photos-grey",
+    "photos-grey-small",
+    "photos-color",
+    "disks",
+    "c-alpha-2",
+    "c-alpha-4",
+)
 FOLDER = files(__package__) / "pretrained"
 
 
@@ -20,6 +27,12 @@ def load_pretrained(name="photos-grey"):
 
     - "photos-grey" was trained on gray photographs, with noise of standard deviation 0
       to 1.
+    - "photos-grey-small" was trained on the same photographs, later and with other
+      settings. It has a quarter of the parameters and is twice as fast. For white
+      noise, its PSNR is 2.5 dB higher at level 0.02, and equal from level 0.2 on. For
+      noise whose level varies over the image, "photos-grey" is better.
+    - "photos-color" was trained on color photographs, with noise of standard deviation
+      0 to 1.
     - "disks" was trained on 32x32 images from
       :func:`~sklearn_gahb.datasets.make_disk_images`, with noise of standard deviation
       0 to 1.
@@ -33,8 +46,9 @@ def load_pretrained(name="photos-grey"):
 
     Parameters
     ----------
-    name : {"photos-grey", "disks", "c-alpha-2", "c-alpha-4"}, default="photos-grey"
-        Name of the network.
+    name : str, default="photos-grey"
+        Name of the network: "photos-grey", "photos-grey-small", "photos-color",
+        "disks", "c-alpha-2" or "c-alpha-4".
 
     Returns
     -------
@@ -42,11 +56,11 @@ def load_pretrained(name="photos-grey"):
         Fitted denoiser, without the attribute `train_indices_`. Its network is on the
         GPU if PyTorch finds a GPU. To train the network further on your own images,
         call ``set_params(warm_start=True, learning_rate=3e-4)``, choose `max_steps`,
-        and then call `fit`. The networks were trained with batch statistics. Therefore,
-        `fit` adapts their normalization layers to your images. Use images or crops at
-        least as large as the training images that the card describes, because borders
-        change the statistics of small images. Without ``warm_start=True``, `fit` trains
-        a new network.
+        and then call `fit`. Without ``warm_start=True``, `fit` trains a new network.
+        "photos-grey", "disks" and the two "c-alpha" networks were trained with batch
+        statistics. Therefore, `fit` adapts their normalization layers to your images.
+        Use images or crops at least as large as the training images that the card
+        describes, because borders change the statistics of small images.
 
     See Also
     --------
@@ -80,7 +94,7 @@ def pretrained_card(name="photos-grey"):
 
     Parameters
     ----------
-    name : {"photos-grey", "disks", "c-alpha-2", "c-alpha-4"}, default="photos-grey"
+    name : str, default="photos-grey"
         Name of the network, as in :func:`load_pretrained`.
 
     Returns

@@ -2,8 +2,22 @@
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from .norms import BiasFreeBatchNorm2d
+
+
+def pad_to_multiple(y, multiple):
+    """Pad images (n, c, h, w) at the bottom and the right to multiples of a number.
+
+    The images are mirrored, because mirrored noise looks like noise. Repeated pixels do
+    not: they cost a UNet 0.5 to 1.5 dB on photographs of 481x321 pixels. Images smaller
+    than the padding have too few pixels to mirror.
+    """
+    height, width = y.shape[-2:]
+    right, bottom = -width % multiple, -height % multiple
+    mode = "reflect" if right < width and bottom < height else "replicate"
+    return F.pad(y, (0, right, 0, bottom), mode=mode)
 
 
 def convolution(in_channels, out_channels, *, bias, scale=1.0):

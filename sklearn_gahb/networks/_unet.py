@@ -1,9 +1,13 @@
 """The UNet of Kadkhodaie, Guth, Simoncelli and Mallat."""
 
 from torch import nn
-from torch.nn import functional as F
 
-from ._layers import conv_norm_relu, join_features, last_convolution
+from ._layers import (
+    conv_norm_relu,
+    join_features,
+    last_convolution,
+    pad_to_multiple,
+)
 
 
 class UNet(nn.Module):
@@ -24,7 +28,7 @@ class UNet(nn.Module):
         coarser scale.
     n_scales : int, default=3
         Number of pooling layers. If a side of an image is not a multiple of
-        ``2**n_scales``, the last row or column is repeated, and the result is cropped.
+        ``2**n_scales``, the image is mirrored there, and the result is cropped.
     bias : bool, default=False
         If True, convolutions and normalization layers have additive constants. If
         False, the trained network is homogeneous: ``net(a * y) == a * net(y)`` for
@@ -88,8 +92,7 @@ class UNet(nn.Module):
 
     def forward(self, y):
         height, width = y.shape[-2:]
-        multiple = 2**self.n_scales
-        x = F.pad(y, (0, -width % multiple, 0, -height % multiple), mode="replicate")
+        x = pad_to_multiple(y, 2**self.n_scales)
         skips = []
         for block in self.encoder:
             x = block(x)

@@ -6,9 +6,9 @@ from contextlib import suppress
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from .._warnings import warn
+from ._layers import pad_to_multiple
 
 MULTIPLES = (1, 2, 4, 8, 16, 32, 64, 3, 6, 12, 24, 5, 10, 20, 7, 14)
 PRIMES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 67, 71)
@@ -49,8 +49,8 @@ class NoiseFromImage(nn.Module):
 class PaddedNetwork(nn.Module):
     """Wrapper that pads images for a network that requires certain side lengths.
 
-    The wrapper repeats the last row and the last column of the images, and crops the
-    output to the original size.
+    The wrapper mirrors the images at the bottom and at the right, and crops the output
+    to the original size.
 
     Parameters
     ----------
@@ -82,8 +82,7 @@ class PaddedNetwork(nn.Module):
 
     def forward(self, y, *noise_std):
         height, width = y.shape[-2:]
-        pads = (0, -width % self.multiple, 0, -height % self.multiple)
-        output = self.network(F.pad(y, pads, mode="replicate"), *noise_std)
+        output = self.network(pad_to_multiple(y, self.multiple), *noise_std)
         return output[..., :height, :width]
 
 

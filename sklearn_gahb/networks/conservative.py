@@ -3,8 +3,6 @@
 import torch
 from torch import nn
 
-# Width of the smooth corner of SmoothReLU, relative to the size of the features.
-CORNER_WIDTH = 0.5
 # Keeps the square root differentiable where all features are 0.
 SMALLEST_SQUARE = 1e-12
 
@@ -15,10 +13,16 @@ class SmoothReLU(nn.Module):
     .. math:: \phi(a_c) = \frac{1}{2} \left( a_c + \sqrt{a_c^2 + w^2 m} \right),
               \qquad m = \frac{1}{C} \sum_{c'} a_{c'}^2
 
-    The sum is over the C channels at the same pixel, and w = 0.5. For positive s,
+    The sum is over the C channels at the same pixel. For positive s,
     :math:`\phi(s a) = s \, \phi(a)`, as for the ReLU. A network of convolutions and
     such layers is therefore smooth and homogeneous. A smooth function of each feature
     alone cannot be homogeneous.
+
+    Parameters
+    ----------
+    corner_width : float, default=0.5
+        Width w of the corner, relative to the root mean square of the features. With 0,
+        the layer is a ReLU.
 
     Examples
     --------
@@ -29,9 +33,13 @@ class SmoothReLU(nn.Module):
     tensor([0.0801, 0.4082, 2.0801])
     """
 
+    def __init__(self, corner_width=0.5):
+        super().__init__()
+        self.corner_width = corner_width
+
     def forward(self, a):
         squares = a.square()
-        widths = CORNER_WIDTH**2 * squares.mean(dim=1, keepdim=True)
+        widths = self.corner_width**2 * squares.mean(dim=1, keepdim=True)
         return (a + (squares + widths + SMALLEST_SQUARE).sqrt()) / 2
 
 
