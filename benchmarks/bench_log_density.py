@@ -25,7 +25,9 @@ NOISE_RANGE = (0.02, 2.0)
 
 def describe(bits):
     """Return the mean of bits per value of gray levels, with its standard error."""
-    return f"{bits.mean() + 8:.3f} +- {bits.std(ddof=1) / len(bits) ** 0.5:.3f}"
+    return (
+        f"{bits.mean() + np.log2(255):.3f} +- {bits.std(ddof=1) / len(bits) ** 0.5:.3f}"
+    )
 
 
 def main():

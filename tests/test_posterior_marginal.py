@@ -2,8 +2,14 @@
 
 import numpy as np
 import pytest
+import torch
 
-from sklearn_gahb import EmpiricalDenoiser, GaussianDenoiser, WienerDenoiser
+from sklearn_gahb import (
+    BandletOracle,
+    EmpiricalDenoiser,
+    GaussianDenoiser,
+    WienerDenoiser,
+)
 from sklearn_gahb.datasets import make_disk_images, make_gaussian_textures
 from sklearn_gahb.displays import CoverageDisplay
 from sklearn_gahb.evaluation import coverage_curve
@@ -181,3 +187,19 @@ def test_coverage_is_drawn():
     np.testing.assert_array_equal(y, curve.coverage)
     with pytest.raises(ValueError, match="result of coverage_curve"):
         CoverageDisplay.from_curves({})
+
+
+def test_oracles_and_tensors():
+    oracle = BandletOracle(noise_std=0.2).fit(TEXTURES)
+    v = np.random.RandomState(0).randn(8, 8)
+    noisy = TEXTURES[0] + 0.2 * np.random.RandomState(1).randn(8, 8)
+    found = posterior_marginal(oracle, noisy, 0.2, v, clean=TEXTURES[0])
+    denoised = oracle.denoise_images(noisy[None], 0.2, clean=TEXTURES[:1])[0]
+    assert found.mean == pytest.approx((v * denoised).sum() / np.linalg.norm(v))
+    denoiser = GaussianDenoiser().fit(TEXTURES)
+    for kind in ("pixels", "directions"):
+        options = {"intervals": kind, "random_state": 0}
+        expected = coverage_curve(denoiser, TEXTURES[:2], 0.2, **options)
+        tensor = torch.from_numpy(TEXTURES[:2])
+        curve = coverage_curve(denoiser, tensor, 0.2, **options)
+        np.testing.assert_allclose(curve.ranks, expected.ranks, atol=1e-6)

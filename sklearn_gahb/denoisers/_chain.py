@@ -79,7 +79,9 @@ class DenoiserChain(BaseDenoiser):
 
     def with_clean(self, clean):
         """Pass the images to each denoiser; see :meth:`BaseDenoiser.with_clean`."""
-        return DenoiserChain([one.with_clean(clean) for one in self.denoisers])
+        told = [one.with_clean(clean) for one in self.denoisers]
+        is_same = all(a is b for a, b in zip(told, self.denoisers, strict=True))
+        return self if is_same else DenoiserChain(told)
 
     def prior(self, size=None):
         """Return the prior of the last denoiser; see :meth:`BaseDenoiser.prior`."""

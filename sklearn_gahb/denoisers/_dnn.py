@@ -11,10 +11,11 @@ from sklearn.utils.metaestimators import available_if
 from .._fitting import FitInterrupted
 from .._sklearn_compat import NOT_NEGATIVE, Interval, StrOptions, validate_params
 from ..images import MAX_CHANNELS
+from ..networks import ConservativeNetwork
 from ..networks.adapters import adapt_network, takes_noise_std
 from ..training import Recipe, resolve_device
 from ..units import warn_of_pedestal
-from ._network import _NetworkDenoiser
+from ._network import _NetworkDenoiser, is_conservative
 from ._progress import follow, training_run
 from .base import BaseDenoiser
 from .prior import Prior
@@ -371,6 +372,7 @@ class DNNDenoiser(CallbackSupportMixin, _NetworkDenoiser):
             noise_std = 0.1
         denoiser = cls(network, noise_std=noise_std, device=device)
         denoiser.set_params(data_range=data_range, image_shape=image_shape)
+        denoiser.set_params(conservative=isinstance(network, ConservativeNetwork))
         denoiser._validate_params()
         network = copy.deepcopy(network).to(resolve_device(device))
         return denoiser.adopt(network, n_channels)
@@ -387,7 +389,7 @@ class DNNDenoiser(CallbackSupportMixin, _NetworkDenoiser):
             raise FitInterrupted from interrupt
         self._keep(run)
 
-    @available_if(lambda self: self.conservative)
+    @available_if(is_conservative)
     def energy(self, X):
         r"""Compute the energy of noisy images, whose gradient is the predicted noise.
 

@@ -16,6 +16,13 @@ from .base import BaseDenoiser
 from .linearization import linearize_frozen, linearize_gradient
 
 
+def is_conservative(denoiser):
+    """Whether the noise that a network predicts is the gradient of an energy."""
+    if hasattr(denoiser, "network_"):
+        return isinstance(denoiser.network_, ConservativeNetwork)
+    return denoiser.conservative
+
+
 class _NetworkDenoiser(BaseDenoiser):
     """Denoiser that holds a trained network.
 
@@ -67,7 +74,7 @@ class _NetworkDenoiser(BaseDenoiser):
         network is conservative, both products are the same.
         """
         network = self.network_
-        if isinstance(network, ConservativeNetwork):
+        if is_conservative(self):
             return linearize_gradient(lambda y: self.denoise(y, noise_std), y)
         if takes_noise_std(network) or not is_linear_once_frozen(network, y.float()):
             return super().linearize(y, noise_std)

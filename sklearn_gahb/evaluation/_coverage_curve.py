@@ -6,6 +6,7 @@ from sklearn.utils import Bunch, check_random_state
 
 from .._mistakes import warn_if_made_for_poisson_noise
 from .._sklearn_compat import COUNT, StrOptions, validate_params
+from .._tensors import is_tensor
 from ..denoisers import as_denoiser
 from ..images import check_images
 from ..jacobian import posterior_directions, posterior_marginal, posterior_std
@@ -72,8 +73,8 @@ def coverage_curve(
             Standard error of `coverage` over the images.
         ranks : ndarray of shape (n_images, n_intervals)
             Probability that the posterior gives to values below the true value. The
-            ranks are uniform on (0, 1) if the posterior is correct. They are 0 or 1
-            where the standard deviation is 0.
+            ranks are uniform on (0, 1) if the posterior is correct. Where the standard
+            deviation is 0, they are 0 or 1, or 0.5 if the error is 0 too.
 
     See Also
     --------
@@ -103,7 +104,8 @@ def coverage_curve(
         )
     noisy = noisy_copy(clean.data, noise_std, rng.randint(2**31 - 1), data_range)
     # Unsigned integers become fractions, like the noisy images.
-    clean = clean.map(lambda x: x)
+    clean = _to_numpy(clean.map(lambda x: x))
+    noisy = _to_numpy(noisy)
     ranks_of = ranks_of_pixels if intervals == "pixels" else ranks_along_directions
     number = n_probes if intervals == "pixels" else n_components
     ranks = [
@@ -145,7 +147,7 @@ def ranks_of_pixels(denoiser, x, y, noise_std, n_probes, rng):
     )
     error, std = error.ravel(), std.ravel()
     # Where the standard deviation is 0, the sign of the error decides.
-    scores = np.divide(error, std, out=np.sign(error) * np.inf, where=std > 0)
+    scores = np.divide(error, std, out=np.copysign(np.inf, error), where=std > 0)
     return norm.cdf(np.where(error == 0, 0.0, scores))
 
 
@@ -181,3 +183,8 @@ def ranks_along_directions(denoiser, x, y, noise_std, n_components, rng):
             for marginal, value in zip(marginals, values, strict=True)
         ]
     )
+
+
+def _to_numpy(X):
+    """Convert an array or a tensor on any device to an array."""
+    return X.cpu().numpy() if is_tensor(X) else X

@@ -7,7 +7,8 @@ from sklearn.utils import Bunch, check_random_state
 from .._mistakes import warn_if_made_for_poisson_noise
 from .._sklearn_compat import at_least, validate_params
 from .._warnings import warn
-from ..denoisers import BaseDenoiser, as_denoiser
+from ..denoisers import as_denoiser
+from ..denoisers.checks import check_n_channels
 from ..images import check_images
 from ..units import warn_of_units
 
@@ -82,7 +83,7 @@ def log_density(
             This is a cautious estimate of the error of the quadrature.
         bits_per_value : ndarray of shape (n_images,)
             ``-log_density`` in bits, divided by the number of values (pixels times
-            channels) of the image. For images in 256 gray levels, add 8 to get bits per
+            channels) of the image. For 8-bit images, add ``log2(255)`` to get bits per
             value in the units of gray levels.
         high_noise_end, low_noise_end : ndarray of shape (n_images,)
             Nats that the two approximations add to `log_density`: the part of the
@@ -103,8 +104,8 @@ def log_density(
     Warns
     -----
     UserWarning
-        If the highest noise level does not hide the images: if `high_noise_end` exceeds
-        0.01 nats per value.
+        If the highest noise level does not hide the images: if the mean of
+        `-high_noise_end` exceeds 0.01 nats per value.
 
     See Also
     --------
@@ -185,8 +186,8 @@ def clenshaw_curtis(n_nodes):
     Parameters
     ----------
     n_nodes : int
-        Odd number of nodes. Every other node belongs to the rule with half as many
-        intervals.
+        Number of nodes. If it is odd, every other node belongs to the rule with half as
+        many intervals.
 
     Returns
     -------
@@ -198,7 +199,9 @@ def clenshaw_curtis(n_nodes):
     # Integrals of the Chebyshev polynomials of even degree.
     degrees = np.arange(0, n + 1, 2)
     integrals = 2 / (1 - degrees**2.0)
-    integrals[[0, -1]] /= 2
+    integrals[0] /= 2
+    if n % 2 == 0:
+        integrals[-1] /= 2
     weights = 2 / n * np.cos(np.outer(angles, degrees)) @ integrals
     weights[[0, -1]] /= 2
     return -np.cos(angles), weights
@@ -233,7 +236,7 @@ def check_density_arguments(denoiser, X, noise_range):
         If the denoiser is an oracle, or if `noise_range` is not valid.
     """
     denoiser = as_denoiser(denoiser)
-    if type(denoiser).with_clean is not BaseDenoiser.with_clean:
+    if denoiser.with_clean(torch.zeros(1, 1, 8, 8)) is not denoiser:
         raise ValueError(
             f"{denoiser!r} is an oracle, which knows the clean image, so it implies no "
             "density. Pass a denoiser that does not need the clean image."
@@ -252,6 +255,7 @@ def check_density_arguments(denoiser, X, noise_range):
     images = check_images(
         X, denoiser.image_shape, data_range=denoiser.data_range, name="X"
     )
+    check_n_channels(denoiser, images.n_channels, "X")
     warn_of_units(float(ends[0]), images)
     return denoiser, images, tuple(map(float, ends))
 

@@ -119,9 +119,8 @@ def log_density_by_flow(
     True
     """
     denoiser, images, (low, high) = check_density_arguments(denoiser, X, noise_range)
-    seed = check_random_state(random_state).randint(2**31 - 1)
-    generator = torch.Generator().manual_seed(seed)
-    trace_of = partial(JacobianOperator.trace, n_probes=n_probes, random_state=seed)
+    rng = check_random_state(random_state)
+    generator = torch.Generator().manual_seed(rng.randint(2**31 - 1))
     values, missing, n_values = [], [], []
     for batch in images.tensors():
         for x in batch.double().split(1):
@@ -129,6 +128,11 @@ def log_density_by_flow(
             for _ in range(n_draws):
                 z = torch.randn(x.shape, generator=generator, dtype=x.dtype).to(x)
                 y = x + low * z
+                # The random signs stay the same along a flow.
+                seed = rng.randint(2**31 - 1)
+                trace_of = partial(
+                    JacobianOperator.trace, n_probes=n_probes, random_state=seed
+                )
                 value, trace = log_density_of_noisy(
                     denoiser, y, low, high, trace_of, rtol
                 )
@@ -224,7 +228,7 @@ def log_normal(squared_residual, trace, n_values, noise_std):
     squared_residual : float
         Squared norm of the difference between the noisy and the denoised image.
     trace : float
-        Trace of the Jacobian, which is between 0 and `n_values`.
+        Trace of the Jacobian.
     n_values : int
         Number of values of the image.
     noise_std : float
@@ -234,7 +238,18 @@ def log_normal(squared_residual, trace, n_values, noise_std):
     -------
     log_density : float
         Log density of the noisy image in nats.
+
+    Raises
+    ------
+    ValueError
+        If the trace is not less than `n_values`.
     """
+    if not trace < n_values:
+        raise ValueError(
+            f"The trace of the Jacobian is {trace:.3g} at noise level {noise_std:.3g}. "
+            f"For a posterior mean, it is less than {n_values}, the number of values. "
+            "Raise the second number of noise_range, or n_probes."
+        )
     # For a prior of variance v, the factor is s^2 / (v + s^2), and the residual is this
     # factor times the distance to the mean.
     factor = 1 - trace / n_values

@@ -186,7 +186,8 @@ class JacobianOperator(LinearOperator):
         -------
         asymmetry : float
             :math:`\|J - J^T\| / \|J\|` in the Frobenius norm. The estimate relies on
-            :math:`E \|J z\|^2 = \|J\|^2`.
+            :math:`E \|J z\|^2 = \|J\|^2`. It is 0 without a measurement if one function
+            serves for both products.
         """
         if self.linearization.is_symmetric:
             return 0.0
@@ -242,6 +243,8 @@ def jacobian_operator(denoiser, y, noise_std=None, *, clean=None):
     - A network of convolutions, normalization layers and ReLUs is linear once its ReLUs
       are frozen in their state at `y`. One product takes as long as denoising one
       image.
+    - The Jacobian of a conservative network is symmetric by construction, and one
+      function serves for both products.
     - For other networks and callables, torch differentiates the denoiser. The product
       J v then takes about three times as long as denoising one image.
 

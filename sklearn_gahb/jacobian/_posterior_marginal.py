@@ -9,7 +9,7 @@ from sklearn.utils import Bunch
 from .._sklearn_compat import validate_params
 from .._warnings import warn
 from ..denoisers import as_denoiser
-from ..images import check_one_image
+from ..images import check_one_image, check_pair
 from ..posteriors.maximum_entropy import maximum_entropy_density
 from ..units import check_data_range, warn_of_units
 
@@ -62,14 +62,17 @@ def posterior_marginal(denoiser, y, noise_std, direction, *, clean=None):
         Object with the attributes:
 
         distribution : scipy.stats distribution
-            Distribution of :math:`\langle v, x \rangle`, in the units of the images,
-            with the methods ``pdf``, ``cdf``, ``ppf`` and ``interval``.
+            Distribution of :math:`\langle v, x \rangle` with the methods ``pdf``,
+            ``cdf``, ``ppf`` and ``interval``. It covers 8 standard deviations on either
+            side of the mean. Values are in the units of the images, or fractions for
+            unsigned integers without a `data_range` of the denoiser.
         mean, std, skewness, kurtosis : float
             Moments of the posterior. The kurtosis of a normal distribution is 3.
         moments : ndarray of shape (4,)
             Mean, and the second to fourth central moment.
         moments_err : ndarray of shape (4,)
-            Errors of `moments`, estimated from the residuals of the fit.
+            Errors of `moments`, estimated from the residuals of the fit. They do not
+            include details of f that the polynomial cannot follow.
 
     Raises
     ------
@@ -109,13 +112,16 @@ def posterior_marginal(denoiser, y, noise_std, direction, *, clean=None):
     warn_of_units(noise_std, image)
     (y,) = image.tensors()
     y = y.double()
-    v = _unit_vector(direction, image, shape)
+    v = _unit_vector(direction, image, shape).to(y)
     if clean is not None:
         clean = check_one_image(clean, shape, data_range=data_range, name="clean")
-        denoiser = denoiser.with_clean(*clean.tensors())
+        check_pair(image, clean)
+        (x,) = clean.tensors()
+        x = x.to(denoiser.device_ or y.device, y.dtype)
+        denoiser = denoiser.with_clean(x.expand(N_NODES, -1, -1, -1))
 
     def along(t):
-        copies = y + torch.from_numpy(t).reshape(-1, 1, 1, 1) * v
+        copies = y + torch.from_numpy(t).to(y).reshape(-1, 1, 1, 1) * v
         with torch.no_grad():
             x_hat = denoiser(copies, noise_std)
         return (x_hat * v).flatten(1).sum(1).cpu().numpy()

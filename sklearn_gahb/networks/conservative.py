@@ -15,8 +15,8 @@ class SmoothReLU(nn.Module):
 
     The sum is over the C channels at the same pixel. For positive s,
     :math:`\phi(s a) = s \, \phi(a)`, as for the ReLU. A network of convolutions and
-    such layers is therefore smooth and homogeneous. A smooth function of each feature
-    alone cannot be homogeneous.
+    such layers is therefore homogeneous, and smooth except where all features of a
+    pixel are 0. A smooth function of each feature alone cannot be homogeneous.
 
     Parameters
     ----------
@@ -54,7 +54,8 @@ class ConservativeNetwork(nn.Module):
     :math:`f(s y) = s f(y)` for positive s, and :math:`J_f y = f(y)`.
 
     The gradient of E jumps where a ReLU of n switches. Therefore :class:`SmoothReLU`
-    replaces all modules :class:`torch.nn.ReLU` of n. This changes n in place.
+    replaces all modules :class:`torch.nn.ReLU` of n. This changes n in place. Other
+    activations with a kink and the function ``relu`` are not replaced, and train badly.
 
     Parameters
     ----------
@@ -79,11 +80,12 @@ class ConservativeNetwork(nn.Module):
         # Inside a Sequential, even a network that is a ReLU can be replaced.
         self.network = nn.Sequential(network)
         for module in list(self.network.modules()):
-            for name, child in module.named_children():
+            # named_children would skip a layer that is used twice.
+            for name, child in list(module._modules.items()):
                 if isinstance(child, nn.ReLU):
                     setattr(module, name, SmoothReLU())
         # The gradient combines two passes through the network.
-        self.margin = 2 * getattr(network, "margin", 32)
+        self.margin = 2 * getattr(network, "margin", 64)
 
     def energy(self, y):
         """Compute the energy of each image.
@@ -102,8 +104,8 @@ class ConservativeNetwork(nn.Module):
 
     def forward(self, y):
         is_trained = torch.is_grad_enabled()
-        with torch.enable_grad():
-            y = y if y.requires_grad else y.detach().requires_grad_()
+        with torch.inference_mode(False), torch.enable_grad():
+            y = y if y.requires_grad else y.detach().clone().requires_grad_()
             energy = self.energy(y).sum()
             (noise,) = torch.autograd.grad(energy, y, create_graph=is_trained)
         return noise

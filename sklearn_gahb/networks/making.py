@@ -36,7 +36,11 @@ def make_network(recipe, n_channels, seed):
         them.
     """
     network = _make_plain_network(recipe, n_channels, seed)
-    return ConservativeNetwork(network) if recipe.conservative else network
+    is_plain = not isinstance(network, ConservativeNetwork)
+    # check_network refuses networks that take noise levels.
+    if recipe.conservative and is_plain and not takes_noise_std(network):
+        return ConservativeNetwork(network)
+    return network
 
 
 def _make_plain_network(recipe, n_channels, seed):

@@ -111,7 +111,7 @@ def train(
     """
     batch_statistics = recipe.batch_statistics
     if batch_statistics == "auto":
-        batch_statistics = not has_statistics(network)
+        batch_statistics = not (recipe.conservative or has_statistics(network))
     resume = partial(start_training, network, batch_statistics=batch_statistics)
     steps = _steps(network, pairs, recipe, n_networks, resume)
     for start, stop in pairwise([0, *recipe.evaluation_steps(n_evaluations).tolist()]):

@@ -212,7 +212,7 @@ def begin_network(recipe, n_channels, previous, rng):
             raise ValueError(
                 "warm_start continues from the network of the previous fit, but the "
                 "parameters or the channels of X now need a different network. Restore "
-                "architecture, width, depth, bias and channels, or set "
+                "architecture, width, depth, bias, conservative and channels, or set "
                 "warm_start=False to train a new network."
             ) from error
     return network
@@ -286,5 +286,5 @@ def check_side_by_side(recipe):
         return
     raise ValueError(
         "Networks can be trained in one pass only if their recipe names an "
-        f"architecture and does not stop early, but {reason}."
+        f"architecture, is not conservative and does not stop early, but {reason}."
     )
