@@ -68,9 +68,11 @@ def print_row(name, values):
 clean = np.stack([gray_photo(name) for name in NAMES])
 
 if "denoisers" in arguments.parts:
-    networks = FrozenEstimator(load_pretrained("photos-grey"))
     denoisers = {
-        "network photos-grey": networks,
+        **{
+            f"network {name}": FrozenEstimator(load_pretrained(name))
+            for name in ("photos-grey", "photos-grey-small")
+        },
         "BM3D": BM3DDenoiser(n_jobs=-1),
         "wavelets, hard, 16 shifts": WaveletThresholdDenoiser(n_shifts=16),
     }
@@ -89,8 +91,7 @@ if "denoisers" in arguments.parts:
             values = psnr(clean, np.stack(denoised), average=False)
             print_row(f"scikit-image {name}", values)
         for name, denoiser in denoisers.items():
-            if denoiser is not networks:
-                denoiser.fit(clean)
+            denoiser.fit(clean)
             plain = as_denoiser(denoiser).transform(noisy)
             print_row(name, psnr(clean, plain, average=False))
             known = {"peak": peak, "noise_std": 0.0}
