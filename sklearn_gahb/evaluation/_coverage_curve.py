@@ -38,9 +38,9 @@ def coverage_curve(
     denoiser : estimator, module or callable
         Anything that :func:`~sklearn_gahb.as_denoiser` accepts. The denoiser receives
         the noise level.
-    X : array-like of shape (n_images, height, width[, channels]) or (n_images, \
-            n_pixels)
-        Clean images of one size, to which noise is added. Use images that the denoiser
+    X : array-like of shape (n_images, height, width[, channels])
+        Clean images of one size, or rows of pixels if `denoiser` has an `image_shape`.
+        Noise is added to them. Use images that the denoiser
         was not trained on.
     noise_std : float
         Standard deviation of the noise, as a fraction of the data range. Must be
