@@ -5,6 +5,7 @@ import pytest
 import torch
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
+from sklearn.pipeline import make_pipeline
 
 from sklearn_gahb import (
     BandletOracle,
@@ -186,6 +187,20 @@ def test_bad_arguments(function):
             function(denoiser, TEXTURES, noise_range=levels)
     with pytest.raises(ValueError, match="oracle"):
         function(BandletOracle().fit(TEXTURES), TEXTURES)
+
+
+def test_pipelines_are_not_oracles():
+    noisy = TEXTURES + 0.1 * np.random.RandomState(0).randn(*TEXTURES.shape)
+    chain = make_pipeline(GaussianDenoiser(), WienerDenoiser()).fit(noisy, TEXTURES)
+    found = log_density(chain, TEXTURES[:2], noise_range=(0.05, 20.0), random_state=0)
+    assert np.isfinite(found.log_density).all()
+
+
+def test_channels_of_another_number():
+    color = np.repeat(TEXTURES[:1, ..., None], 3, axis=3)
+    for function in (log_density, log_density_by_flow):
+        with pytest.raises(ValueError, match="channel"):
+            function(WienerDenoiser().fit(TEXTURES), color)
 
 
 def test_even_number_of_levels():

@@ -4,9 +4,7 @@ import copy
 from numbers import Integral
 
 import numpy as np
-import torch
 from sklearn.callback import CallbackSupportMixin
-from sklearn.utils.metaestimators import available_if
 
 from .._fitting import FitInterrupted
 from .._sklearn_compat import NOT_NEGATIVE, Interval, StrOptions, validate_params
@@ -15,7 +13,7 @@ from ..networks import ConservativeNetwork
 from ..networks.adapters import adapt_network, takes_noise_std
 from ..training import Recipe, resolve_device
 from ..units import warn_of_pedestal
-from ._network import _NetworkDenoiser, is_conservative
+from ._network import _NetworkDenoiser
 from ._progress import follow, training_run
 from .base import BaseDenoiser
 from .prior import Prior
@@ -388,31 +386,6 @@ class DNNDenoiser(CallbackSupportMixin, _NetworkDenoiser):
             self._keep(run)
             raise FitInterrupted from interrupt
         self._keep(run)
-
-    @available_if(is_conservative)
-    def energy(self, X):
-        r"""Compute the energy of noisy images, whose gradient is the predicted noise.
-
-        For the optimal denoiser at noise level :math:`\sigma`, the log density of noisy
-        images y is :math:`-E(y) / \sigma^2` up to a constant.
-
-        Parameters
-        ----------
-        X : array-like or list of array-like
-            Noisy images, in a layout that `fit` accepts.
-
-        Returns
-        -------
-        energy : ndarray of shape (n_images,)
-            Energies. The pixel values in E are fractions of the data range.
-        """
-        images = self._check_images(X, reset=False)
-        with torch.no_grad():
-            energies = [
-                self.network_.energy(y.to(self.device_, torch.float32)).cpu().numpy()
-                for y in images.tensors()
-            ]
-        return np.concatenate(energies)
 
     def _keep(self, run):
         """Store the network and the losses of a run."""

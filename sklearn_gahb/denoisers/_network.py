@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 import torch
+from sklearn.utils.metaestimators import available_if
 
 from ..networks import ConservativeNetwork
 from ..networks.adapters import takes_noise_std
@@ -74,13 +75,38 @@ class _NetworkDenoiser(BaseDenoiser):
         network is conservative, both products are the same.
         """
         network = self.network_
-        if is_conservative(self):
+        if isinstance(network, ConservativeNetwork):
             return linearize_gradient(lambda y: self.denoise(y, noise_std), y)
         if takes_noise_std(network) or not is_linear_once_frozen(network, y.float()):
             return super().linearize(y, noise_std)
         with torch.no_grad():
             x_hat = self.denoise(y, noise_std)
         return linearize_frozen(FrozenNetwork(network, y.float()), y, x_hat)
+
+    @available_if(is_conservative)
+    def energy(self, X):
+        r"""Compute the energy of noisy images, whose gradient is the predicted noise.
+
+        For the optimal denoiser at noise level :math:`\sigma`, the log density of noisy
+        images y is :math:`-E(y) / \sigma^2` up to a constant.
+
+        Parameters
+        ----------
+        X : array-like or list of array-like
+            Noisy images, in a layout that `fit` accepts.
+
+        Returns
+        -------
+        energy : ndarray of shape (n_images,)
+            Energies. The pixel values in E are fractions of the data range.
+        """
+        images = self._check_images(X, reset=False)
+        with torch.no_grad():
+            energies = [
+                self.network_.energy(y.to(self.device_, torch.float32)).cpu().numpy()
+                for y in images.tensors()
+            ]
+        return np.concatenate(energies)
 
     @property
     def device_(self):

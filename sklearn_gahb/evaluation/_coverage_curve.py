@@ -1,12 +1,14 @@
 """Calibration of the uncertainty that a denoiser implies."""
 
+from functools import partial
+
 import numpy as np
+import torch
 from scipy.stats import norm
 from sklearn.utils import Bunch, check_random_state
 
 from .._mistakes import warn_if_made_for_poisson_noise
 from .._sklearn_compat import COUNT, StrOptions, validate_params
-from .._tensors import is_tensor
 from ..denoisers import as_denoiser
 from ..images import check_images
 from ..jacobian import posterior_directions, posterior_marginal, posterior_std
@@ -40,8 +42,7 @@ def coverage_curve(
         the noise level.
     X : array-like of shape (n_images, height, width[, channels])
         Clean images of one size, or rows of pixels if `denoiser` has an `image_shape`.
-        Noise is added to them. Use images that the denoiser
-        was not trained on.
+        Noise is added to them. Use images that the denoiser was not trained on.
     noise_std : float
         Standard deviation of the noise, as a fraction of the data range. Must be
         positive.
@@ -104,15 +105,18 @@ def coverage_curve(
         )
     noisy = noisy_copy(clean.data, noise_std, rng.randint(2**31 - 1), data_range)
     # Unsigned integers become fractions, like the noisy images.
-    clean = _to_numpy(clean.map(lambda x: x))
-    noisy = _to_numpy(noisy)
-    ranks_of = ranks_of_pixels if intervals == "pixels" else ranks_along_directions
-    number = n_probes if intervals == "pixels" else n_components
-    ranks = [
-        ranks_of(denoiser, x[None], y[None], noise_std, number, rng)
-        for x, y in zip(clean, noisy, strict=True)
-    ]
-    ranks = np.stack(ranks)
+    clean = clean.map(lambda x: x)
+    if intervals == "pixels":
+        ranks_of = partial(ranks_of_pixels, n_probes=n_probes)
+    else:
+        ranks_of = partial(ranks_along_directions, n_components=n_components)
+    clean, noisy = (torch.as_tensor(one).cpu().numpy() for one in (clean, noisy))
+    ranks = np.stack(
+        [
+            ranks_of(denoiser, x[None], y[None], noise_std, rng=rng)
+            for x, y in zip(clean, noisy, strict=True)
+        ]
+    )
     # Distance to the median, in units of probability: (n_levels, n_images).
     distances = abs(2 * ranks - 1)
     coverages = np.stack([(distances <= level).mean(axis=1) for level in NOMINAL])
@@ -173,18 +177,8 @@ def ranks_along_directions(denoiser, x, y, noise_std, n_components, rng):
         clean=x,
         random_state=rng,
     )
-    marginals = [
-        posterior_marginal(denoiser, y, noise_std, v[None], clean=x) for v in directions
-    ]
-    values = directions.reshape(len(directions), -1) @ x.ravel()
-    return np.array(
-        [
-            marginal.distribution.cdf(value)
-            for marginal, value in zip(marginals, values, strict=True)
-        ]
-    )
-
-
-def _to_numpy(X):
-    """Convert an array or a tensor on any device to an array."""
-    return X.cpu().numpy() if is_tensor(X) else X
+    ranks = []
+    for v in directions:
+        marginal = posterior_marginal(denoiser, y, noise_std, v[None], clean=x)
+        ranks.append(marginal.distribution.cdf(v.ravel() @ x.ravel()))
+    return np.array(ranks)

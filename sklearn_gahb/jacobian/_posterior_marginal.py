@@ -129,8 +129,8 @@ def posterior_marginal(denoiser, y, noise_std, direction, *, clean=None):
     moments, errors = moments_along(along, noise_std)
     black, white = check_data_range(data_range) or (0.0, 1.0)
     # <v, x> in the units of the images.
-    moments *= (white - black) ** np.arange(1, 5)
-    errors *= (white - black) ** np.arange(1, 5)
+    units = (white - black) ** np.arange(1, 5)
+    moments, errors = moments * units, errors * units
     moments[0] += black * float(v.sum())
     std = float(np.sqrt(moments[1]))
     skewness, kurtosis = moments[2] / std**3, moments[3] / std**4
@@ -163,13 +163,12 @@ def moments_along(function, noise_std):
     ValueError
         If the variance is not positive.
     """
-    variance = noise_std**2
     # A posterior of standard deviation s changes over distances of about sigma^2 / s.
     slope, _ = derivatives(function, STEPS[-1] * noise_std)
     scale = noise_std / np.sqrt(max(slope[1], 1e-6))
     fits = [derivatives(function, step * scale) for step in STEPS]
     found, errors = min(fits, key=lambda fit: fit[1][3])
-    powers = variance ** np.arange(4)
+    powers = noise_std ** (2 * np.arange(4))
     cumulants, errors = found * powers, errors * powers
     if not cumulants[1] > 0:
         raise ValueError(
@@ -195,7 +194,8 @@ def derivatives(function, half_width):
     nodes = chebyshev.chebpts1(N_NODES)
     values = function(nodes * half_width)
     features = chebyshev.chebvander(nodes, DEGREE)
-    coefficients = np.linalg.lstsq(features, values, rcond=None)[0]
+    inverse = np.linalg.pinv(features)
+    coefficients = inverse @ values
     residual = values - features @ coefficients
     # Derivatives of each Chebyshev polynomial at 0: (4, degree + 1).
     at_zero = np.stack(
@@ -205,7 +205,7 @@ def derivatives(function, half_width):
         ]
     )
     noise = np.sqrt(residual @ residual / (N_NODES - DEGREE - 1))
-    errors = noise * np.linalg.norm(at_zero @ np.linalg.pinv(features), axis=1)
+    errors = noise * np.linalg.norm(at_zero @ inverse, axis=1)
     units = half_width ** -np.arange(4.0)
     return at_zero @ coefficients * units, errors * units
 
