@@ -199,7 +199,21 @@ class OnceDifferentiable(nn.Module):
         return self.Square.apply(x)
 
 
-@pytest.mark.parametrize("name", ["compile", "batch_statistics"])
-def test_refused_combinations(name):
-    with pytest.raises(ValueError, match=f"{name}=True cannot be combined"):
-        Recipe(conservative=True, **{name: True})
+def test_batch_statistics_are_refused():
+    with pytest.raises(ValueError, match="batch_statistics=True cannot be combined"):
+        Recipe(conservative=True, batch_statistics=True)
+
+
+def test_the_gradient_that_is_compiled(monkeypatch):
+    network = ConservativeNetwork(UNet(width=4)).double().eval()
+    y = images(2, 1, 16, 16)
+    weights = list(network.parameters())
+
+    def noise_and_gradients():
+        noise = network(y)
+        return noise, *torch.autograd.grad(noise.square().sum(), weights)
+
+    expected = noise_and_gradients()
+    # Compilation takes minutes, so only the branch that it traces runs here.
+    monkeypatch.setattr("sklearn_gahb.networks.conservative.is_compiling", lambda: True)
+    torch.testing.assert_close(noise_and_gradients(), expected)

@@ -156,12 +156,14 @@ def _steps(network, pairs, recipe, n_networks, resume):
 def _prepare_forward(network, y, recipe):
     """Return the network, distributed and compiled if useful."""
     compiles = recipe.compile
-    if recipe.conservative:
-        # Compiled networks cannot be differentiated twice.
-        compiles = False
     if compiles == "auto":
         n_images = recipe.batch_size * recipe.max_steps / rank_and_size()[1]
-        compiles = broadcast_object(pays_to_compile(network, y, n_images))
+        counted = network
+        if recipe.conservative:
+            # Operations of gradients cannot be counted. A step takes four times as long
+            # as a step of the network inside.
+            counted, n_images = network.network, 4 * n_images
+        compiles = broadcast_object(pays_to_compile(counted, y, n_images))
     forward = network
     if is_shared():
         forward = DistributedDataParallel(network, forward_sync_buffers=False)

@@ -167,13 +167,12 @@ class Recipe:
 
     def __post_init__(self):
         validate_parameters(self.constraints, vars(self), "Recipe")
-        for name in ("batch_statistics", "compile"):
-            if self.conservative and getattr(self, name) is True:
-                raise ValueError(
-                    f"{name}=True cannot be combined with conservative=True, because "
-                    "training differentiates the network twice. Set "
-                    f"{name}=False."
-                )
+        if self.conservative and self.batch_statistics is True:
+            raise ValueError(
+                "batch_statistics=True cannot be combined with conservative=True, "
+                "because each energy would depend on the other images of the batch. "
+                "Set batch_statistics=False."
+            )
         steps = self.checkpoints
         if not all(isinstance(n, Integral) and 1 <= n <= self.max_steps for n in steps):
             raise ValueError(
