@@ -1,22 +1,21 @@
 """Train the networks that ship with the package, and write their cards.
 
     python benchmarks/train_pretrained.py disks [--output FOLDER] [--max-steps 7000]
-        [--part-steps 1000] [--start disks]
+        [--part-steps 7000] [--start disks]
 
 The script writes FOLDER/disks.safetensors in float16, and FOLDER/disks.json. The
 figures in the card are measured with the network after it has been read back.
 
-Training takes hours on a CPU, so the script saves its progress in FOLDER/disks.part
-after every `part-steps` steps. If it is stopped, the same command goes on from there.
-In each part, the learning rate rises and falls in one cycle, because each part has new
-optimizers. Its maximum falls along half a cosine from part to part. --start begins with
-a network that ships with the package: training goes on from its number of steps.
+The learning rate rises and falls in one cycle. Training takes up to two hours on a CPU.
+If it may be interrupted, set --part-steps: the script then saves its progress in
+FOLDER/disks.part after each part, and the same command goes on from there. Each part
+has a cycle and optimizers of its own. The maximum of its learning rate falls along half
+a cosine from part to part. --start begins with a network that ships with the package:
+training goes on from its number of steps.
 
-An earlier version of this script trained photos-grey, disks and the two C^alpha
-networks, without parts, with Adam, the squared error and batch statistics. Another one
-trained photos-color, in 16 parts of constant rates. With constant rates, training is
-less stable: photos-grey reached only 28.6 dB at noise 25 of 255, and photos-grey-small
-diverged. The latter was then trained in one part.
+An earlier version of this script trained disks and the two C^alpha networks with Adam,
+the squared error and batch statistics. Another one trained photos-color in 16 parts of
+constant rates. All other networks were trained in one part.
 """
 
 import argparse
@@ -113,6 +112,18 @@ RECIPES = {
         photos,
         PHOTOS | {"width": 16, "learning_rate": 1e-2, "max_steps": 3500},
     ),
+    "photos-grey-conservative": (
+        "Gray photographs, with a symmetric Jacobian",
+        GRAY_PHOTOS,
+        photos,
+        PHOTOS
+        | {
+            "width": 16,
+            "learning_rate": 1e-2,
+            "max_steps": 4000,
+            "conservative": True,
+        },
+    ),
     "photos-color": (
         "Color photographs",
         "Random 48x48 crops of the 400 photographs of the subsets train and test of "
@@ -147,7 +158,7 @@ def train(denoiser, X, minutes, options):
     while (n_done := getattr(denoiser, "n_steps_", 0)) < n_steps:
         start = perf_counter()
         denoiser.set_params(
-            max_steps=min(options.part_steps, n_steps - n_done),
+            max_steps=min(options.part_steps or n_steps, n_steps - n_done),
             learning_rate=rate * (1 + math.cos(math.pi * n_done / n_steps)) / 2,
             random_state=n_done,
         ).fit(X)
@@ -165,7 +176,7 @@ def main():
     parser.add_argument("name", choices=RECIPES)
     parser.add_argument("--output", type=Path, default=PACKAGE_DATA)
     parser.add_argument("--max-steps", type=int, help="default: those of the recipe")
-    parser.add_argument("--part-steps", type=int, default=1000)
+    parser.add_argument("--part-steps", type=int, help="default: one part")
     parser.add_argument("--start", help="name of a network that ships with the package")
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
@@ -221,7 +232,7 @@ def main():
 def command(options):
     """Return the command that trains the network of a card."""
     words = ["python benchmarks/train_pretrained.py", options.name]
-    for name in ("max_steps", "start"):
+    for name in ("max_steps", "part_steps", "start"):
         if getattr(options, name) is not None:
             words.append(f"--{name.replace('_', '-')} {getattr(options, name)}")
     return " ".join(words)

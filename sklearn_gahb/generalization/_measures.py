@@ -38,6 +38,7 @@ COLUMNS = {
     ("level",): ["optimal_mse", "transition_size"],
     ("size",): ["common_regime", "generated_similarity", "subset_similarity"],
     ("size", "subset"): [
+        *("log_density_gap", "log_density_gap_std_err"),
         *("density_gap", "density_gap_std_err", "density_gap_quadrature_err"),
         *("train_similarity", "test_similarity"),
         *("memorized_fraction", "generated_explained"),
@@ -66,6 +67,8 @@ class Measures:
     squared_bias: np.ndarray | None = None
     squared_bias_std: np.ndarray | None = None
     optimal_mse: np.ndarray | None = None
+    log_density_gap: np.ndarray | None = None
+    log_density_gap_std_err: np.ndarray | None = None
     density_gap: np.ndarray | None = None
     density_gap_std_err: np.ndarray | None = None
     density_gap_quadrature_err: np.ndarray | None = None
@@ -165,6 +168,9 @@ def measure(design, results, optimum):
         common_regime=common_regime(regime),
         transition_size=lasting_from(design.train_sizes, regime == "generalizing"),
     )
+    if has_integrals(design):
+        gaps = gather(lambda one: log_density_gap(one, design))
+        found.log_density_gap, found.log_density_gap_std_err = np.moveaxis(gaps, -1, 0)
     if optimum is not None:
         measure_against(optimum, found, outputs)
     if results[0][0].generated is not None:
@@ -207,7 +213,7 @@ def measure_against(optimum, found, outputs):
     biases = np.array([squared_bias(row, optimum) for row in outputs])
     found.squared_bias, found.squared_bias_std = biases.mean(axis=1), spread(biases)
     found.optimal_mse = mean_square(optimum - clean).mean(axis=1)
-    if len(design.noise_std) >= 3:
+    if has_integrals(design):
         (
             found.density_gap,
             found.density_gap_std_err,
@@ -288,6 +294,35 @@ def squared_bias(outputs, optimum):
         return product.mean(axis=tuple(range(1, product.ndim)))
 
     return for_pairs(one, outputs)
+
+
+def has_integrals(design):
+    """Return whether there are enough noise levels for integrals over them."""
+    return len(design.noise_std) >= 3
+
+
+def log_density_gap(result, design):
+    r"""Mean log density of the training images minus that of the test images, in nats.
+
+    Minus the log density of an image is, up to a constant, the integral of its squared
+    errors times :math:`\sigma^{-3}`, see `sklearn_gahb.evaluation.log_density`.
+
+    Parameters
+    ----------
+    result : SubsetResult
+    design : Design
+
+    Returns
+    -------
+    gap, standard error : float
+    """
+    order, n_values = np.argsort(design.noise_std), design.X_test[0].size
+    levels = design.noise_std[order]
+    test, train = (
+        density_gap(10 ** (-psnr[order] / 10), levels, n_values=n_values)
+        for psnr in (result.test_psnr, result.train_psnr)
+    )
+    return test.gap - train.gap, np.hypot(test.std_err, train.std_err)
 
 
 def density_gaps(outputs, optimum, levels):
