@@ -100,6 +100,17 @@ def test_the_basis_is_the_denoiser():
     assert few.asymmetry_ == 0
 
 
+def test_color():
+    """The energy joins the channels, so the basis does too."""
+    colors = np.stack([X, X**2, 1 - X], axis=-1)
+    denoiser = DNNDenoiser(conservative=True, **RECIPE).set_params(max_steps=10)
+    noisy = colors[:1] + 0.1 * np.random.RandomState(0).randn(1, 16, 16, 3)
+    basis = JacobianBasis(denoiser.fit(colors)).fit(noisy, colors[:1])
+    assert basis.asymmetry_ < 1e-5
+    assert basis.symmetrization_loss_ == pytest.approx(0, abs=1e-4)
+    assert denoiser.energy(noisy).shape == (1,)
+
+
 def test_training():
     losses = DENOISER.loss_curve_
     assert losses[-10:].mean() < 0.7 * losses[:3].mean()

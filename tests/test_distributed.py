@@ -48,7 +48,8 @@ distributed.destroy_process_group()
 """
 PARAMETERS = {
     "unet": {"depth": 2, "batch_statistics": True},
-    "early stopping, with augmented crops": {
+    "conservative, with early stopping and augmented crops": {
+        "conservative": True,
         "depth": 1,
         "patch_size": 12,
         "augment": True,

@@ -122,22 +122,27 @@ def synchronized_norms(network):
     synchronized.
     """
     norms = [m for m in network.modules() if isinstance(m, BiasFreeBatchNorm2d)]
-    hooks = []
     for norm in norms:
         norm.synchronized = True
-        # Averaging over processes expects gradients with the strides of the parameters.
-        restride = partial(_restride, torch.empty_like(norm.gammas.detach()))
-        hooks.append(norm.gammas.register_hook(restride))
+    # Averaging over processes expects gradients with the strides of the parameters.
+    hooks = [
+        one.register_hook(partial(_restride, one.stride()))
+        for one in network.parameters()
+        if one.requires_grad
+    ]
     try:
         yield
     finally:
-        for norm, hook in zip(norms, hooks, strict=True):
+        for norm in norms:
             norm.synchronized = False
+        for hook in hooks:
             hook.remove()
 
 
-def _restride(like, gradient):
-    return torch.empty_like(like).copy_(gradient)
+def _restride(strides, gradient):
+    if gradient.stride() == strides:
+        return gradient
+    return gradient.new_empty_strided(gradient.shape, strides).copy_(gradient)
 
 
 def start_training(network, *, batch_statistics=True):
