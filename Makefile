@@ -16,7 +16,7 @@ demo: $(STAMP)
 	MPLBACKEND=Agg $(BIN)/python examples/denoise/plot_classical_vs_deep.py
 
 test: $(STAMP)
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --durations 25
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check .

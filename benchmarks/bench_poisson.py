@@ -70,11 +70,11 @@ clean = np.stack([gray_photo(name) for name in NAMES])
 if "denoisers" in arguments.parts:
     denoisers = {
         **{
-            f"network {name}": FrozenEstimator(load_pretrained(name))
+            f"network {name}": load_pretrained(name)
             for name in ("photos-grey", "photos-grey-small")
         },
-        "BM3D": BM3DDenoiser(n_jobs=-1),
-        "wavelets, hard, 16 shifts": WaveletThresholdDenoiser(n_shifts=16),
+        "BM3D": BM3DDenoiser(n_jobs=-1).fit(clean),
+        "wavelets, hard, 16 shifts": WaveletThresholdDenoiser(n_shifts=16).fit(clean),
     }
     for peak in arguments.peaks:
         noisy = PoissonNoise(peak, random_state=0).transform(clean)
@@ -91,7 +91,6 @@ if "denoisers" in arguments.parts:
             values = psnr(clean, np.stack(denoised), average=False)
             print_row(f"scikit-image {name}", values)
         for name, denoiser in denoisers.items():
-            denoiser.fit(clean)
             plain = as_denoiser(denoiser).transform(noisy)
             print_row(name, psnr(clean, plain, average=False))
             known = {"peak": peak, "noise_std": 0.0}

@@ -3,7 +3,11 @@
 import torch
 from torch import nn
 from torch.compiler import is_compiling
+from torch.nn import functional as F
 
+# Side length of the squares whose mean is subtracted, in pixels. The mean of the noise
+# over such a square is negligible.
+SQUARE = 65
 # Keeps the square root differentiable where all features are 0.
 SMALLEST_SQUARE = 1e-12
 
@@ -47,12 +51,15 @@ class SmoothReLU(nn.Module):
 class ConservativeNetwork(nn.Module):
     r"""Network whose noise estimate is the gradient of an energy.
 
-    .. math:: f(y) = \nabla E(y) = \frac{1}{2} \left( n(y) + J_n^T y \right), \qquad
-              E(y) = \frac{1}{2} \langle y, n(y) \rangle
+    .. math:: f(y) = \nabla E(y), \qquad
+              E(y) = \frac{1}{2} \langle P y, n(P y) \rangle
 
-    Here, n is any network, and :math:`J_n` is its Jacobian. The Jacobian of f is the
-    Hessian of E, so it is symmetric. If n is homogeneous, then f is homogeneous too:
-    :math:`f(s y) = s f(y)` for positive s, and :math:`J_f y = f(y)`.
+    Here, n is any network, and P subtracts from each pixel the mean over the square of
+    65x65 pixels around it, or over the part of the square that is in the image. The
+    Jacobian of f is the Hessian of E, so it is symmetric. If n is homogeneous, then f
+    is homogeneous too: :math:`f(s y) = s f(y)` for positive s, and :math:`J_f y =
+    f(y)`. Without P, errors of n would be multiplied by the brightness of the image,
+    and flat bright regions would be denoised badly.
 
     The gradient of E jumps where a ReLU of n switches. Therefore :class:`SmoothReLU`
     replaces all modules :class:`torch.nn.ReLU` of n. This changes n in place. Other
@@ -71,9 +78,9 @@ class ConservativeNetwork(nn.Module):
     >>> y = torch.tensor([3.0, 4.0]).reshape(1, 1, 1, 2)
     >>> network = ConservativeNetwork(torch.nn.Identity())
     >>> network.energy(y)
-    tensor([12.5000])
+    tensor([0.2500])
     >>> network(y).detach().flatten()
-    tensor([3., 4.])
+    tensor([-0.5000,  0.5000])
     """
 
     def __init__(self, network):
@@ -85,8 +92,8 @@ class ConservativeNetwork(nn.Module):
             for name, child in list(module._modules.items()):
                 if isinstance(child, nn.ReLU):
                     setattr(module, name, SmoothReLU())
-        # The gradient combines two passes through the network.
-        self.margin = 2 * getattr(network, "margin", 64)
+        # The gradient combines two passes through the network and through P.
+        self.margin = 2 * (getattr(network, "margin", 64) + SQUARE // 2)
 
     def energy(self, y):
         """Compute the energy of each image.
@@ -101,7 +108,8 @@ class ConservativeNetwork(nn.Module):
         energy : Tensor of shape (n,)
             Energies.
         """
-        return (y * self.network(y)).flatten(1).sum(1) / 2
+        z = y - local_mean(y)
+        return (z * self.network(z)).flatten(1).sum(1) / 2
 
     def forward(self, y):
         if is_compiling():
@@ -113,6 +121,14 @@ class ConservativeNetwork(nn.Module):
             energy = self.energy(y).sum()
             (noise,) = torch.autograd.grad(energy, y, create_graph=is_trained)
         return noise
+
+
+def local_mean(y):
+    """Average images (n, c, h, w) over the squares around each pixel."""
+    for kernel in ((SQUARE, 1), (1, SQUARE)):
+        padding = [side // 2 for side in kernel]
+        y = F.avg_pool2d(y, kernel, stride=1, padding=padding, count_include_pad=False)
+    return y
 
 
 def check_twice_differentiable(network, y):
