@@ -120,7 +120,7 @@ RECIPES = {
         | {
             "width": 16,
             "learning_rate": 1e-2,
-            "max_steps": 4000,
+            "max_steps": 3000,
             "conservative": True,
         },
     ),

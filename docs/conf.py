@@ -125,6 +125,7 @@ class StoryOrder:
         "bias_free",
         "inside_a_network",
         "four_bases",
+        "exact_basis",
         "uncertainty",
         "training_size",
         "memorization_photos",

@@ -1,11 +1,13 @@
 """Networks with a symmetric Jacobian: their basis is the denoiser.
 
     python benchmarks/paper/symmetry.py [--max-steps 800] [--width 16] [--n-photos 12]
-        [--size 40] [--random-state 0] [--checkpoint-dir FOLDER]
+        [--size 40] [--random-state 0]
 
-The script trains two UNets on crops of BSD400 with the same settings, one directly and
-one that is conservative, and tests them on crops of Set12. For three noise levels, it
-prints
+The script compares two UNets for gray photographs, one that was trained directly and
+one that is conservative, on crops of Set12. By default, they are the networks
+photos-grey-small and photos-grey-conservative, which ship with the package. With
+--max-steps, the script trains both with the same settings on crops of BSD400. For three
+noise levels, it prints
 
 - the asymmetry of the Jacobian;
 - the PSNR of the network, and of the shrinkage sum over the eigenvectors of the
@@ -14,21 +16,21 @@ prints
 - the number of eigenvectors with 99 % of the energy of the clean image.
 
 Then it prints the PSNR on larger crops of 128x128 pixels, and the times of the second
-network relative to the first one: a training step, `transform`, and the top 64 vectors
-of the basis of an image of 80x80 pixels.
+network relative to the first one: 30 training steps, without compilation; `transform`;
+and the top 64 vectors of the basis of an image of 80x80 pixels.
 """
 
 import argparse
-from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 
 from sklearn_gahb import DNNDenoiser, GaussianNoise, JacobianBasis, psnr, psnr_curve
-from sklearn_gahb.checkpoints import load, save
+from sklearn_gahb.checkpoints import load_pretrained
 from sklearn_gahb.datasets import fetch_bsd400, fetch_set12
 
 NOISE_STD = (0.05, 0.1, 0.2)
+KINDS = ("direct", "conservative")
 
 
 def central_crops(size, n_photos):
@@ -40,31 +42,19 @@ def central_crops(size, n_photos):
     return np.stack(crops)
 
 
-def trained(conservative, options):
-    """Return a trained network, from a file if there is one, and seconds per step."""
-    kind = "conservative" if conservative else "direct"
-    folder = options.checkpoint_dir
-    path = folder and folder / f"symmetry-{kind}-{options.max_steps}.safetensors"
-    if path and path.exists():
-        return load(path), np.nan
-    denoiser = DNNDenoiser(
+def untrained(conservative, options, max_steps):
+    """Return a denoiser that is not fitted yet."""
+    return DNNDenoiser(
         conservative=conservative,
         width=options.width,
         patch_size=32,
         augment=True,
-        max_steps=options.max_steps,
+        max_steps=max_steps,
         batch_size=32,
         learning_rate=1e-2,
         compile=False,
         random_state=options.random_state,
     )
-    start = perf_counter()
-    denoiser.fit(fetch_bsd400().images)
-    seconds = (perf_counter() - start) / options.max_steps
-    if path:
-        folder.mkdir(parents=True, exist_ok=True)
-        save(denoiser, path)
-    return denoiser, seconds
 
 
 def measure(denoiser, noisy, clean):
@@ -83,29 +73,37 @@ def measure(denoiser, noisy, clean):
     )
 
 
-def median_time(function, n_repeats=3):
-    """Return the median time of a call."""
-    times = []
+def compare_times(name, work, n_repeats=3):
+    """Print the median times of both kinds of networks, and their ratio."""
+    times = {kind: [] for kind in KINDS}
     for _ in range(n_repeats):
-        start = perf_counter()
-        function()
-        times.append(perf_counter() - start)
-    return np.median(times)
+        for kind in KINDS:
+            start = perf_counter()
+            work(kind)
+            times[kind].append(perf_counter() - start)
+    first, second = (np.median(times[kind]) for kind in KINDS)
+    print(f"{name}: {first:.2f} and {second:.2f} s, {second / first:.2f}", flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--max-steps", type=int, default=800)
+    parser.add_argument("--max-steps", type=int)
     parser.add_argument("--width", type=int, default=16)
     parser.add_argument("--n-photos", type=int, default=12)
     parser.add_argument("--size", type=int, default=40)
     parser.add_argument("--random-state", type=int, default=0)
-    parser.add_argument("--checkpoint-dir", type=Path)
     options = parser.parse_args()
-    networks, seconds = {}, {}
-    for kind in ("direct", "conservative"):
-        networks[kind], seconds[kind] = trained(kind == "conservative", options)
-        print(f"{kind}: {seconds[kind]:.3f} s a step", flush=True)
+    photos = fetch_bsd400().images
+    if options.max_steps:
+        networks = {
+            kind: untrained(
+                kind == "conservative", options, max_steps=options.max_steps
+            ).fit(photos)
+            for kind in KINDS
+        }
+    else:
+        names = ("photos-grey-small", "photos-grey-conservative")
+        networks = dict(zip(KINDS, map(load_pretrained, names), strict=True))
     clean = central_crops(options.size, options.n_photos)
     heads = ["asymmetry", "PSNR", "of sum", "% < -.05", "% > 1.05", "99 %"]
     print(f"{'noise, network':24}" + "".join(f"{head:>11}" for head in heads))
@@ -120,12 +118,12 @@ def main():
         found = psnr_curve(denoiser, large, (*NOISE_STD, 0.4), random_state=0)
         print(f"{kind}: {found.output_psnr.round(2)} dB on 128x128", flush=True)
     image = central_crops(80, 1)
-    for name, work in (
-        ("transform", lambda denoiser: denoiser.transform(large)),
-        ("top 64", lambda denoiser: JacobianBasis(denoiser, 64).fit(image)),
-    ):
-        times = [median_time(lambda d=d, work=work: work(d)) for d in networks.values()]
-        print(f"{name}: {times[0]:.2f} and {times[1]:.2f} s, {times[1] / times[0]:.2f}")
+    few_steps = {
+        kind: untrained(kind == "conservative", options, max_steps=30) for kind in KINDS
+    }
+    compare_times("30 steps", lambda kind: few_steps[kind].fit(photos))
+    compare_times("transform", lambda kind: networks[kind].transform(large))
+    compare_times("top 64", lambda kind: JacobianBasis(networks[kind], 64).fit(image))
 
 
 if __name__ == "__main__":
