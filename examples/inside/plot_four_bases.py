@@ -85,7 +85,7 @@ for ax in axes.flat:
 #
 # A basis fits an image if few of its vectors approximate the image well. The figure
 # shows the PSNR of the best approximation of the clean image by k vectors of each
-# basis. Up to about 200 vectors, the basis of the network needs the fewest, although it
+# basis. From about 20 to 280 vectors, the basis of the network is the best, although it
 # is that of the noisy image.
 
 fig, ax = plt.subplots(figsize=(5.5, 4), layout="constrained")
