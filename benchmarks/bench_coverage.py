@@ -57,7 +57,7 @@ def main():
         for intervals in ("pixels", "directions"):
             start = perf_counter()
             with warnings.catch_warnings():
-                # Networks are no posterior means, which warnings say for each image.
+                # For each image, a warning says that a network is no posterior mean.
                 warnings.simplefilter("ignore")
                 curve = coverage_curve(
                     denoiser,

@@ -23,7 +23,7 @@ from sklearn_gahb import (
 )
 from sklearn_gahb.datasets import make_disk_images, make_gaussian_textures
 from sklearn_gahb.displays import GeneralizationDisplay
-from sklearn_gahb.generalization._measures import lasting_from, regimes
+from sklearn_gahb.generalization._statistics import lasting_from, regimes
 from sklearn_gahb.metrics import psnr
 
 DISKS = make_disk_images(500, 16, random_state=0)

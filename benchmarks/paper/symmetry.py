@@ -42,10 +42,10 @@ def central_crops(size, n_photos):
     return np.stack(crops)
 
 
-def untrained(conservative, options, max_steps):
+def untrained(kind, options, max_steps):
     """Return a denoiser that is not fitted yet."""
     return DNNDenoiser(
-        conservative=conservative,
+        conservative=kind == "conservative",
         width=options.width,
         patch_size=32,
         augment=True,
@@ -96,9 +96,7 @@ def main():
     photos = fetch_bsd400().images
     if options.max_steps:
         networks = {
-            kind: untrained(
-                kind == "conservative", options, max_steps=options.max_steps
-            ).fit(photos)
+            kind: untrained(kind, options, options.max_steps).fit(photos)
             for kind in KINDS
         }
     else:
@@ -118,9 +116,7 @@ def main():
         found = psnr_curve(denoiser, large, (*NOISE_STD, 0.4), random_state=0)
         print(f"{kind}: {found.output_psnr.round(2)} dB on 128x128", flush=True)
     image = central_crops(80, 1)
-    few_steps = {
-        kind: untrained(kind == "conservative", options, max_steps=30) for kind in KINDS
-    }
+    few_steps = {kind: untrained(kind, options, max_steps=30) for kind in KINDS}
     compare_times("30 steps", lambda kind: few_steps[kind].fit(photos))
     compare_times("transform", lambda kind: networks[kind].transform(large))
     compare_times("top 64", lambda kind: JacobianBasis(networks[kind], 64).fit(image))

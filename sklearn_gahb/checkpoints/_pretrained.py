@@ -34,6 +34,7 @@ def load_pretrained(name="photos-grey"):
       Jacobian, see :class:`~sklearn_gahb.networks.ConservativeNetwork`. Use it to study
       its basis and its energy. It denoises worse: its PSNR is 0.5 dB lower than that of
       "photos-grey-small" at level 0.5, 1.8 dB at level 0.1, and 5 dB at level 0.02.
+      There, its outputs are worse than the noisy images.
     - "photos-color" was trained on color photographs, with noise of standard deviation
       0 to 1.
     - "disks" was trained on 32x32 images from

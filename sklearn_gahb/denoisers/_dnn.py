@@ -50,8 +50,8 @@ class DNNDenoiser(CallbackSupportMixin, _NetworkDenoiser):
     conservative : bool, default=False
         If True, the predicted noise is the gradient of an energy [6]_, so the Jacobian
         is symmetric and `energy` is defined; see
-        :class:`~sklearn_gahb.networks.ConservativeNetwork`. A training step takes two
-        (compiled) to four times as long.
+        :class:`~sklearn_gahb.networks.ConservativeNetwork`. A training step takes
+        three to four times as long, or about twice as long if it is compiled.
     batch_statistics : bool or "auto", default="auto"
         If True, normalization layers use the standard deviations of each batch during
         training, as in [2]_. If False, they keep the statistics that they have.

@@ -141,10 +141,9 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
     log_density_gap_ : ndarray of shape (n_sizes, n_subsets)
         Mean log density of the training images minus that of the test images, in nats,
         under the prior that the denoiser has learned: memorization in nats. It is the
-        integral over the noise levels of the difference of the squared errors, see
-        :func:`~sklearn_gahb.evaluation.log_density`, for images with the lowest noise.
-        Noise levels outside the range of `noise_std` are left out. Only available if
-        there are at least three noise levels.
+        integral over the noise levels of the difference of the squared errors; see
+        :func:`~sklearn_gahb.evaluation.log_density`. Noise levels outside the range of
+        `noise_std` are left out. Only available for at least three noise levels.
     log_density_gap_std_err_ : ndarray of shape (n_sizes, n_subsets)
         Standard error of `log_density_gap_` over the noisy images.
     agreement_ : ndarray of shape (n_sizes, n_levels)

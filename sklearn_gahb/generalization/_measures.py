@@ -1,24 +1,32 @@
 """Measures that tell memorizing denoisers from generalizing ones."""
 
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 
 from .._warnings import warn
 from ..denoisers import as_denoiser
-from ..evaluation import density_gap
 from ..units import check_data_range
 from ._design import Design
 from ._outputs import rows_as_images, to_fractions
 from ._similarity import compare_generated, mean_free_unit_rows
+from ._statistics import (
+    LEAST_GAIN,
+    MIN_LEVELS,
+    agreement,
+    common_regime,
+    density_gaps,
+    lasting_from,
+    log_density_gap,
+    mean_square,
+    model_variance,
+    psnr_gaps,
+    regimes,
+    spread,
+    squared_bias,
+)
 from ._theories import compare_with_theories
 
-# Training PSNR minus test PSNR in dB. A denoiser memorizes if this gap is above
-# LARGEST_GAP, and can generalize if the gap is below SMALLEST_GAP.
-LARGEST_GAP, SMALLEST_GAP = 3.0, 1.0
-# Smallest PSNR gain in dB that shows that a denoiser has learned anything.
-LEAST_GAIN = 1.0
 # Smallest PSNR loss in dB that counts as harm. Losses below it can be sampling errors.
 LEAST_HARM = 0.1
 # Attributes of the design that the fitted analyzer has too.
@@ -168,8 +176,11 @@ def measure(design, results, optimum):
         common_regime=common_regime(regime),
         transition_size=lasting_from(design.train_sizes, regime == "generalizing"),
     )
-    if has_integrals(design):
-        gaps = gather(lambda one: log_density_gap(one, design))
+    if len(design.noise_std) >= MIN_LEVELS:
+        about = design.noise_std, design.X_test[0].size
+        gaps = gather(
+            lambda one: log_density_gap(one.train_psnr, one.test_psnr, *about)
+        )
         found.log_density_gap, found.log_density_gap_std_err = np.moveaxis(gaps, -1, 0)
     if optimum is not None:
         measure_against(optimum, found, outputs)
@@ -213,7 +224,7 @@ def measure_against(optimum, found, outputs):
     biases = np.array([squared_bias(row, optimum) for row in outputs])
     found.squared_bias, found.squared_bias_std = biases.mean(axis=1), spread(biases)
     found.optimal_mse = mean_square(optimum - clean).mean(axis=1)
-    if has_integrals(design):
+    if len(design.noise_std) >= MIN_LEVELS:
         (
             found.density_gap,
             found.density_gap_std_err,
@@ -246,159 +257,3 @@ def measure_generated(found, results):
     is_closer = between > found.train_similarity.mean(axis=(1, 2))
     size = lasting_from(design.train_sizes, is_closer)
     found.generated_transition_size = float(size)
-
-
-def for_pairs(function, outputs):
-    """Evaluate a function of two outputs for each pair of subsets."""
-    return np.array([function(a, b) for a, b in combinations(outputs, 2)])
-
-
-def spread(values):
-    """Standard deviation over axis 1 (subsets or pairs); nan for a single value."""
-    if values.shape[1] == 1:
-        return np.full_like(values[:, 0], np.nan)
-    # Infinite PSNRs have no spread.
-    with np.errstate(invalid="ignore"):
-        return values.std(axis=1, ddof=1)
-
-
-def mean_square(difference):
-    """Mean square over all axes except the first two, which are level and image."""
-    axes = tuple(range(2, difference.ndim))
-    return np.square(difference, dtype=np.float64).mean(axis=axes)
-
-
-def agreement(outputs):
-    """PSNR in dB between the outputs of each pair of subsets, for each noise level."""
-    with np.errstate(divide="ignore"):
-        return for_pairs(
-            lambda a, b: (-10 * np.log10(mean_square(a - b))).mean(axis=1), outputs
-        )
-
-
-def model_variance(outputs):
-    """Half the mean squared difference of outputs, for each pair and noise level."""
-    return for_pairs(lambda a, b: mean_square(a - b).mean(axis=1) / 2, outputs)
-
-
-def squared_bias(outputs, optimum):
-    r"""Unbiased estimate of the squared distance from the mean model to the optimum.
-
-    For each pair and noise level, the estimate is the mean over all values of
-    :math:`(a - x^\star) (b - x^\star)`, for the outputs a and b of two models. The sum
-    of the estimate and the variance is the mean squared distance from the optimum.
-    """
-
-    def one(a, b):
-        product = (a - optimum).astype(np.float64) * (b - optimum)
-        return product.mean(axis=tuple(range(1, product.ndim)))
-
-    return for_pairs(one, outputs)
-
-
-def has_integrals(design):
-    """Return whether there are enough noise levels for integrals over them."""
-    return len(design.noise_std) >= 3
-
-
-def log_density_gap(result, design):
-    r"""Mean log density of the training images minus that of the test images, in nats.
-
-    Minus the log density of an image is, up to a constant, the integral of its squared
-    errors times :math:`\sigma^{-3}`, see `sklearn_gahb.evaluation.log_density`.
-
-    Parameters
-    ----------
-    result : SubsetResult
-    design : Design
-
-    Returns
-    -------
-    gap, standard error : float
-    """
-    order, n_values = np.argsort(design.noise_std), design.X_test[0].size
-    levels = design.noise_std[order]
-    test, train = (
-        density_gap(10 ** (-psnr[order] / 10), levels, n_values=n_values)
-        for psnr in (result.test_psnr, result.train_psnr)
-    )
-    return test.gap - train.gap, np.hypot(test.std_err, train.std_err)
-
-
-def density_gaps(outputs, optimum, levels):
-    """Bounds in nats on the divergence from the optimum, for each size and subset.
-
-    Parameters
-    ----------
-    outputs : list of list of ndarray of shape (n_levels, n_images, ...)
-        By size and subset.
-    optimum : ndarray of shape (n_levels, n_images, ...)
-    levels : ndarray of shape (n_levels,)
-
-    Returns
-    -------
-    gaps, standard errors, quadrature errors : ndarray of shape (n_sizes, n_subsets)
-    """
-    order = np.argsort(levels)
-    n_values = optimum[0, 0].size
-
-    def gap(one):
-        excess = mean_square(one - optimum)[order]
-        found = density_gap(excess, levels[order], n_values=n_values)
-        return found.gap, found.std_err, found.quadrature_err
-
-    return np.moveaxis([[gap(one) for one in row] for row in outputs], -1, 0)
-
-
-def psnr_gaps(train_psnr, test_psnr):
-    """Training PSNR minus test PSNR."""
-    # The difference is infinity minus infinity if a denoiser memorized the test images.
-    with np.errstate(invalid="ignore"):
-        return train_psnr - test_psnr
-
-
-def regimes(train_psnr, test_psnr, agreement, variance, noisy_psnr):
-    """Classify each size and level by the rule in `GeneralizationAnalyzer`.
-
-    Parameters
-    ----------
-    train_psnr, test_psnr, agreement, variance : ndarray of shape (n_sizes, n_levels)
-        Means over subsets or over pairs of subsets.
-    noisy_psnr : ndarray of shape (n_levels,)
-        PSNR of the noisy images.
-
-    Returns
-    -------
-    names : ndarray of str of shape (n_sizes, n_levels)
-    """
-    # Denoisers that do not depend on their training images have memorized nothing.
-    gap = np.where(variance == 0, 0, psnr_gaps(train_psnr, test_psnr))
-    least = noisy_psnr + LEAST_GAIN
-    names = np.full(gap.shape, "in transition", dtype=object)
-    names[(gap > LARGEST_GAP) & (train_psnr > least)] = "memorizing"
-    agrees = agreement > test_psnr
-    names[(gap < SMALLEST_GAP) & agrees & (test_psnr > least)] = "generalizing"
-    return names
-
-
-def common_regime(regime):
-    """Return the regime that all levels of a size share, or "mixed"."""
-    is_common = (regime == regime[:, :1]).all(axis=1)
-    return np.where(is_common, regime[:, 0], "mixed")
-
-
-def lasting_from(train_sizes, holds):
-    """Find the smallest size such that a condition holds for it and all larger sizes.
-
-    Parameters
-    ----------
-    train_sizes : ndarray of shape (n_sizes,)
-    holds : ndarray of bool of shape (n_sizes,) or (n_sizes, n_levels)
-
-    Returns
-    -------
-    size : ndarray of float of shape () or (n_levels,)
-        The value is nan if there is no such size.
-    """
-    lasts = np.logical_and.accumulate(holds[::-1])[::-1]
-    return np.where(lasts.any(axis=0), train_sizes[lasts.argmax(axis=0)], np.nan)

@@ -3,7 +3,8 @@
 import numpy as np
 from sklearn.base import clone
 
-from ._measures import LARGEST_GAP, measure, psnr_gaps
+from ._measures import measure
+from ._statistics import LARGEST_GAP, psnr_gaps
 
 # Distance in dB to the highest test PSNR at which a network counts as trained.
 REMAINING_GAIN = 0.5

@@ -5,8 +5,8 @@ from torch import nn
 from torch.compiler import is_compiling
 from torch.nn import functional as F
 
-# Side length of the squares whose mean is subtracted, in pixels. The mean of the noise
-# over such a square is negligible.
+# Side length in pixels of the squares whose mean is subtracted. It is large, because
+# the mean of the noise over a square is not removed.
 SQUARE = 65
 # Keeps the square root differentiable where all features are 0.
 SMALLEST_SQUARE = 1e-12
@@ -59,7 +59,9 @@ class ConservativeNetwork(nn.Module):
     Jacobian of f is the Hessian of E, so it is symmetric. If n is homogeneous, then f
     is homogeneous too: :math:`f(s y) = s f(y)` for positive s, and :math:`J_f y =
     f(y)`. Without P, errors of n would be multiplied by the brightness of the image,
-    and flat bright regions would be denoised badly.
+    and flat bright regions would be denoised badly. The mean of the noise over a
+    square is not removed. In an image of d pixels, fewer than 65x65, an error of
+    :math:`\sigma^2 / d` per pixel remains.
 
     The gradient of E jumps where a ReLU of n switches. Therefore :class:`SmoothReLU`
     replaces all modules :class:`torch.nn.ReLU` of n. This changes n in place. Other
