@@ -52,17 +52,17 @@ def empirical():
 
 def test_memorization_in_nats(empirical):
     """With one training image, the denoiser returns it for every noisy image."""
-    sigma = np.geomspace(0.1, 0.5, 31)
-    levels = np.append(sigma[::-1], 0.3)
+    levels = [0.12, 0.1, 0.15, 0.11, 0.135]
     one = analyze(EmpiricalDenoiser(), [1], noise_std=levels).fit(DISKS, X_test=TEST)
     images = DISKS[one.subsets_[:, 0]].astype(float)
     squares = ((images[:, None] - TEST) ** 2).sum(axis=(2, 3)).mean(axis=1)
-    nats = squares / 2 * (sigma[0] ** -2 - sigma[-1] ** -2)
-    np.testing.assert_allclose(one.log_density_gap_, nats[None], rtol=2e-3)
+    nats = squares / 2 * (0.1**-2 - 0.15**-2)
+    np.testing.assert_allclose(one.log_density_gap_, nats[None], rtol=5e-3)
     assert (np.diff(empirical.log_density_gap_.mean(axis=1)) < 0).all()
     table = one.results_["log_density_gap"].reshape(2, -1)
-    np.testing.assert_array_equal(table, np.repeat(one.log_density_gap_.T, 32, axis=1))
-    assert not hasattr(analyze(EmpiricalDenoiser(), [1]).fit(DISKS), "log_density_gap_")
+    np.testing.assert_array_equal(table, np.repeat(one.log_density_gap_.T, 5, axis=1))
+    single = analyze(EmpiricalDenoiser(), [1]).fit(DISKS[:20], X_test=TEST[:5])
+    assert not hasattr(single, "log_density_gap_")
 
 
 def test_memorizer_memorizes_at_every_size(empirical):
