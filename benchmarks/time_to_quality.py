@@ -4,9 +4,9 @@
         [--random-state 0] [--output FOLDER]
 
 Each way trains a new network for each number of seconds, because learning-rate
-schedules depend on the end of the training. All ways train on random 40x40 crops of
-BSD400, in batches of 64, with noise levels (0.6 u^2, u uniform), on the same machine
-and threads. The ways are:
+schedules depend on the end of the training. The number of steps comes from the speed of
+the training before. All ways train on random 40x40 crops of BSD400, in batches of 64,
+with noise levels (0.6 u^2, u uniform), on the same machine and threads. The ways are:
 
 - package: DNNDenoiser with width 16, learning rate 1e-2, and `max_steps` set so that
   training fits the time;
@@ -231,6 +231,7 @@ def measure(train, photos, X_test, budgets, random_state):
     for budget in budgets:
         n_steps = max(int((budget - start) / step), 10)
         spent, denoiser = timed(train, photos, n_steps, random_state)
+        step = max(spent - start, 1e-3) / n_steps
         curve = psnr_curve(denoiser, X_test, NOISE_STD, random_state=0)
         found.append((spent, curve.output_psnr.mean()))
     return np.transpose(found)
