@@ -1,7 +1,7 @@
 """Train the networks that ship with the package, and write their cards.
 
-    python benchmarks/train_pretrained.py disks [--output FOLDER] [--max-steps 7000]
-        [--part-steps 7000] [--start disks]
+    python benchmarks/train_pretrained.py disks [--output FOLDER] [--max-steps 5000]
+        [--part-steps 1000] [--start disks]
 
 The script writes FOLDER/disks.safetensors in float16, and FOLDER/disks.json. The
 figures in the card are measured with the network after it has been read back.
@@ -11,7 +11,9 @@ If it may be interrupted, set --part-steps: the script then saves its progress i
 FOLDER/disks.part after each part, and the same command goes on from there. Each part
 has a cycle and optimizers of its own. The maximum of its learning rate falls along half
 a cosine from part to part. --start begins with a network that ships with the package:
-training goes on from its number of steps.
+training goes on from its number of steps. A conservative network can start from a
+network that predicts the noise directly, whose steps then do not count. It reaches the
+PSNR of 3,000 steps from random weights after 600 steps.
 
 An earlier version of this script trained disks and the two C^alpha networks with Adam,
 the squared error and batch statistics. Another one trained photos-color in 16 parts of
@@ -37,19 +39,20 @@ from sklearn_gahb.datasets import (
     make_c_alpha_images,
     make_disk_images,
 )
+from sklearn_gahb.networks import ConservativeNetwork
 
 NOISE_STD = [5 / 255, 10 / 255, 25 / 255, 50 / 255, 75 / 255, 0.5, 1.0]
 PACKAGE_DATA = Path(sklearn_gahb.__file__).parent / "checkpoints" / "pretrained"
 
 
 def c_alpha(alpha):
-    X = make_c_alpha_images(50_200, 40, alpha=alpha, random_state=alpha)
-    return X[:-200], X[-200:]
+    X = make_c_alpha_images(50_000, 40, alpha=alpha, random_state=alpha)
+    return X, make_c_alpha_images(200, 40, alpha=alpha, random_state=100 + alpha)
 
 
 def disks():
-    X = make_disk_images(100_200, 32, random_state=0)
-    return X[:-200], X[-200:]
+    X = make_disk_images(100_000, 32, random_state=0)
+    return X, make_disk_images(200, 32, random_state=100)
 
 
 def photos():
@@ -69,8 +72,8 @@ TRAINING = {
 SYNTHETIC = TRAINING | {
     "width": 16,
     "batch_size": 48,
-    "learning_rate": 4e-3,
-    "max_steps": 7000,
+    "learning_rate": 1e-2,
+    "max_steps": 5000,
 }
 PHOTOS = TRAINING | {
     "width": 32,
@@ -89,16 +92,17 @@ GRAY_PHOTOS = (
 RECIPES = {
     "disks": (
         "Disks of random position, radius, foreground and background, 32x32 pixels",
-        "make_disk_images(100_200, 32, random_state=0); the last 200 are test images",
+        "make_disk_images(100_000, 32, random_state=0); for the test, "
+        "make_disk_images(200, 32, random_state=100)",
         disks,
         SYNTHETIC,
     ),
     **{
         f"c-alpha-{alpha}": (
             f"C^alpha images, alpha = {alpha} in the Hoelder convention, 40x40 pixels",
-            f"make_c_alpha_images(50_200, 40, alpha={alpha}, random_state={alpha}); "
-            "the last 200 are "
-            "test images",
+            f"make_c_alpha_images(50_000, 40, alpha={alpha}, random_state={alpha}); "
+            f"for the test, make_c_alpha_images(200, 40, alpha={alpha}, "
+            f"random_state={100 + alpha})",
             lambda alpha=alpha: c_alpha(alpha),
             # Slopes are measured at levels up to 0.32.
             SYNTHETIC | {"train_noise_std": (0.0, 0.4)},
@@ -119,8 +123,7 @@ RECIPES = {
         PHOTOS
         | {
             "width": 16,
-            "learning_rate": 1e-2,
-            "max_steps": 3000,
+            "max_steps": 4000,
             "conservative": True,
         },
     ),
@@ -145,6 +148,9 @@ def begin(options, recipe):
         )
     elif options.start:
         denoiser, minutes = load_pretrained(options.start), 0.0
+        if recipe.get("conservative", False) and not denoiser.conservative:
+            network = ConservativeNetwork(denoiser.network_)
+            denoiser.adopt(network, denoiser.n_channels_in_)
     else:
         denoiser, minutes = DNNDenoiser(), 0.0
     return denoiser.set_params(**recipe, warm_start=True), minutes

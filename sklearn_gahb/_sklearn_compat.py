@@ -1,9 +1,10 @@
 """All private imports from scikit-learn, in one file."""
 
 import inspect
-from functools import partial
+from functools import partial, wraps
 from numbers import Integral, Real
 
+import numpy as np
 import sklearn.base
 from sklearn.base import _fit_context
 from sklearn.utils import _param_validation, _set_output
@@ -16,8 +17,10 @@ def at_least(number):
     return Interval(Integral, number, None, closed="left")
 
 
-POSITIVE = Interval(Real, 0, None, closed="neither")
-NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
+# Squares of larger numbers are not finite in float32.
+LARGEST = 1e15
+POSITIVE = Interval(Real, 0, LARGEST, closed="right")
+NOT_NEGATIVE = Interval(Real, 0, LARGEST, closed="both")
 FRACTION = Interval(Real, 0, 1, closed="right")
 FROM_0_TO_1 = Interval(Real, 0, 1, closed="both")
 COUNT = at_least(1)
@@ -51,11 +54,23 @@ def validate_params(**constraints):
     def decorate(function):
         names = inspect.signature(function).parameters
         shared = {name: SHARED[name] for name in names if name in SHARED}
+
+        @wraps(function)
+        def call(*args, **kwargs):
+            # Arithmetic of NumPy integers can overflow.
+            args = [_python_integer(value) for value in args]
+            kwargs = {name: _python_integer(value) for name, value in kwargs.items()}
+            return function(*args, **kwargs)
+
         return _param_validation.validate_params(
             shared | constraints, prefer_skip_nested_validation=True
-        )(function)
+        )(call)
 
     return decorate
+
+
+def _python_integer(value):
+    return int(value) if isinstance(value, np.integer) else value
 
 
 def output_container(estimator):

@@ -11,6 +11,18 @@ def is_tensor(X):
     return torch is not None and isinstance(X, torch.Tensor)
 
 
+def kind_of_tensor(X):
+    """Return "strided" for a dense tensor of real numbers, or what the tensor is."""
+    if X.is_complex():
+        return "complex"
+    for kind in ("meta", "nested", "quantized"):
+        if getattr(X, f"is_{kind}"):
+            return kind
+    if X.is_floating_point() and X.dtype.itemsize == 1:
+        return "float8"
+    return str(X.layout).removeprefix("torch.")
+
+
 def is_unsigned(dtype):
     """Whether images of this dtype (NumPy or torch) are scaled to [0, 1]."""
     return str(dtype).removeprefix("torch.").startswith("uint")

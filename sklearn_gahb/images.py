@@ -17,12 +17,13 @@ from ._tensors import (
     empty_float_like,
     from_fractions,
     is_tensor,
+    kind_of_tensor,
     largest_value,
     raw_tensor,
     to_tensor,
 )
 from ._warnings import warn
-from .units import check_data_range, check_same_units
+from .units import check_data_range, check_largest, check_same_units
 
 __all__ = ["Images", "check_images"]
 
@@ -303,11 +304,15 @@ def _check_numbers(X, name, estimator=None):
     if is_photo_list(X):
         return [_check_numbers(x, f"{name}[{i}]", estimator) for i, x in enumerate(X)]
     if not is_tensor(X):
-        return check_array(
+        X = check_array(
             X, dtype="numeric", allow_nd=True, input_name=name, estimator=estimator
         )
+        if X.dtype.kind not in "buif":
+            raise ValueError(f"{name} has the dtype {X.dtype}. Pass real numbers.")
+        check_largest(X, name)
+        return X
     X = X.detach()
-    kind = "complex" if X.is_complex() else str(X.layout).removeprefix("torch.")
+    kind = kind_of_tensor(X)
     if kind != "strided":
         raise ValueError(f"{name} is a {kind} tensor. Pass a dense, real tensor.")
     if X.ndim < 2 or X.numel() == 0:
@@ -317,6 +322,7 @@ def _check_numbers(X, name, estimator=None):
         )
     if X.is_floating_point() and not X.isfinite().all():
         raise ValueError(f"Input {name} contains NaN or infinity.")
+    check_largest(X, name)
     return X
 
 

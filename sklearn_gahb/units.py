@@ -9,6 +9,7 @@ from numbers import Real
 
 import numpy as np
 
+from ._sklearn_compat import LARGEST
 from ._tensors import is_unsigned
 from ._warnings import warn
 
@@ -43,6 +44,16 @@ LARGEST_CENTERED_MEAN = 0.05
 SWAPPED = 0.03
 # Noise is white if the correlation of its neighboring pixels is below this value.
 LARGEST_CORRELATION = 0.1
+
+
+def check_largest(X, name):
+    """Refuse floats whose squares are not finite in float32."""
+    largest = float(max(X.max(), -X.min())) if "float" in str(X.dtype) else 0
+    if largest > LARGEST:
+        raise ValueError(
+            f"Input {name} contains infinity or a value too large for images: "
+            f"{largest:.3g}. The largest accepted value is {LARGEST:g}."
+        )
 
 
 def check_data_range(data_range):

@@ -270,6 +270,15 @@ def test_truncated_file_is_named(tmp_path, suffix):
         images[0]
 
 
+def test_eps_files_are_not_run(tmp_path):
+    """Pillow would give them to Ghostscript, whatever their extension."""
+    (tmp_path / "photo.png").write_bytes(
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 20 20\n%%EndComments\n"
+    )
+    with pytest.raises(OSError, match=r"photo\.png cannot be read: cannot identify"):
+        load_image_folder(tmp_path).images[0]
+
+
 def test_others_load_when_errors_are_skipped(folder):
     truncate(folder / "photo_1.png")
     (folder / "photo_3.png").write_bytes(b"")

@@ -1,14 +1,16 @@
 """Files of this package: safetensors with JSON in the header."""
 
+import hashlib
 import json
 import os
+import secrets
 from numbers import Integral
 from pathlib import Path
 
 import numpy as np
+import safetensors.torch
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
 from .. import __version__
 from .._sklearn_compat import StrOptions, validate_params
@@ -44,7 +46,8 @@ def save(denoiser, path, *, dtype="float32"):
 
     The file has the safetensors format, with the parameters of the estimator as JSON in
     its header. It does not contain `snapshots_`; save each snapshot as a file of its
-    own. An existing file is replaced only when the new file is complete.
+    own. An existing file is replaced only when the new file is complete. A digest of
+    the content lets `load` detect damaged files.
 
     Parameters
     ----------
@@ -55,7 +58,8 @@ def save(denoiser, path, *, dtype="float32"):
         `architecture` is a callable or a module, the file holds its weights, but not
         its code. If `random_state` is not an int, it is written as None.
     path : str or path-like
-        Path of the file. Any extension works; the usual extension is ".safetensors".
+        Path of the file. Any extension works; the usual extension is ".safetensors". If
+        the path is a symbolic link, the file that it points to is replaced.
     dtype : {"float32", "float16"}, default="float32"
         Data type of the weights in the file. "float16" halves the file size. Rounding
         changes a weight by at most one part in 2048, or by at most 3e-8 if the weight
@@ -66,7 +70,10 @@ def save(denoiser, path, *, dtype="float32"):
     TypeError
         If `denoiser` has no network.
     ValueError
-        If a weight is too large for `dtype`, or if `dtype` is not supported.
+        If a weight is too large for `dtype`, if `dtype` is not supported, or if `path`
+        is a folder or a device.
+    OSError
+        If the file cannot be written.
 
     See Also
     --------
@@ -110,21 +117,40 @@ def save(denoiser, path, *, dtype="float32"):
         "parameters": {name: _as_json(name, parameters[name]) for name in parameters},
         "attributes": values,
     }
-    path = Path(path)
-    if not path.parent.is_dir():
+    _write(path, tensors, header)
+
+
+def _write(path, tensors, header):
+    """Write tensors, and a header with the digest of everything, to a file."""
+    # A link keeps pointing to the file.
+    target = Path(os.path.realpath(path))
+    if not target.parent.is_dir():
         raise FileNotFoundError(
-            f"There is no folder {path.parent} for path={str(path)!r}; create it first."
+            f"There is no folder {target.parent} for path={str(path)!r}; create it "
+            "first."
         )
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+    if target.exists() and not target.is_file():
+        raise ValueError(
+            f"path={str(path)!r} is a folder or a device; pass the path of a file."
+        )
+    header = header | {"digest": _digest(tensors, header)}
+    content = safetensors.torch.save(tensors, metadata={HEADER: json.dumps(header)})
+    # Threads and processes may write to the same path at once.
+    partial = target.with_name(f"{target.name}.{secrets.token_hex(8)}.part")
     try:
-        save_file(tensors, partial, metadata={HEADER: json.dumps(header)})
-        # safetensors writes files that other users cannot read.
-        umask = os.umask(0)
-        os.umask(umask)
-        partial.chmod(0o666 & ~umask)
-        os.replace(partial, path)
+        partial.write_bytes(content)
+        os.replace(partial, target)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _digest(tensors, header):
+    """Return the SHA-256 digest of tensors and of a header without a digest."""
+    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
+        digest.update(tensor.contiguous().numpy())
+    return digest.hexdigest()
 
 
 def _rounded(name, tensor, dtype):
@@ -207,11 +233,11 @@ def load(path, architecture=None):
         name: tuple(value) if isinstance(value, list) else value
         for name, value in header["parameters"].items()
     }
-    if not isinstance(parameters["architecture"], str):
+    if isinstance(parameters["architecture"], dict):
         if architecture is None:
             raise ValueError(
                 f"The file {path} holds the weights of your own architecture "
-                f"{parameters['architecture']['pass']}; pass it as architecture."
+                f"{parameters['architecture'].get('pass')}; pass it as architecture."
             )
         parameters["architecture"] = architecture
     state = {
@@ -219,14 +245,15 @@ def load(path, architecture=None):
         for name, x in tensors.items()
         if name.startswith("network.")
     }
-    denoiser = restore(path, state, header["attributes"]["n_channels_in_"], parameters)
-    for name in ATTRIBUTES & header["attributes"].keys():
-        value = header["attributes"][name]
-        if name == "feature_names_in_":
-            value = np.array(value, dtype=object)
-        if name == "image_size_in_":
-            value = tuple(value)
-        setattr(denoiser, name, value)
+    attributes = header["attributes"]
+    denoiser = restore(path, state, attributes["n_channels_in_"], parameters)
+    if "feature_names_in_" in attributes:
+        names = np.array(attributes["feature_names_in_"], dtype=object)
+        attributes["feature_names_in_"] = names
+    if "image_size_in_" in attributes:
+        attributes["image_size_in_"] = tuple(attributes["image_size_in_"])
+    for name in ATTRIBUTES & attributes.keys():
+        setattr(denoiser, name, attributes[name])
     for name in ATTRIBUTES & tensors.keys():
         setattr(denoiser, name, tensors[name].numpy())
     return denoiser
@@ -247,9 +274,16 @@ def _read_safetensors(path):
         ) from error
     try:
         header = json.loads(metadata[HEADER])
-        version = header["format"]
-        header["parameters"]["architecture"], header["attributes"]["n_channels_in_"]
-    except (KeyError, TypeError, ValueError) as error:
+        version, attributes = header["format"], header["attributes"]
+        header["parameters"]["architecture"], attributes["n_channels_in_"]
+        len(attributes.get("image_size_in_", ()))
+    except (
+        AttributeError,
+        KeyError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise ValueError(
             f"The file {path} was not written by sklearn_gahb.checkpoints.save: its "
             "header does not describe a denoiser."
@@ -258,5 +292,12 @@ def _read_safetensors(path):
         raise ValueError(
             f"The file {path} has format {version}, but this version of sklearn_gahb "
             f"reads format {FORMAT}; update the package."
+        )
+    # Files of earlier versions have no digest.
+    digest = header.pop("digest", None)
+    if digest is not None and digest != _digest(tensors, header):
+        raise ValueError(
+            f"The file {path} is damaged: its content has changed since it was saved. "
+            "Save the denoiser again, or restore the file from a copy."
         )
     return header, tensors

@@ -125,12 +125,24 @@ def _read_state_dict(path):
             f"alone or as the entry 'model' of a checkpoint, but got a {type(state)}."
         )
     for name, tensor in state.items():
-        if tensor.layout != torch.strided or tensor.is_complex():
+        is_dense = tensor.layout == torch.strided and not (
+            tensor.is_meta or tensor.is_quantized or tensor.is_nested
+        )
+        if not is_dense or tensor.is_complex():
             raise ValueError(
-                f"The tensor {name!r} in the file {path} is sparse or complex; "
-                "expected a dense real tensor."
+                f"The tensor {name!r} in the file {path} is sparse, quantized, nested, "
+                "complex or without values; expected a dense real tensor."
             )
-    return {str(name).removeprefix("module."): value for name, value in state.items()}
+        # A small file may describe a huge tensor whose values repeat.
+        if tensor.nbytes > tensor.untyped_storage().nbytes():
+            raise ValueError(
+                f"The tensor {name!r} in the file {path} has the shape "
+                f"{tuple(tensor.shape)}, but the file holds fewer values."
+            )
+    return {
+        str(name).removeprefix("module."): x.float() if x.is_floating_point() else x
+        for name, x in state.items()
+    }
 
 
 def convert_unet(state):

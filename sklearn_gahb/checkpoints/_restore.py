@@ -11,6 +11,12 @@ from ..training import Recipe, resolve_device
 
 def restore(path, state, channels, parameters):
     """Return a fitted DNNDenoiser with the given parameters and network weights."""
+    depth = parameters.get("depth")
+    if isinstance(depth, int) and depth > len(state):
+        raise ValueError(
+            f"The file {path} describes a network of depth {depth}, but holds only "
+            f"{len(state)} tensors."
+        )
     try:
         denoiser = DNNDenoiser(**parameters)
         is_named = isinstance(denoiser.architecture, str)

@@ -50,8 +50,11 @@ def _read_image(path):
     pillow = import_optional("PIL.Image", "images")
     ops = import_optional("PIL.ImageOps", "images")
     lost = []
+    pillow.init()
+    # Pillow gives EPS files to another program, Ghostscript, which runs their code.
+    formats = [one for one in pillow.ID if one != "EPS"]
     try:
-        with pillow.open(path) as file:
+        with pillow.open(path, formats=formats) as file:
             n_frames = getattr(file, "n_frames", 1)
             tags = getattr(file, "tag_v2", {})
             image = None

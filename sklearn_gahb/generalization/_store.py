@@ -33,6 +33,11 @@ class Store:
     """
 
     def __init__(self, folder):
+        # An empty path would be the working directory.
+        if folder == "" or not isinstance(folder, str | os.PathLike | None):
+            raise ValueError(
+                f"checkpoint_dir={folder!r} must be the path of a folder, or None."
+            )
         self.folder = None if folder is None else Path(folder)
         self.reports = []
 

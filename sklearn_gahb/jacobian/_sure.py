@@ -295,6 +295,11 @@ def _risks(denoiser, y, noise_std, n_probes, clean, random_state):
         residual = float((x_hat - one.to(x_hat)).double().square().mean())
         trace = operator.trace(n_probes, random_state=rng)
         risks.append(residual + noise_std**2 * (2 * trace / one.numel() - 1))
+        if not np.isfinite(risks[-1]):
+            raise ValueError(
+                f"{denoiser!r} returned NaN or infinity for the image with index "
+                f"{len(risks) - 1}; it must return finite values."
+            )
     return np.array(risks)
 
 

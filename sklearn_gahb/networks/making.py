@@ -79,8 +79,14 @@ def check_network(network, y):
             "and pass it to DNNDenoiser.from_module."
         )
     network.eval()
-    with torch.no_grad():
-        shape = tuple(network(y).shape)
+    try:
+        with torch.no_grad():
+            shape = tuple(network(y).shape)
+    except RuntimeError as error:
+        raise ValueError(
+            "The network in architecture cannot process images of shape "
+            f"{tuple(y.shape)}, (n, channels, height, width): {error}"
+        ) from error
     if shape != tuple(y.shape):
         raise ValueError(
             f"The network in architecture maps images of shape {tuple(y.shape)} to "

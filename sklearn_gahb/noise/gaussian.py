@@ -10,9 +10,11 @@ from scipy.special import ndtri
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import check_random_state
 
+from .._fitting import unchanged_on_failure
 from .._mistakes import refuse_frames_of_stacks
 from .._sklearn_compat import (
     DATA_RANGE,
+    LARGEST,
     NOT_NEGATIVE,
     BaseEstimator,
     fit_context,
@@ -113,7 +115,8 @@ class GaussianNoise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self : object
             The transformer itself.
         """
-        check_images(X, ONE_LINE, estimator=self, reset=True)
+        with unchanged_on_failure(self):
+            check_images(X, ONE_LINE, estimator=self, reset=True)
         return self
 
     def transform(self, X):
@@ -152,9 +155,12 @@ class GaussianNoise(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
 def check_noise_levels(noise_std):
     """Return distinct positive noise levels as an array, or raise a ValueError."""
-    levels = np.atleast_1d(np.asarray(noise_std, dtype=np.float64))
+    try:
+        levels = np.atleast_1d(np.asarray(noise_std, dtype=np.float64))
+    except OverflowError:
+        levels = np.array([np.inf])
     is_valid = levels.ndim == 1 and levels.size and len(set(levels)) == len(levels)
-    if not is_valid or not (np.isfinite(levels) & (levels > 0)).all():
+    if not is_valid or not ((levels > 0) & (levels <= LARGEST)).all():
         raise ValueError(f"noise_std={noise_std!r} must be distinct positive numbers.")
     return levels
 

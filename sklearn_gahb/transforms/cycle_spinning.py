@@ -6,6 +6,8 @@ from itertools import product, repeat
 
 import numpy as np
 
+MOST_SHIFTS = 4096
+
 
 @dataclass(frozen=True)
 class CycleSpinning:
@@ -129,7 +131,8 @@ class CycleSpinning:
 
 def check_n_shifts(n_shifts):
     """Raise a ValueError unless the number of translations is a square."""
-    if math.isqrt(n_shifts) ** 2 != n_shifts:
+    if math.isqrt(n_shifts) ** 2 != n_shifts or n_shifts > MOST_SHIFTS:
         raise ValueError(
-            f"n_shifts={n_shifts} must be a square number, such as 1, 4, 9 or 16."
+            f"n_shifts={n_shifts} must be a square number up to {MOST_SHIFTS}, such as "
+            "1, 4, 9 or 16."
         )

@@ -1,0 +1,137 @@
+"""Values, dtypes and arguments that no image has: errors that name them."""
+
+import numpy as np
+import pytest
+import torch
+
+from sklearn_gahb import (
+    BandletDenoiser,
+    DNNDenoiser,
+    EmpiricalDenoiser,
+    GaussianNoise,
+    GeneralizationAnalyzer,
+    WaveletThresholdDenoiser,
+    WienerDenoiser,
+    psnr_curve,
+)
+from sklearn_gahb.datasets import (
+    make_c_alpha_images,
+    make_disk_images,
+    make_gaussian_textures,
+)
+from sklearn_gahb.jacobian import sure
+
+X = make_disk_images(12, 16, random_state=0)
+ESTIMATORS = [
+    BandletDenoiser(),
+    DNNDenoiser(width=4, depth=1, max_steps=3, random_state=0),
+    EmpiricalDenoiser(),
+    GaussianNoise(),
+    WaveletThresholdDenoiser(),
+    WienerDenoiser(),
+]
+
+
+def beginning_of(value):
+    return str(value)[:5]
+
+
+def name_of(estimator):
+    return type(estimator).__name__
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=name_of)
+@pytest.mark.parametrize("value", [1e16, -1e160, 1e300])
+@pytest.mark.filterwarnings("ignore:noise_std=0.1 is very low")
+def test_huge_values(estimator, value):
+    """The squares of such values are not finite in float32."""
+    images = np.full((3, 16, 16), value)
+    with pytest.raises(ValueError, match="value too large"):
+        estimator.fit(images)
+    with pytest.raises(ValueError, match="value too large"):
+        estimator.fit(X).transform(images)
+    large = np.asarray(estimator.fit(X).transform(X * 1e15))
+    assert np.isfinite(large).all()
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=name_of)
+@pytest.mark.parametrize("dtype", ["timedelta64[s]", "datetime64[s]"])
+def test_times_are_no_images(estimator, dtype):
+    images = (100 * X).astype(np.int64).astype(dtype)
+    with pytest.raises((TypeError, ValueError), match="dtype"):
+        estimator.fit(images)
+
+
+@pytest.mark.parametrize(
+    ("kind", "images"),
+    [
+        ("meta", torch.zeros(2, 16, 16, device="meta")),
+        ("float8", torch.zeros(2, 16, 16).to(torch.float8_e4m3fn)),
+        ("complex", torch.zeros(2, 16, 16, dtype=torch.complex64)),
+        ("sparse_coo", torch.zeros(2, 16, 16).to_sparse()),
+    ],
+)
+def test_tensors_without_real_values(kind, images):
+    with pytest.raises(ValueError, match=f"X is a {kind} tensor"):
+        WienerDenoiser().fit(images)
+
+
+@pytest.mark.parametrize(
+    "level", [1e300, 10**400, np.int64(2**62), np.inf, np.nan], ids=beginning_of
+)
+def test_huge_noise_levels(level):
+    for estimator in ESTIMATORS:
+        with pytest.raises(ValueError, match="'noise_std' parameter"):
+            type(estimator)(noise_std=level).fit(X)
+    with pytest.raises(ValueError, match="noise_std"):
+        psnr_curve(WienerDenoiser().fit(X), X, [0.1, level])
+
+
+def test_a_failed_fit_changes_nothing():
+    noise = GaussianNoise().fit(X)
+    before = vars(noise).copy()
+    with pytest.raises(ValueError, match="NaN"):
+        noise.fit(np.full((2, 8, 8), np.nan))
+    with pytest.raises(ValueError, match="too large"):
+        noise.fit(np.full((2, 8, 8), 1e300))
+    assert vars(noise) == before
+
+
+@pytest.mark.parametrize("n_shifts", [4097, 10**20])
+def test_too_many_shifts(n_shifts):
+    with pytest.raises(ValueError, match=f"n_shifts={n_shifts} must be .*4096"):
+        WaveletThresholdDenoiser(n_shifts=n_shifts).fit(X).transform(X)
+
+
+@pytest.mark.parametrize("folder", ["", 5])
+def test_no_folder_for_checkpoints(folder):
+    """An empty path would write pickles into the working directory."""
+    analyzer = GeneralizationAnalyzer(
+        WienerDenoiser(),
+        [2],
+        checkpoint_dir=folder,
+        duplicates="ignore",
+        random_state=0,
+    )
+    with pytest.raises(ValueError, match=f"checkpoint_dir={folder!r} must be"):
+        analyzer.fit(X, X_test=X)
+
+
+@pytest.mark.parametrize(
+    "make", [make_c_alpha_images, make_disk_images, make_gaussian_textures]
+)
+def test_numpy_integers_do_not_overflow(make):
+    """100 images of 16x16 pixels have more values than either integer type."""
+    found = make(np.int8(100), np.uint8(16), random_state=0)
+    np.testing.assert_array_equal(found, make(100, 16, random_state=0))
+
+
+def test_network_for_other_channels():
+    network = torch.nn.Conv2d(3, 3, 3, padding=1)
+    with pytest.raises(ValueError, match=r"cannot process images of shape \(1, 1, 16"):
+        DNNDenoiser(network, max_steps=1).fit(X)
+
+
+def test_sure_of_a_denoiser_that_returns_nan():
+    with pytest.raises(ValueError, match="NaN or infinity for the image with index 0"):
+        sure(lambda y, noise_std: y * np.nan, X, 0.1)
