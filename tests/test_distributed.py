@@ -44,20 +44,26 @@ DEFAULTS = {
     "noise_std": 0.2,
     "random_state": 3,
 }
-# Two processes run this script. Each saves its networks, and both must be equal.
+# Two processes run this script: first the example, and then fits whose networks must be
+# equal in both processes.
 SCRIPT = f"""
+import runpy
 import sys
 from torch import distributed
 from sklearn_gahb import DNNDenoiser
 from sklearn_gahb.checkpoints import save
 from sklearn_gahb.datasets import make_disk_images
 
+folder = sys.argv[1]
+sys.argv[1] += "/unet.safetensors"
+runpy.run_path({str(EXAMPLE)!r}, run_name="__main__")
+
 distributed.init_process_group("gloo")
 rank = distributed.get_rank()
 X = make_disk_images(60, 16, random_state=0)
 for name, parameters in {PARAMETERS}.items():
     denoiser = DNNDenoiser(**({DEFAULTS} | parameters)).fit(X)
-    save(denoiser, f"{{sys.argv[1]}}/{{name}} {{rank}}")
+    save(denoiser, f"{{folder}}/{{name}} {{rank}}")
 for wrong, message in [
     (lambda: denoiser.set_params(batch_size=7).fit(X), "batch_size=7 must be a"),
     (lambda: denoiser.set_params(batch_size=8).fit(X[rank:]), "X is not the same"),
@@ -98,12 +104,13 @@ def torchrun(script, *arguments):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Run the script, and return the folder with the networks of both processes."""
+    """Run the script; return the folder with its networks and what it has printed."""
     path = tmp_path_factory.mktemp("networks")
     script = path / "fit.py"
     script.write_text(SCRIPT)
     done = torchrun(script, path)
     assert done.returncode == 0, done.stderr
+    (path / "printed").write_text(done.stdout)
     return path
 
 
@@ -133,12 +140,10 @@ def test_without_a_seed_the_processes_agree(folder):
     np.testing.assert_array_equal(first.loss_curve_, second.loss_curve_)
 
 
-def test_example(tmp_path):
-    done = torchrun(EXAMPLE, tmp_path / "unet.safetensors")
-    assert done.returncode == 0, done.stderr
-    score = load(tmp_path / "unet.safetensors").score(
+def test_example(folder):
+    score = load(folder / "unet.safetensors").score(
         make_disk_images(1000, 16, random_state=0)[:100]
     )
     # The lines of the two processes can be interleaved.
-    said = re.findall(r"process \d: [\d.]+ dB", done.stdout)
+    said = re.findall(r"process \d: [\d.]+ dB", (folder / "printed").read_text())
     assert sorted(said) == [f"process {i}: {score:.5f} dB" for i in (0, 1)]

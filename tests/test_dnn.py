@@ -157,7 +157,7 @@ def test_uses_no_other_images():
 
 def test_memorizes_one_image():
     """A network trained on one image denoises it far better than new images."""
-    denoiser = tiny(width=8, n_train_samples=1, max_steps=300, learning_rate=0.01)
+    denoiser = tiny(width=8, n_train_samples=1, max_steps=150, learning_rate=0.01)
     denoiser.fit(TRAIN)
     own = denoiser.score(TRAIN[denoiser.train_indices_])
     assert own > denoiser.score(TEST) + 8
@@ -193,7 +193,7 @@ def test_uint8_trains_like_its_fractions():
 
 def test_pairs_have_fixed_noise():
     noisy = GaussianNoise(0.2, random_state=0).transform(TRAIN)
-    denoiser = tiny(width=8, max_steps=300, learning_rate=0.01, n_train_samples=2)
+    denoiser = tiny(width=8, max_steps=150, learning_rate=0.01, n_train_samples=2)
     denoiser.fit(noisy, TRAIN)
     own = denoiser.train_indices_
     fresh = GaussianNoise(0.2, random_state=1).transform(TRAIN[own])
@@ -231,14 +231,14 @@ def test_architecture_may_be_a_callable():
 
 
 def test_early_stopping_sets_images_aside():
-    options = {"early_stopping": True, "validation_fraction": 0.25, "max_steps": 100}
-    denoiser = tiny(n_iter_no_change=100, **options).fit(TRAIN)
+    options = {"early_stopping": True, "validation_fraction": 0.25, "max_steps": 40}
+    denoiser = tiny(n_iter_no_change=40, **options).fit(TRAIN)
     assert len(denoiser.train_indices_) == 60
-    assert len(denoiser.validation_loss_curve_) == 100
-    smaller = tiny(n_iter_no_change=100, n_train_samples=7, **options).fit(TRAIN)
+    assert len(denoiser.validation_loss_curve_) == 40
+    smaller = tiny(n_iter_no_change=40, n_train_samples=7, **options).fit(TRAIN)
     np.testing.assert_array_equal(smaller.train_indices_, denoiser.train_indices_[:7])
     stopped = tiny(n_iter_no_change=1, learning_rate=0.1, **options).fit(TRAIN)
-    assert stopped.n_steps_ < 100
+    assert stopped.n_steps_ < 40
     assert not hasattr(
         stopped.set_params(early_stopping=False, max_steps=1).fit(TRAIN),
         "validation_loss_curve_",

@@ -47,7 +47,7 @@ def empirical():
         noise_std=[0.05, 0.1, 0.3],
         n_generated=5,
         optimal=DiskPosteriorDenoiser(random_state=0),
-    ).fit(DISKS, X_test=TEST)
+    ).fit(DISKS, X_test=TEST[:24])
 
 
 def test_memorization_in_nats(empirical):
@@ -127,7 +127,7 @@ def test_measures_are_what_they_say(empirical):
 
 def test_bias_and_variance_add_up_to_the_excess_error():
     """They add up to the distance from the optimum and, on average, the excess mse."""
-    few = TEST[:20]
+    few = TEST[:8]
     network = quick_network(learning_rate=1e-2).set_params(max_steps=150)
     analyzer = analyze(
         network, (100,), noise_std=0.1, optimal=DiskPosteriorDenoiser(random_state=0)

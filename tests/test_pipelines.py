@@ -239,8 +239,8 @@ def test_memorization_shows_in_a_grid_search_and_in_a_learning_curve(patches):
     denoiser = DNNDenoiser(
         width=8,
         depth=2,
-        max_steps=300,
-        batch_size=32,
+        max_steps=150,
+        batch_size=16,
         learning_rate=1e-2,
         device="cpu",
         random_state=0,
