@@ -9,9 +9,9 @@ import torch
 from scipy.ndimage import uniform_filter
 from torch import nn
 
-from sklearn_gahb import DNNDenoiser, JacobianBasis
+from sklearn_gahb import DNNDenoiser, GaussianNoise, JacobianBasis
 from sklearn_gahb.checkpoints import load, save
-from sklearn_gahb.datasets import make_disk_images
+from sklearn_gahb.datasets import make_disk_images, make_gaussian_textures
 from sklearn_gahb.jacobian import jacobian_operator
 from sklearn_gahb.networks import BFCNN, ConservativeNetwork, SmoothReLU, UNet
 from sklearn_gahb.networks.conservative import local_mean
@@ -143,6 +143,35 @@ def test_energy():
     sums = (NOISY * noise).sum(axis=(1, 2)) / 2
     np.testing.assert_allclose(DENOISER.energy(NOISY), sums, rtol=1e-3)
     assert not hasattr(DNNDenoiser(), "energy")
+
+
+def test_energies_are_log_densities():
+    """For Gaussian textures, the log density of noisy images is known."""
+    textures = make_gaussian_textures(2100, 8, exponent=1.5, random_state=0)
+    textures -= textures.mean(axis=(1, 2), keepdims=True)
+    train, test = textures[:2000], textures[2000:]
+    level = 0.2
+    noisy = GaussianNoise(level, random_state=0).fit_transform(test)
+    noisy -= noisy.mean(axis=(1, 2), keepdims=True)
+    denoiser = DNNDenoiser(
+        width=8,
+        depth=1,
+        conservative=True,
+        max_steps=100,
+        train_noise_std=level,
+        learning_rate=1e-2,
+        device="cpu",
+        random_state=0,
+    ).fit(train)
+    covariance = np.cov(train.reshape(2000, 64).T) + level**2 * np.eye(64)
+    rows = noisy.reshape(100, 64)
+    exact = -(rows @ np.linalg.inv(covariance) * rows).sum(axis=1) / 2
+    estimate = -denoiser.energy(noisy) / level**2
+    assert np.corrcoef(exact, estimate)[0, 1] > 0.95
+    assert np.polyfit(exact, estimate, 1)[0] == pytest.approx(1, abs=0.1)
+    # Typical differences between images are some nats.
+    assert np.std(exact) > 4
+    assert np.std(estimate - exact) < 0.4 * np.std(exact)
 
 
 def test_files(tmp_path):
