@@ -13,6 +13,7 @@ from pathlib import Path
 
 import joblib
 import numpy as np
+import psutil
 import pytest
 import torch
 from sklearn.callback import ProgressBar, ScoringMonitor
@@ -305,6 +306,33 @@ def test_killed_runs_are_completed(tmp_path):
     for path, changed in before.items():
         assert path.stat().st_mtime_ns == changed
     same_measures(fit(quick_network()), fit(quick_network(), checkpoint_dir=tmp_path))
+
+
+class Sleeper(WienerDenoiser):
+    """Denoiser that writes down its process and sleeps."""
+
+    def learn(self, clean, noisy=None):
+        (Path(os.environ["FIT_LOG"]) / str(os.getpid())).touch()
+        time.sleep(100)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="orphans keep their parent's ID")
+def test_workers_of_a_killed_process_end(tmp_path):
+    code = "from test_generalization_runs import *; fit(Sleeper(), n_jobs=2)"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parent,
+        env=os.environ | {"FIT_LOG": str(tmp_path)},
+    )
+    while len(list(tmp_path.iterdir())) < 2:
+        assert process.poll() is None
+        time.sleep(0.1)
+    workers = [psutil.Process(int(path.name)) for path in tmp_path.iterdir()]
+    assert {worker.ppid() for worker in workers} == {process.pid}
+    process.kill()
+    process.wait()
+    _, alive = psutil.wait_procs(workers, timeout=20)
+    assert not alive
 
 
 def test_workers_give_the_same_numbers():

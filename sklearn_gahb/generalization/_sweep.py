@@ -1,6 +1,7 @@
 """Run the fits of a study in parallel, and keep each fit as soon as it is done."""
 
 import math
+import os
 import socket
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,7 @@ from ..denoisers.side_by_side import fit_side_by_side
 from ._keys import digest, estimator_key, fingerprint
 from ._outputs import generate, measure_psnr, test_outputs, usual_prior
 from ._store import Store
+from ._workers import end_with
 
 
 @dataclass
@@ -126,13 +128,20 @@ def run_sweep(design, analyzer, context):
     shared = replace(design, X=None), clone(analyzer), socket.gethostname()
     # With more workers than passes, each worker would get too few threads.
     found = Parallel(n_jobs=min(n_jobs, len(passes)))(
-        delayed(run_tasks)(*shared, [tasks[i] for i in one]) for one in passes
+        delayed(run_in_worker)(os.getpid(), *shared, [tasks[i] for i in one])
+        for one in passes
     )
     order = np.argsort(np.concatenate(passes))
     results = list(chain.from_iterable(found))
     for report in chain.from_iterable(one.reports for one in results):
         warn(report)
     return [[results[i] for i in row] for row in order.reshape(-1, len(design.subsets))]
+
+
+def run_in_worker(parent, *arguments):
+    """Run tasks in a process that ends when the process `parent` is killed."""
+    end_with(parent)
+    return run_tasks(*arguments)
 
 
 def split_into_passes(tasks, store, n_per_pass, n_jobs):
