@@ -56,7 +56,8 @@ def save(denoiser, path, *, dtype="float32"):
         :class:`~sklearn.frozen.FrozenEstimator`, a fitted search, or a
         :class:`~sklearn.pipeline.Pipeline` with a `GaussianNoise` step. If
         `architecture` is a callable or a module, the file holds its weights, but not
-        its code. If `random_state` is not an int, it is written as None.
+        its code. If `random_state` is not an int, it is written as None. `residual` is
+        written as None.
     path : str or path-like
         Path of the file. Any extension works; the usual extension is ".safetensors". If
         the path is a symbolic link, the file that it points to is replaced.
@@ -175,6 +176,8 @@ def _as_json(name, value):
     if name == "architecture" and not isinstance(value, str):
         named = value if hasattr(value, "__qualname__") else type(value)
         return {"pass": f"{named.__module__}.{named.__qualname__}"}
+    if name == "residual":
+        return None
     if name == "random_state":
         return int(value) if isinstance(value, Integral) else None
     if isinstance(value, torch.device):

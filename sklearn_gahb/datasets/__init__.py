@@ -2,6 +2,7 @@
 
 from ._bsds500 import fetch_bsds500
 from ._c_alpha import make_c_alpha_backgrounds, make_c_alpha_images
+from ._circle import make_circle_points
 from ._disks import (
     DiskPrior,
     disk_coverage,
@@ -29,6 +30,7 @@ __all__ = [
     "load_photo_patches",
     "make_c_alpha_backgrounds",
     "make_c_alpha_images",
+    "make_circle_points",
     "make_disk_images",
     "make_gaussian_textures",
     "make_ray_images",

@@ -95,6 +95,17 @@ class DNNDenoiser(CallbackSupportMixin, _NetworkDenoiser):
         and "min_snr" is :math:`e \min(0.25^2 / \sigma^2, 5)` (:arxiv:`2303.09556`). The
         squared error favors high noise. See the Notes before you sample with a network
         that was trained with a root or a logarithm.
+    residual : callable or None, default=None
+        Constraint R(x) = 0 that clean images satisfy, see the Notes: a function of
+        images (n, channels, height, width), in the units of `X`, that returns a tensor
+        (n, ...). It must be written in torch. For an inequality R <= 0, return the
+        positive part of R.
+    residual_weight : float, default=1.0
+        Weight c of the squared residual.
+    residual_estimate : {"mean", "sample"}, default="mean"
+        Images whose residual counts. "mean" takes the denoised images, and suits linear
+        constraints. "sample" takes images that a second evaluation samples from them,
+        and doubles the time of a step.
     optimizer : {"muon", "adam"}, default="muon"
         Optimizer. Muon makes the update of each layer orthogonal [4]_. It optimizes the
         weights of convolutions and linear layers, except the first and the last of
@@ -192,6 +203,13 @@ class DNNDenoiser(CallbackSupportMixin, _NetworkDenoiser):
     root and the logarithm are refused with ``supervision="noisy"``, but `fit` cannot
     see whether `y` is noisy.
 
+    With `residual`, the mean squared residual of the denoised image, times c, is added
+    to the mean squared error e in the loss. This is the virtual likelihood of the
+    constraint [7]_, whose variance is proportional to :math:`\sigma^2` here. The
+    posterior mean satisfies a linear constraint, but not others: at high noise, the
+    mean of points on a circle lies inside. There, c trades the constraint for the
+    error.
+
     `transform` splits photographs of more than about 300,000 pixels into tiles. The
     attribute `margin` of the network sets their overlap in pixels, 64 by default.
 
@@ -212,6 +230,8 @@ class DNNDenoiser(CallbackSupportMixin, _NetworkDenoiser):
        :arxiv:`2502.16982`
     .. [6] S. Hurault, A. Leclaire, N. Papadakis, "Gradient step denoiser for convergent
        plug-and-play", ICLR 2022. :arxiv:`2110.03220`
+    .. [7] J.-H. Bastek, W. Sun, D. M. Kochmann, "Physics-informed diffusion models",
+       ICLR 2025. :arxiv:`2403.14404`
 
     Examples
     --------
@@ -250,6 +270,9 @@ class DNNDenoiser(CallbackSupportMixin, _NetworkDenoiser):
         max_steps=2000,
         batch_size=64,
         loss="inverse_root_std",
+        residual=None,
+        residual_weight=1.0,
+        residual_estimate="mean",
         optimizer="muon",
         learning_rate=5e-3,
         schedule="one_cycle",
@@ -281,6 +304,9 @@ class DNNDenoiser(CallbackSupportMixin, _NetworkDenoiser):
         self.max_steps = max_steps
         self.batch_size = batch_size
         self.loss = loss
+        self.residual = residual
+        self.residual_weight = residual_weight
+        self.residual_estimate = residual_estimate
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.schedule = schedule

@@ -17,6 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from ..networks.norms import has_statistics, start_training
 from ._losses import loss_of, mean_squared_errors
 from ._optimizers import make_optimizers, make_scheduler
+from ._residuals import squared_residuals
 from .processes import (
     broadcast_object,
     is_shared,
@@ -56,7 +57,15 @@ class TrainingLog:
 
 
 def train(
-    network, pairs, log, recipe, *, validation_pairs=(), n_evaluations=100, n_networks=1
+    network,
+    pairs,
+    log,
+    recipe,
+    *,
+    validation_pairs=(),
+    n_evaluations=100,
+    n_networks=1,
+    data_range=None,
 ):
     """Train a network, and yield a range of steps after each evaluation.
 
@@ -86,6 +95,9 @@ def train(
     n_networks : int, default=1
         Number of networks that are stacked in `network`. Each stacked network has its
         own channels and its own loss.
+    data_range : tuple of (float, float), default=None
+        Black and white, in the units of the residual in the recipe. If None, they are 0
+        and 1.
 
     Yields
     ------
@@ -113,7 +125,7 @@ def train(
     if batch_statistics == "auto":
         batch_statistics = not (recipe.conservative or has_statistics(network))
     resume = partial(start_training, network, batch_statistics=batch_statistics)
-    steps = _steps(network, pairs, recipe, n_networks, resume)
+    steps = _steps(network, pairs, recipe, n_networks, resume, data_range)
     for start, stop in pairwise([0, *recipe.evaluation_steps(n_evaluations).tolist()]):
         for loss in islice(steps, stop - start):
             log.losses.append(loss)
@@ -128,7 +140,7 @@ def train(
             return
 
 
-def _steps(network, pairs, recipe, n_networks, resume):
+def _steps(network, pairs, recipe, n_networks, resume, data_range):
     device = next(network.parameters()).device
     precision = resolve_precision(recipe.precision, device)
     mixed = precision != torch.float32
@@ -145,9 +157,14 @@ def _steps(network, pairs, recipe, n_networks, resume):
         with torch.autocast(device.type, precision, enabled=mixed):
             estimate = forward(noisy)
         errors = mean_squared_errors(estimate.float(), noise, n_networks)
+        total = errors
+        if recipe.residual is not None:
+            estimate = estimate.float()
+            squares = squared_residuals(forward, noisy, estimate, recipe, data_range)
+            total = errors + recipe.residual_weight * squares
         network.zero_grad()
         # The loss of one network does not depend on the other networks.
-        loss_of(recipe.loss, errors, noise, n_networks).sum().backward()
+        loss_of(recipe.loss, total, noise, n_networks).sum().backward()
         for one in (*optimizers, *schedulers):
             one.step()
         yield errors.detach().mean(dim=0)

@@ -64,6 +64,14 @@ class Recipe:
             "log_squared_error", "inverse_variance", "min_snr"}, \
             default="inverse_root_std"
         Loss of an image.
+    residual : callable or None, default=None
+        Function of denoised images (n, channels, height, width) that returns (n, ...).
+        Training makes it small.
+    residual_weight : float, default=1.0
+        Weight of the squared residual.
+    residual_estimate : {"mean", "sample"}, default="mean"
+        Images at which the residual is evaluated: denoised once, or sampled by two
+        evaluations.
     optimizer : {"muon", "adam"}, default="muon"
         Optimizer. Muon leaves the first and the last layer to Adam.
     learning_rate : float, default=5e-3
@@ -110,6 +118,9 @@ class Recipe:
     max_steps: int = 2000
     batch_size: int = 64
     loss: str = "inverse_root_std"
+    residual: Callable | None = None
+    residual_weight: float = 1.0
+    residual_estimate: str = "mean"
     optimizer: str = "muon"
     learning_rate: float = 5e-3
     schedule: str = "one_cycle"
@@ -137,6 +148,9 @@ class Recipe:
         "max_steps": [COUNT],
         "batch_size": [COUNT],
         "loss": [StrOptions(set(LOSSES))],
+        "residual": [callable, None],
+        "residual_weight": [NOT_NEGATIVE],
+        "residual_estimate": [StrOptions({"mean", "sample"})],
         "optimizer": [StrOptions({"muon", "adam"})],
         "learning_rate": [POSITIVE],
         "schedule": [StrOptions({"one_cycle", "halving", "constant"})],

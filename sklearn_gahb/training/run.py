@@ -23,6 +23,7 @@ from ._batches import (
 )
 from ._losses import NEED_CLEAN_TARGETS
 from ._optimization import TrainingLog, resolve_device, train
+from ._residuals import check_residual
 from .processes import broadcast_object, broadcast_state, check_agreement, is_shared
 
 
@@ -130,13 +131,17 @@ class TrainingRun:
         self.pairs = make_pairs(self.train_indices)
         first, _ = next(self.pairs)
         check_network(self.network, first[:1])
+        self.data_range = clean.data_range
+        if recipe.residual is not None:
+            check_residual(recipe.residual, first, clean.data_range)
         if previous is None and recipe.architecture in ("unet", "bf_cnn"):
             calibrate_norms(self.network, first)
 
     def __iter__(self):
         with synchronized_norms(self.network) if is_shared() else nullcontext():
             run = self.network, self.pairs, self.log, self.recipe
-            for start, stop in train(*run, validation_pairs=self.validation_pairs):
+            validation = {"validation_pairs": self.validation_pairs}
+            for start, stop in train(*run, **validation, data_range=self.data_range):
                 self.keep_state(stop)
                 yield start, stop
 
@@ -280,11 +285,14 @@ def check_side_by_side(recipe):
         reason = "it has early_stopping=True, so each may stop at a different step"
     elif recipe.conservative:
         reason = "it has conservative=True"
+    elif recipe.residual is not None:
+        reason = "it has a residual"
     elif is_shared():
         reason = "several processes train each network here"
     else:
         return
     raise ValueError(
         "Networks can be trained in one pass only if their recipe names an "
-        f"architecture, is not conservative and does not stop early, but {reason}."
+        "architecture, is not conservative, has no residual and does not stop early, "
+        f"but {reason}."
     )

@@ -1,0 +1,164 @@
+"""Training with a constraint that clean images satisfy."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import ive
+from torch import nn
+
+from sklearn_gahb import DNNDenoiser, GaussianNoise, GeneralizationAnalyzer
+from sklearn_gahb.checkpoints import load, save
+from sklearn_gahb.datasets import make_circle_points, make_disk_images
+from sklearn_gahb.denoisers import as_denoiser
+from sklearn_gahb.metrics import mean_absolute_residual
+from sklearn_gahb.samplers import DDIM
+from sklearn_gahb.training import Recipe
+from sklearn_gahb.training._residuals import SAMPLE_RATIO, squared_residuals
+
+POINTS = make_circle_points(1000, random_state=0)
+DISKS = make_disk_images(30, 16, random_state=0)
+QUICK = {"width": 4, "depth": 1, "max_steps": 5, "batch_size": 8, "random_state": 0}
+
+
+def off_circle(x):
+    """Squared distance from the center, over the squared radius, minus 1."""
+    return 4 * ((x - 0.5) ** 2).sum(dim=(2, 3)) - 1
+
+
+def relative_length(y, noise_std):
+    """Length of the posterior mean for points on the circle, over the radius."""
+    lengths = np.linalg.norm(y - 0.5, axis=-1, keepdims=True)
+    k = 0.5 * lengths / noise_std**2
+    return ive(1, k) / ive(0, k)
+
+
+def posterior_mean(y, noise_std):
+    y = y.numpy()
+    lengths = np.linalg.norm(y - 0.5, axis=-1, keepdims=True)
+    mean = 0.5 + 0.5 * relative_length(y, noise_std) * (y - 0.5) / lengths
+    return torch.from_numpy(mean)
+
+
+def make_network():
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Flatten(),
+        nn.Linear(2, 64),
+        nn.SiLU(),
+        nn.Linear(64, 64),
+        nn.SiLU(),
+        nn.Linear(64, 2),
+        nn.Unflatten(1, (1, 1, 2)),
+    )
+
+
+@pytest.mark.parametrize("noise_std", [0.05, 0.2, 0.5])
+def test_the_posterior_mean_has_a_known_residual(noise_std):
+    """It lies inside the circle, so its constraint is not satisfied."""
+    noisy = GaussianNoise(noise_std, random_state=0).fit_transform(POINTS)
+    oracle = as_denoiser(posterior_mean)
+    denoised = oracle.denoise_images(noisy, noise_std=noise_std)
+    expected = 1 - relative_length(noisy, noise_std)[:, 0, 0] ** 2
+    found = mean_absolute_residual(denoised, off_circle, average=False)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    best = np.mean((denoised - POINTS) ** 2)
+    for factor in (0.9, 1.1):
+        assert np.mean((0.5 + factor * (denoised - 0.5) - POINTS) ** 2) > best
+
+
+def test_samples_satisfy_the_constraint():
+    """At equal steps, they are at least 5 times closer to the circle."""
+    found, errors = [], []
+    noisy = GaussianNoise(0.1, random_state=1).fit_transform(POINTS)
+    for options in ({}, {"residual": off_circle, "residual_weight": 0.1}):
+        denoiser = DNNDenoiser(
+            make_network(),
+            max_steps=1000,
+            batch_size=128,
+            learning_rate=1e-2,
+            random_state=0,
+            **options,
+        ).fit(POINTS)
+        samples = denoiser.sample(
+            200,
+            image_shape=(1, 2),
+            sampler=DDIM(n_steps=60, sigma_min=1e-3),
+            random_state=0,
+        )
+        found.append(mean_absolute_residual(samples, off_circle))
+        errors.append(np.mean((denoiser.transform(noisy) - POINTS) ** 2))
+    assert found[1] < found[0] / 5
+    assert errors[1] < errors[0]
+    assert (samples.std(axis=0) > 0.3).all()
+
+
+@pytest.mark.parametrize("estimate", ["mean", "sample"])
+def test_squared_residuals(estimate):
+    """The network predicts a fixed share of the noisy image, so all is explicit."""
+    recipe = Recipe(residual=lambda x: 3 * x, residual_estimate=estimate)
+    y = torch.randn(2, 1, 4, 4, dtype=torch.float64)
+    found = squared_residuals(lambda y: 0.2 * y.float(), y.float(), 0.2 * y, recipe)
+    factor = 0.8
+    if estimate == "sample":
+        factor = 0.8 * (0.8 + SAMPLE_RATIO * 0.2)
+    expected = (3 * factor * y).square().mean(dim=(1, 2, 3))[:, None]
+    torch.testing.assert_close(found.double(), expected, rtol=1e-5, atol=0)
+
+
+def test_no_weight_changes_nothing():
+    plain = DNNDenoiser(**QUICK).fit(DISKS)
+    without = DNNDenoiser(residual=lambda x: x - 1, residual_weight=0, **QUICK)
+    np.testing.assert_array_equal(without.fit(DISKS).loss_curve_, plain.loss_curve_)
+    constrained = without.set_params(residual_weight=1.0).fit(DISKS)
+    assert not np.array_equal(constrained.transform(DISKS), plain.transform(DISKS))
+
+
+def test_the_residual_has_the_units_of_the_images():
+    fractions = DNNDenoiser(residual=lambda x: x - 0.3, **QUICK).fit(DISKS)
+    values = DNNDenoiser(
+        residual=lambda x: (x + 1) / 2 - 0.3, data_range=(-1, 1), **QUICK
+    ).fit(2 * DISKS - 1)
+    np.testing.assert_allclose(values.loss_curve_, fractions.loss_curve_, rtol=1e-4)
+    assert mean_absolute_residual(
+        2 * DISKS - 1, lambda x: (x + 1) / 2, data_range=(-1, 1)
+    ) == pytest.approx(DISKS.mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("residual", "message"),
+    [
+        (lambda x: x / 0, "NaN or infinity"),
+        (lambda x: x.mean(), r"of shape \(\)"),
+        (lambda x: x[:1], r"of shape \(1, 1, 16, 16\)"),
+        (lambda x: x.detach().numpy(), "a ndarray of shape"),
+        (lambda x: x.detach(), "not differentiable"),
+        (lambda x: x > 0, "not differentiable"),
+    ],
+)
+def test_bad_residuals(residual, message):
+    with pytest.raises(ValueError, match=f"residual.*{message}"):
+        DNNDenoiser(residual=residual, **QUICK).fit(DISKS)
+
+
+def test_bad_parameters():
+    for name, value in [
+        ("residual", 5),
+        ("residual_weight", -1.0),
+        ("residual_estimate", "median"),
+    ]:
+        with pytest.raises(ValueError, match=f"The '{name}' parameter"):
+            DNNDenoiser(**QUICK).set_params(**{name: value}).fit(DISKS)
+    with pytest.raises(ValueError, match="it has a residual"):
+        GeneralizationAnalyzer(
+            DNNDenoiser(residual=off_circle, **QUICK), [2], n_networks_per_pass=2
+        ).fit(DISKS)
+    with pytest.raises(ValueError, match=r"returned one of shape \(1, 1, 16, 16\)"):
+        mean_absolute_residual(DISKS, lambda x: x[:1])
+
+
+def test_files_do_not_hold_the_residual(tmp_path):
+    denoiser = DNNDenoiser(residual=off_circle, **QUICK).fit(DISKS)
+    save(denoiser, tmp_path / "network")
+    again = load(tmp_path / "network")
+    assert again.residual is None
+    np.testing.assert_array_equal(again.transform(DISKS), denoiser.transform(DISKS))
