@@ -93,23 +93,28 @@ def relative_error(a, b):
 
 
 def test_ancestral_sampling_has_the_moments_of_the_prior():
-    """Test 20,000 samples, and each mode against the recursion of its variance."""
-    n, sigma_min = 20_000, 0.01
-    sampler = Ancestral(1000, sigma_max=10.0, sigma_min=sigma_min)
+    """Test 4,000 samples, and each mode against the recursion of its variance.
+
+    The standard errors of 4,000 samples are 6 percent for the covariance, 1.6 percent
+    for the mean and 2.2 percent for the variance of a mode. The recursion has none.
+    """
+    n, n_steps, sigma_min = 4000, 400, 0.01
+    sampler = Ancestral(n_steps, sigma_max=10.0, sigma_min=sigma_min)
     y = draw(GAUSSIAN, n, sampler, batch_size=n)
     mean = y.mean(0)
     covariance = y.T @ y / n - torch.outer(mean, mean)
-    assert relative_error(covariance, COVARIANCE) < 0.05
-    assert mean.norm() < 0.02 * COVARIANCE.trace().sqrt()
-    sigmas = torch.from_numpy(noise_schedule(1000, 10.0, sigma_min))
+    assert relative_error(covariance, COVARIANCE) < 0.08
+    assert mean.norm() < 0.03 * COVARIANCE.trace().sqrt()
+    sigmas = torch.from_numpy(noise_schedule(n_steps, 10.0, sigma_min))
     expected = torch.full((16,), 100.0, dtype=torch.float64)
     for sigma, target in pairwise(sigmas):
         gain = SPECTRUM / (SPECTRUM + sigma**2)
         ratio = (target / sigma) ** 2
         expected = (gain + ratio * (1 - gain)) ** 2 * expected
         expected += target**2 * (1 - ratio)
+    torch.testing.assert_close(expected.float(), SPECTRUM, rtol=0.02, atol=0)
     measured = ((y @ BASIS) ** 2).mean(0)
-    torch.testing.assert_close(measured, expected.float(), rtol=0.05, atol=0)
+    torch.testing.assert_close(measured, expected.float(), rtol=0.08, atol=0)
 
 
 def flow_error(sampler):
@@ -175,15 +180,16 @@ def test_ancestral_step_is_the_published_one():
     ],
 )
 def test_coarse_to_fine_has_the_covariance_of_the_prior(parameters):
-    """The prior has rank d / 16. The error of 4,000 samples is 5 percent by itself."""
+    """The prior has rank d / 16. The error of 2,000 samples is 4 percent by itself."""
     basis = torch.linalg.qr(
-        torch.randn(256, 16, generator=torch.Generator().manual_seed(1))
+        torch.randn(64, 4, generator=torch.Generator().manual_seed(1))
     )[0]
-    n = 4000
+    spectrum = torch.linspace(0.1, 1, 4)
+    n = 2000
     sampler = CoarseToFine(sigma_max=10.0, **parameters)
-    y = draw(gaussian(basis, SPECTRUM), n, sampler, side=16, batch_size=n)
+    y = draw(gaussian(basis, spectrum), n, sampler, side=8, batch_size=n)
     z = y @ basis
-    assert relative_error(z.T @ z / n, torch.diag(SPECTRUM)) < 0.08
+    assert relative_error(z.T @ z / n, torch.diag(spectrum)) < 0.08
     outside = y - z @ basis.T
     assert outside.square().mean() < 1e-4
 
@@ -200,13 +206,13 @@ def test_empirical_prior_gives_its_images(sampler):
     """Start at a level far above the distances between the images."""
     train = load_photo_patches(16, 20, random_state=0).images / np.float32(255)
     denoiser = EmpiricalDenoiser().fit(train)
-    y = sample(denoiser, 600, sampler=sampler, mean=0.0, random_state=0)
+    y = sample(denoiser, 200, sampler=sampler, mean=0.0, random_state=0)
     errors = ((y[:, None] - train[None]) ** 2).mean((2, 3))
     assert np.mean(errors.min(1) < 10**-3.5) >= 0.95
     counts = np.bincount(errors.argmin(1), minlength=20)
     assert (counts > 0).all()
     if isinstance(sampler, Ancestral):
-        assert ((counts - 30) ** 2 / 30).sum() / 19 < 3
+        assert ((counts - 10) ** 2 / 10).sum() / 19 < 3
 
 
 def test_sample_of_estimators():
@@ -214,17 +220,17 @@ def test_sample_of_estimators():
         50, 8, return_power_spectrum=True, random_state=0
     )
     wiener = WienerDenoiser(spectrum).fit(textures)
-    X = wiener.sample(4000, sampler=GradientEstimation(100), random_state=0)
-    assert X.shape == (4000, 8, 8)
+    X = wiener.sample(2000, sampler=GradientEstimation(50), random_state=0)
+    assert X.shape == (2000, 8, 8)
     learned = WienerDenoiser(noise_std=0.1).fit(X).power_spectrum_[..., 0]
     np.testing.assert_allclose(learned, spectrum, rtol=0.15, atol=2e-4)
     np.testing.assert_allclose(X.mean(), wiener.mean_, atol=0.02)
-    few = wiener.sample(3, sampler=GradientEstimation(100), random_state=0)
+    few = wiener.sample(3, sampler=GradientEstimation(50), random_state=0)
     np.testing.assert_array_equal(few, X[:3])
 
     train = load_photo_patches(16, 20, random_state=0).images
     memorizer = EmpiricalDenoiser().fit(train)
-    X = memorizer.sample(200, sampler=GradientEstimation(30), random_state=0)
+    X = memorizer.sample(150, sampler=GradientEstimation(30), random_state=0)
     errors = ((X[:, None] - train[None] / 255) ** 2).mean((2, 3))
     assert np.mean(errors.min(1) < 10**-3.5) >= 0.95
     assert len(set(errors.argmin(1))) == 20
