@@ -194,9 +194,7 @@ def gains():
     """PSNR gain over Haar wavelets at input PSNR 40 dB, by exponent and estimator."""
     gains = {}
     for exponent in (1, 2, 3, 4):
-        X = make_c_alpha_images(
-            100, 64, exponent, convention="released", random_state=0
-        )
+        X = make_c_alpha_images(30, 64, exponent, convention="released", random_state=0)
         noisy = GaussianNoise(0.01, random_state=0).fit_transform(X)
         wavelets = {
             n: WaveletThresholdDenoiser(
@@ -245,11 +243,11 @@ def test_gain_of_geometry(gains, exponent, clean, projection):
     assert gains[exponent]["shifts"] > (0.4 if exponent > 2 else -0.05)
 
 
-@pytest.mark.parametrize("input_psnr", [10, 20, 30, 50])
-@pytest.mark.parametrize("exponent", [1, 2, 3, 4])
+@pytest.mark.parametrize("input_psnr", [10, 30, 50])
+@pytest.mark.parametrize("exponent", [1, 4])
 def test_noisy_geometry_with_shifts_does_no_harm(input_psnr, exponent):
     noise_std = 10 ** (-input_psnr / 20)
-    X = make_c_alpha_images(32, 64, exponent, convention="released", random_state=1)
+    X = make_c_alpha_images(10, 64, exponent, convention="released", random_state=1)
     noisy = GaussianNoise(noise_std, random_state=0).fit_transform(X)
     wavelets = WaveletThresholdDenoiser(
         "haar", **(HARD | {"n_shifts": 16}), noise_std=noise_std
@@ -272,7 +270,7 @@ def test_bounds_are_in_order():
 
 @pytest.mark.parametrize("denoiser", EVERY)
 @pytest.mark.parametrize("n_shifts", [1, 4])
-@pytest.mark.parametrize("shape", [(16, 16), (13, 18), (8, 8, 3)])
+@pytest.mark.parametrize("shape", [(13, 18), (8, 8, 3)])
 def test_jacobian_in_closed_form(denoiser, n_shifts, shape):
     rng = np.random.RandomState(0)
     clean = rng.rand(*shape)
@@ -291,7 +289,7 @@ def test_jacobian_in_closed_form(denoiser, n_shifts, shape):
 @pytest.mark.parametrize("denoiser", EVERY)
 def test_basis_in_closed_form(denoiser):
     denoiser = clone(denoiser).fit(CLEAN)
-    y, clean = NOISY[:1, :32, :32], CLEAN[:1, :32, :32]
+    y, clean = NOISY[:1, 16:32, 16:32], CLEAN[:1, 16:32, 16:32]
     basis = JacobianBasis(denoiser).fit(y, clean)
     assert basis.solver_ == "closed"
     J = jacobian_operator(denoiser, y, clean=clean).dense()
@@ -302,7 +300,7 @@ def test_basis_in_closed_form(denoiser):
         atol=1e-5,
         rtol=0,
     )
-    torch.testing.assert_close(vectors @ vectors.T, torch.eye(1024), atol=1e-5, rtol=0)
+    torch.testing.assert_close(vectors @ vectors.T, torch.eye(256), atol=1e-5, rtol=0)
     np.testing.assert_allclose(
         basis.affine_denoiser().transform(y),
         denoiser.denoise_images(y, clean=clean),

@@ -33,12 +33,17 @@ from sklearn_gahb.posteriors.truncated_normal import truncated_moments
 PRIOR = DiskPrior(32, 4.0, 12.0)
 
 
-def grid_posterior_mean(y, sigma, n=36, n_intensities=60):
-    """Integrate over all five parameters of 8x8 disks by the midpoint rule."""
-    middle = (np.arange(n) + 0.5) / n
+@pytest.fixture(scope="module")
+def grid():
+    """The coverages of 8x8 disks on a grid of all three parameters of the geometry."""
+    middle = (np.arange(24) + 0.5) / 24
     u = np.stack(np.meshgrid(middle, middle, middle, indexing="ij"), -1).reshape(-1, 3)
     circles = DiskPrior(8, 1.5, 3.0).circles(u)
-    c = disk_coverage(*circles.T, image_size=8).reshape(len(u), -1)
+    return disk_coverage(*circles.T, image_size=8).reshape(len(u), -1)
+
+
+def grid_posterior_mean(y, sigma, c, n_intensities=40):
+    """Integrate over all five parameters of 8x8 disks by the midpoint rule."""
     a = (np.arange(n_intensities) + 0.5) / n_intensities
     # Expand |y - b - (f - b) c|^2 in these sums over pixels.
     cc, c1, cy = (c**2).sum(1), c.sum(1), c @ y
@@ -60,45 +65,51 @@ def grid_posterior_mean(y, sigma, n=36, n_intensities=60):
 
 
 @pytest.mark.parametrize("sigma", [0.1, 0.3, 1.0])
-def test_agrees_with_a_grid_posterior(sigma):
+def test_agrees_with_a_grid_posterior(sigma, grid):
     X = make_disk_images(2, 8, radius_range=(2, 3), random_state=0).astype(np.float64)
     noisy = GaussianNoise(sigma, random_state=0).fit_transform(X)
     denoiser = DiskPosteriorDenoiser(
-        (1.5, 3.0), n_draws=60_000, noise_std=sigma, random_state=0
+        (1.5, 3.0), n_draws=30_000, noise_std=sigma, random_state=0
     )
     denoised = denoiser.fit(X).transform(noisy)
     for y, x_hat in zip(noisy, denoised, strict=True):
-        expected = grid_posterior_mean(y.ravel(), sigma)
+        expected = grid_posterior_mean(y.ravel(), sigma, grid)
         np.testing.assert_allclose(x_hat.ravel(), expected, atol=3e-3)
         assert np.sqrt(np.mean((x_hat.ravel() - expected) ** 2)) < 1e-3
 
 
 def test_vanishing_noise():
-    """The mse tends to 5 sigma^2 / d, and the trace of the Jacobian tends to 5."""
+    """The mse tends to 5 sigma^2 / d, and the trace of the Jacobian tends to 5.
+
+    The error tends to the noise along the five tangents. It is compared with this
+    noise, because the mean of few errors differs from 5 sigma^2 / d by chance.
+    """
     sigma = 0.01
-    X, parameters = make_disk_images(300, 32, return_parameters=True, random_state=0)
-    X = X[np.abs(parameters[:, 3] - parameters[:, 4]) > 0.3][:80]
-    assert len(X) == 80
+    X, parameters = make_disk_images(100, 16, return_parameters=True, random_state=0)
+    kept = np.flatnonzero(np.abs(parameters[:, 3] - parameters[:, 4]) > 0.3)[:24]
+    X, tangents = X[kept], disk_tangents(parameters[kept], image_size=16)
+    assert len(X) == 24
     noisy = GaussianNoise(sigma, random_state=0).fit_transform(X)
     denoiser = DiskPosteriorDenoiser(noise_std=sigma, random_state=0).fit(X)
-    limit = 5 * sigma**2 / 1024
-    errors = ((denoiser.transform(noisy) - X) ** 2).mean((1, 2))
-    assert errors.mean() / limit == pytest.approx(1, abs=0.15)
+    Q = np.linalg.qr(tangents.reshape(24, 5, 256).transpose(0, 2, 1))[0]
+    along = np.einsum("nd,ndk->nk", (noisy - X).reshape(24, 256), Q)
+    errors = ((denoiser.transform(noisy) - X) ** 2).sum((1, 2))
+    assert errors.mean() / np.square(along).sum(1).mean() == pytest.approx(1, abs=0.1)
     traces = [jacobian_operator(denoiser, y).dense().trace() for y in noisy[:8]]
     assert np.mean(traces) / 5 == pytest.approx(1, abs=0.03)
 
 
-@pytest.mark.parametrize("sigma", [0.03, 0.1, 0.3])
+@pytest.mark.parametrize("sigma", [0.03, 0.3])
 def test_is_never_worse_than_others(sigma):
-    train = make_disk_images(1000, 32, random_state=1)
-    X = make_disk_images(25, 32, random_state=2)
+    train = make_disk_images(300, 16, random_state=1)
+    X = make_disk_images(25, 16, random_state=2)
     noisy = GaussianNoise(sigma, random_state=0).fit_transform(X)
     optimum = DiskPosteriorDenoiser(noise_std=sigma, random_state=0).fit(train)
     best = ((optimum.transform(noisy) - X) ** 2).mean((1, 2))
     for other in (
         WienerDenoiser(noise_std=sigma),
         WaveletThresholdDenoiser("haar", noise_std=sigma),
-        BandletDenoiser(n_shifts=16, noise_std=sigma),
+        BandletDenoiser(n_shifts=4, noise_std=sigma),
         EmpiricalDenoiser(noise_std=sigma),
     ):
         errors = ((other.fit(train).transform(noisy) - X) ** 2).mean((1, 2))
@@ -108,11 +119,11 @@ def test_is_never_worse_than_others(sigma):
 
 def test_jacobian_is_the_posterior_covariance():
     """With little noise, the Jacobian is the projection onto the five tangents."""
-    X, parameters = make_disk_images(1, 32, return_parameters=True, random_state=3)
+    X, parameters = make_disk_images(1, 16, return_parameters=True, random_state=3)
     y = X[0].astype(np.float64)
     denoiser = DiskPosteriorDenoiser(noise_std=0.003, random_state=0).fit(X)
     J = jacobian_operator(denoiser, y)
-    tangents = disk_tangents(parameters, image_size=32)[0].reshape(5, -1)
+    tangents = disk_tangents(parameters, image_size=16)[0].reshape(5, -1)
     Q = np.linalg.qr(tangents.T)[0]
     np.testing.assert_allclose(Q.T @ (J @ Q), np.eye(5), atol=0.15)
     assert J.dense().trace() == pytest.approx(5, rel=0.1)
@@ -120,7 +131,7 @@ def test_jacobian_is_the_posterior_covariance():
 
 
 def test_order_and_batches_do_not_matter():
-    X = make_disk_images(4, 32, random_state=0)
+    X = make_disk_images(4, 16, random_state=0)
     noisy = GaussianNoise(0.1, random_state=0).fit_transform(X)
     denoiser = DiskPosteriorDenoiser(noise_std=0.1, random_state=0).fit(X)
     together = denoiser.transform(noisy)
@@ -129,7 +140,7 @@ def test_order_and_batches_do_not_matter():
 
 
 def test_levels_per_image_go_through_the_callable():
-    X = make_disk_images(2, 32, random_state=0)
+    X = make_disk_images(2, 16, random_state=0)
     y = torch.from_numpy(GaussianNoise(0.1, random_state=0).fit_transform(X))[:, None]
     denoise = DiskPosteriorDenoiser(random_state=0).fit(X)
     both = denoise(y, torch.tensor([0.05, 0.5]))
@@ -140,7 +151,7 @@ def test_levels_per_image_go_through_the_callable():
 
 
 def test_few_draws_warn():
-    X = make_disk_images(2, 32, random_state=0)
+    X = make_disk_images(2, 16, random_state=0)
     noisy = GaussianNoise(0.1, random_state=0).fit_transform(X)
     denoiser = DiskPosteriorDenoiser(n_draws=100, noise_std=0.1, random_state=0).fit(X)
     sizes = denoiser.effective_sample_size(noisy)
@@ -155,8 +166,8 @@ def test_few_draws_warn():
 @pytest.mark.filterwarnings("ignore:noise_std=.* is very low")
 def test_images_that_are_no_disks():
     """Textures, extreme intensities and zero images do not give NaN."""
-    X = make_disk_images(2, 32, random_state=0)
-    texture = np.random.RandomState(0).rand(32, 32)
+    X = make_disk_images(2, 16, random_state=0)
+    texture = np.random.RandomState(0).rand(16, 16)
     odd = np.stack([X[0] + 3, -5 * X[0], 0 * texture, texture, 1e6 * texture])
     for noise_std in (0.0, 0.001, 0.01, 10.0):
         denoiser = DiskPosteriorDenoiser(noise_std=noise_std, random_state=0).fit(X)
@@ -198,13 +209,18 @@ def test_prior_is_that_of_the_images():
 def test_truncated_moments_by_brute_force(mean, std):
     covariance = std**2 * np.array([[1.0, -0.3], [-0.3, 0.5]])
     axis = (np.arange(1500) + 0.5) / 1500
-    points = np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
-    log_density = multivariate_normal(mean, covariance).logpdf(points)
+    x, y = (axis - mean[0])[:, None], axis - mean[1]
+    (a, b), (_, c) = np.linalg.inv(covariance)
+    log_density = (a * x + 2 * b * y) * x + c * y**2
+    log_density *= -0.5
+    log_density += multivariate_normal(mean, covariance).logpdf(mean)
     weights = np.exp(log_density - log_density.max())
     log_mass = np.log(weights.mean()) + log_density.max()
     weights /= weights.sum()
-    center = weights @ points
-    expected = (weights[:, None] * (points - center)).T @ (points - center)
+    center = np.array([weights.sum(1) @ axis, weights.sum(0) @ axis])
+    x, y = axis - center[0], axis - center[1]
+    cross = x @ weights @ y
+    expected = [[weights.sum(1) @ x**2, cross], [cross, weights.sum(0) @ y**2]]
     ours = truncated_moments(np.array([mean]), covariance[None])
     assert ours[0].item() == pytest.approx(log_mass, abs=max(1e-3, 1e-4 * -log_mass))
     np.testing.assert_allclose(ours[1][0], center, atol=2e-4)
