@@ -19,9 +19,13 @@ from sklearn_gahb.displays import GeneralizationDisplay
 from sklearn_gahb.evaluation import memorized_fraction
 from sklearn_gahb.generalization._theories import explained_change, squared_correlation
 
-DISKS = make_disk_images(120, 16, random_state=0)
-TEST = make_disk_images(20, 16, random_state=1)
-THEORIES = {"empirical": EmpiricalDenoiser(), "local": LocalPosteriorDenoiser(5)}
+DISKS = make_disk_images(120, 8, random_state=0)
+TEST = make_disk_images(10, 8, random_state=1)
+# At periodic borders, all patches have the same shape, which saves time.
+THEORIES = {
+    "empirical": EmpiricalDenoiser(),
+    "local": LocalPosteriorDenoiser(5, boundary="periodic"),
+}
 
 
 def analyze(estimator, **parameters):
@@ -58,7 +62,7 @@ def test_theories_are_fitted_and_tested_like_estimators(analyzer):
     np.testing.assert_allclose(*pair)
     # The noise is the same too, and the priors of the two denoisers are nearly so.
     pair = analyzer.generated_explained_["local"], other.generated_explained_["old"]
-    np.testing.assert_allclose(*pair, rtol=0.05)
+    np.testing.assert_allclose(*pair, atol=0.02)
     assert (analyzer.explained_change_["local"] <= 1).all()
 
 
@@ -114,7 +118,7 @@ def test_kept_theories_are_not_fitted_again(tmp_path):
     after = analyze(EmpiricalDenoiser(), **options).fit(DISKS, X_test=TEST)
     assert names == {p: p.stat().st_mtime_ns for p in tmp_path.glob("theory-*")}
     np.testing.assert_array_equal(before.explained_["local"], after.explained_["local"])
-    wider = {"local": LocalPosteriorDenoiser(7)}
+    wider = {"local": LocalPosteriorDenoiser(7, boundary="periodic")}
     changed = analyze(EmpiricalDenoiser(), **(options | {"theories": wider}))
     changed.fit(DISKS, X_test=TEST)
     assert not np.allclose(before.explained_["local"], changed.explained_["local"])
@@ -159,11 +163,11 @@ class NeverFitted(EmpiricalDenoiser):
         (LocalPosteriorDenoiser({0.1: 3, 0.2: 3}), "the noise level is 0.3"),
         (LocalPosteriorDenoiser({0.1: 3, 1: 5}), "but the noise level is 0.01"),
         (LocalPosteriorDenoiser(4), "patch_size=4 must be an odd number"),
-        (LocalPosteriorDenoiser(17), "patch_size=17 must be an odd number"),
+        (LocalPosteriorDenoiser(9), "patch_size=9 must be an odd number"),
         (LocalPosteriorDenoiser(n_patches=10**6), "n_patches=1000000 must be at most"),
         (
-            EmpiricalDenoiser(image_shape=(8, 8)),
-            "256 values per row, which cannot form",
+            EmpiricalDenoiser(image_shape=(4, 4)),
+            "64 values per row, which cannot form",
         ),
         (PCA(2), "Found array with dim 3"),
     ],
@@ -185,7 +189,8 @@ def test_samples_of_a_memorizer_are_copies(analyzer):
 
 
 def test_one_training_image_has_no_memorized_fraction():
-    found = analyze(EmpiricalDenoiser(), train_sizes=(1, 2)).fit(DISKS, X_test=TEST)
+    found = analyze(EmpiricalDenoiser(), train_sizes=(1, 2), theories=None)
+    found.fit(DISKS, X_test=TEST)
     assert np.isnan(found.memorized_fraction_[0]).all()
     assert np.isnan(found.memorized_fraction_interval_[0]).all()
     assert (found.memorized_fraction_[1] == 1).all()
@@ -209,7 +214,7 @@ def test_memorized_fraction_compares_two_distances():
     ("X_train", "message"),
     [
         (DISKS[:1], "expected at least 2"),
-        (DISKS[:5, :8, :8], "X_train has images of sizes"),
+        (DISKS[:5, :6, :6], "X_train has images of sizes"),
         ((255 * DISKS[:5]).astype(np.float32), "X_train"),
         (np.stack([DISKS[:5]] * 3, axis=-1), "X has images with 1 channels"),
     ],

@@ -10,8 +10,8 @@ from sklearn_gahb.displays import GeneralizationDisplay
 from sklearn_gahb.generalization._times import first_crossing, generalization_time
 
 pytestmark = pytest.mark.filterwarnings("ignore:Denoised test images have a lower PSNR")
-DISKS = make_disk_images(60, 16, random_state=0)
-TEST = make_disk_images(20, 16, random_state=1)
+DISKS = make_disk_images(60, 8, random_state=0)
+TEST = make_disk_images(6, 8, random_state=1)
 
 
 def network(max_steps=24, checkpoints=(6, 24), **parameters):
@@ -28,7 +28,8 @@ def network(max_steps=24, checkpoints=(6, 24), **parameters):
 
 def analyze(estimator, **parameters):
     options = {"noise_std": [0.1, 0.3], "duplicates": "ignore", "random_state": 0}
-    return GeneralizationAnalyzer(estimator, (2, 10), **(options | parameters))
+    # Small subsets get many draws of noise, which take time.
+    return GeneralizationAnalyzer(estimator, (8, 16), **(options | parameters))
 
 
 @pytest.fixture(scope="module")
@@ -93,14 +94,15 @@ def test_table_has_rows_for_each_checkpoint(analyzer):
 
 
 def test_networks_in_one_pass_have_checkpoints_too(analyzer):
-    found = analyze(network(), n_networks_per_pass=4).fit(DISKS, X_test=TEST)
+    found = analyze(network(), n_networks_per_pass=4, n_generated=0)
+    found.fit(DISKS, X_test=TEST)
     for n_steps, snapshot in found.snapshots_.items():
         expected = analyzer.snapshots_[n_steps].test_psnr_
         np.testing.assert_allclose(snapshot.test_psnr_, expected, atol=0.05)
 
 
 def test_kept_checkpoints_are_measured_at_other_levels(analyzer, tmp_path):
-    options = {"checkpoint_dir": tmp_path}
+    options = {"checkpoint_dir": tmp_path, "n_generated": 0}
     analyze(network(), noise_std=0.1, **options).fit(DISKS, X_test=TEST)
     found = analyze(network(), **options).fit(DISKS, X_test=TEST)
     assert len(list(tmp_path.glob("fit-*"))) == 4
@@ -137,6 +139,7 @@ def test_display_draws_training(analyzer):
     np.testing.assert_array_equal(line.get_xdata(), [6, 24])
     expected = [one.test_psnr_[0, :, 1].mean() for one in analyzer.snapshots_.values()]
     np.testing.assert_allclose(line.get_ydata(), expected)
-    without = analyze(network(checkpoints=())).fit(DISKS, X_test=TEST)
+    without = analyze(network(checkpoints=()), n_generated=0)
+    without.fit(DISKS, X_test=TEST)
     with pytest.raises(ValueError, match="set checkpoints of the estimator"):
         GeneralizationDisplay.from_estimator(without, kind="training")
