@@ -174,14 +174,15 @@ def test_smoothing_of_two_images_is_an_integral():
     pair = np.array([[[0.0, 0.0]], [[3.0, 4.0]]])[..., None] / 5
     y, sigma, s = np.array([[[0.3], [0.5]]])[None], 0.5, 0.4
     denoiser = EmpiricalDenoiser(
-        sigma, smoothing_std=s, n_perturbations=20000, random_state=0
+        sigma, smoothing_std=s, n_perturbations=3000, random_state=0
     ).fit(pair)
     # |y - x_0|^2 - |y - x_1|^2 = 2 y . u - 1, where u is a unit vector.
     nodes, weights = np.polynomial.hermite_e.hermegauss(60)
     projection = (0.3 * 3 + 0.5 * 4) / 5 + s * nodes
     share = expit((2 * projection - 1) / (2 * sigma**2)) @ weights / weights.sum()
     found = denoiser.transform(y).ravel()
-    np.testing.assert_allclose(found, share * np.array([3, 4]) / 5, atol=0.01)
+    # The standard error of 3,000 perturbations is about 0.005.
+    np.testing.assert_allclose(found, share * np.array([3, 4]) / 5, atol=0.015)
 
 
 def test_bad_input():

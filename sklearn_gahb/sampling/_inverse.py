@@ -191,11 +191,11 @@ def solve_inverse(
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_gahb import DiskPosteriorDenoiser
+    >>> from sklearn_gahb import EmpiricalDenoiser
     >>> from sklearn_gahb.datasets import make_disk_images
     >>> from sklearn_gahb.sampling import random_pixels, solve_inverse
-    >>> X = make_disk_images(2, 16, random_state=0)
-    >>> denoiser = DiskPosteriorDenoiser(random_state=0).fit(X)
+    >>> X = make_disk_images(20, 16, random_state=0)
+    >>> denoiser = EmpiricalDenoiser().fit(X)
     >>> operator = random_pixels((16, 16), 0.2, random_state=0)
     >>> solution = solve_inverse(
     ...     denoiser, operator @ X[0].ravel(), operator, n_draws=2, random_state=0
