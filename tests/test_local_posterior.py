@@ -82,9 +82,9 @@ def brute_force(y, X, radius, equivariant, boundary, aggregate):
 @pytest.mark.parametrize("options", OPTIONS)
 @pytest.mark.parametrize("patch_size", [1, 3, 5])
 def test_equals_brute_force(patch_size, options):
-    found = fitted(patch_size, **options).transform(NOISY)
-    expected = [brute_force(y, X, patch_size // 2, **options) for y in NOISY]
-    np.testing.assert_allclose(found, expected, atol=1e-10)
+    found = fitted(patch_size, **options).transform(NOISY[:1])
+    expected = brute_force(NOISY[0], X, patch_size // 2, **options)
+    np.testing.assert_allclose(found[0], expected, atol=1e-10)
 
 
 @pytest.mark.parametrize("aggregate", ["center", "overlap"])
@@ -151,7 +151,7 @@ def test_torch_differentiates_the_denoiser():
 
 
 def test_basis_and_samples():
-    clean = make_disk_images(30, 16, random_state=0)
+    clean = make_disk_images(10, 16, random_state=0)
     denoiser = fitted(5, clean, aggregate="overlap", boundary="periodic")
     noisy = clean[:1] + 0.3 * np.random.RandomState(0).randn(1, 16, 16)
     basis = JacobianBasis(denoiser, 20, random_state=0).fit(noisy)
@@ -222,7 +222,8 @@ def test_standard_error_of_subsets(monkeypatch, options):
     clean = rng.rand(150, 4, 5)
     noisy = clean[:2] + 0.6 * rng.randn(2, 4, 5)
     outputs, errors = [], []
-    for seed in range(100):
+    # The spread of 60 outputs has a relative standard error of 9 percent.
+    for seed in range(60):
         denoiser = fitted(3, clean, noise_std=0.6, random_state=seed, **options)
         outputs.append(denoiser.transform(noisy))
         if seed % 10 == 0:
@@ -307,7 +308,7 @@ def test_bad_patch_sizes(patch_size, message):
 
 def test_choice_of_the_patch_size():
     X = make_disk_images(40, 16, random_state=0)
-    clean, levels = X[30:], [0.5, 0.1]
+    clean, levels = X[36:], [0.5, 0.1]
     denoiser = LocalPosteriorDenoiser(9).fit(X[:30])
     choice = choose_patch_size(denoiser, clean, levels, random_state=3)
     assert choice.patch_sizes.tolist() == [3, 5, 7, 9, 11]
@@ -332,14 +333,14 @@ def test_choice_of_the_patch_size_that_explains_another_denoiser():
     denoiser = LocalPosteriorDenoiser(data_range=255).fit(X[:30])
     choice = choose_patch_size(
         denoiser,
-        X[30:],
+        X[36:],
         [0.1, 0.5],
         patch_sizes=[7, 3],
         reference=make_pipeline(GaussianNoise(0.1, data_range=255), reference),
         random_state=0,
     )
     assert choice.patch_size == {0.1: 7, 0.5: 3}
-    noisy = noisy_copy(X[30:], 0.1, 0, 255)
+    noisy = noisy_copy(X[36:], 0.1, 0, 255)
     outputs = (
         one.denoise_images(noisy, 0.1)
         for one in (reference, denoiser.set_params(patch_size=3))

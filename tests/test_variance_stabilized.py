@@ -64,7 +64,7 @@ def test_bm3d_gains_2_decibels(photos):
     pytest.importorskip("bm3d")
     from sklearn_gahb import BM3DDenoiser
 
-    clean = photos[2:3, :128, :128]
+    clean = photos[2:3, :64, :64]
     noisy = PoissonNoise(30, random_state=0).transform(clean)
     plain = BM3DDenoiser().fit(clean).score(noisy, clean)
     stabilized = VarianceStabilizedDenoiser(BM3DDenoiser()).fit(clean)
