@@ -55,7 +55,7 @@ DENOISERS = [
     BandletDenoiser(random_state=0),
     EmpiricalDenoiser(random_state=0),
     GaussianDenoiser(random_state=0),
-    LocalPosteriorDenoiser(3, random_state=0),
+    LocalPosteriorDenoiser(3, boundary="periodic", random_state=0),
     DNNDenoiser(width=4, depth=1, max_steps=20, random_state=0),
 ]
 each_range = pytest.mark.parametrize(
