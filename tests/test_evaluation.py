@@ -154,11 +154,11 @@ def test_density_gap_of_learned_textures_is_their_divergence():
         600, 8, exponent=1.0, mean=0.0, return_power_spectrum=True, random_state=0
     )
     X = X.astype(np.float64)
-    sigma = np.geomspace(1e-3, 30, 19)
+    sigma = np.geomspace(1e-3, 30, 25)
     optimum = WienerDenoiser(spectrum, zero_mean=True)
     analyzer = GeneralizationAnalyzer(
         WienerDenoiser(zero_mean=True),
-        (30, 120),
+        (30, 180),
         noise_std=sigma,
         optimal=optimum,
         random_state=0,
