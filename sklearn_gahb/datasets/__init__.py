@@ -3,6 +3,7 @@
 from ._bsds500 import fetch_bsds500
 from ._c_alpha import make_c_alpha_backgrounds, make_c_alpha_images
 from ._circle import make_circle_points
+from ._darcy import darcy_residual, make_darcy_flow
 from ._disks import (
     DiskPrior,
     disk_coverage,
@@ -18,6 +19,7 @@ from ._synthetic import make_gaussian_textures, make_ray_images, make_sine_image
 
 __all__ = [
     "DiskPrior",
+    "darcy_residual",
     "disk_coverage",
     "disk_tangents",
     "fetch_bsd68",
@@ -31,6 +33,7 @@ __all__ = [
     "make_c_alpha_backgrounds",
     "make_c_alpha_images",
     "make_circle_points",
+    "make_darcy_flow",
     "make_disk_images",
     "make_gaussian_textures",
     "make_ray_images",
