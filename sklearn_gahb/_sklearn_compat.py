@@ -17,7 +17,7 @@ def at_least(number):
     return Interval(Integral, number, None, closed="left")
 
 
-# Squares of larger numbers are not finite in float32.
+# Sums of squares of larger numbers could overflow in float32.
 LARGEST = 1e15
 POSITIVE = Interval(Real, 0, LARGEST, closed="right")
 NOT_NEGATIVE = Interval(Real, 0, LARGEST, closed="both")

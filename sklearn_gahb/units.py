@@ -47,8 +47,10 @@ LARGEST_CORRELATION = 0.1
 
 
 def check_largest(X, name):
-    """Refuse floats whose squares are not finite in float32."""
-    largest = float(max(X.max(), -X.min())) if "float" in str(X.dtype) else 0
+    """Refuse values whose sums of squares could overflow in float32."""
+    if is_unsigned(X.dtype) or "bool" in str(X.dtype):
+        return
+    largest = max(float(X.max()), -float(X.min()))
     if largest > LARGEST:
         raise ValueError(
             f"Input {name} contains infinity or a value too large for images: "

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import relu
 
 from sklearn_gahb import DNNDenoiser
 from sklearn_gahb.checkpoints import load
@@ -17,6 +18,12 @@ from sklearn_gahb.datasets import make_disk_images
 
 EXAMPLE = Path(__file__).parents[1] / "examples/scale/train_on_several_devices.py"
 X = make_disk_images(60, 16, random_state=0)
+
+
+def above_white(x):
+    return relu(x - 1)
+
+
 PARAMETERS = {
     "unet": {"depth": 2, "batch_statistics": True},
     "conservative, with early stopping and augmented crops": {
@@ -26,6 +33,11 @@ PARAMETERS = {
         "augment": True,
         "early_stopping": True,
         "n_iter_no_change": 3,
+    },
+    "with a constraint": {
+        "depth": 1,
+        "residual": above_white,
+        "residual_estimate": "sample",
     },
     "without a seed": {
         "depth": 1,
@@ -54,6 +66,9 @@ from sklearn_gahb import DNNDenoiser
 from sklearn_gahb.checkpoints import save
 from sklearn_gahb.datasets import make_disk_images
 
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from test_distributed import DEFAULTS, PARAMETERS
+
 folder = sys.argv[1]
 sys.argv[1] += "/unet.safetensors"
 runpy.run_path({str(EXAMPLE)!r}, run_name="__main__")
@@ -61,8 +76,8 @@ runpy.run_path({str(EXAMPLE)!r}, run_name="__main__")
 distributed.init_process_group("gloo")
 rank = distributed.get_rank()
 X = make_disk_images(60, 16, random_state=0)
-for name, parameters in {PARAMETERS}.items():
-    denoiser = DNNDenoiser(**({DEFAULTS} | parameters)).fit(X)
+for name, parameters in PARAMETERS.items():
+    denoiser = DNNDenoiser(**(DEFAULTS | parameters)).fit(X)
     save(denoiser, f"{{folder}}/{{name}} {{rank}}")
 for wrong, message in [
     (lambda: denoiser.set_params(batch_size=7).fit(X), "batch_size=7 must be a"),
@@ -118,7 +133,7 @@ def networks_of(folder, name):
     return [load(folder / f"{name} {rank}") for rank in (0, 1)]
 
 
-@pytest.mark.parametrize("name", list(PARAMETERS)[:2])
+@pytest.mark.parametrize("name", list(PARAMETERS)[:3])
 def test_same_as_one_process(name, folder):
     first, second = networks_of(folder, name)
     alone = DNNDenoiser(**(DEFAULTS | PARAMETERS[name])).fit(X)

@@ -44,12 +44,14 @@ def name_of(estimator):
 @pytest.mark.parametrize("value", [1e16, -1e160, 1e300])
 @pytest.mark.filterwarnings("ignore:noise_std=0.1 is very low")
 def test_huge_values(estimator, value):
-    """The squares of such values are not finite in float32."""
+    """Sums of the squares of such values could overflow in float32."""
     images = np.full((3, 16, 16), value)
     with pytest.raises(ValueError, match="value too large"):
         estimator.fit(images)
     with pytest.raises(ValueError, match="value too large"):
         estimator.fit(X).transform(images)
+    with pytest.raises(ValueError, match="value too large"):
+        estimator.fit(np.full((3, 16, 16), 4 * 10**18))
     large = np.asarray(estimator.fit(X).transform(X * 1e15))
     assert np.isfinite(large).all()
 

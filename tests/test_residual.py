@@ -1,5 +1,7 @@
 """Training with a constraint that clean images satisfy."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -8,8 +10,14 @@ from torch import nn
 
 from sklearn_gahb import DNNDenoiser, GaussianNoise, GeneralizationAnalyzer
 from sklearn_gahb.checkpoints import load, save
-from sklearn_gahb.datasets import make_circle_points, make_disk_images
+from sklearn_gahb.datasets import (
+    darcy_residual,
+    make_circle_points,
+    make_darcy_flow,
+    make_disk_images,
+)
 from sklearn_gahb.denoisers import as_denoiser
+from sklearn_gahb.generalization._keys import estimator_key
 from sklearn_gahb.metrics import mean_absolute_residual
 from sklearn_gahb.samplers import DDIM
 from sklearn_gahb.training import Recipe
@@ -17,6 +25,8 @@ from sklearn_gahb.training._residuals import SAMPLE_RATIO, squared_residuals
 
 POINTS = make_circle_points(1000, random_state=0)
 DISKS = make_disk_images(30, 16, random_state=0)
+# These constraints only show what training does with them.
+pytestmark = pytest.mark.filterwarnings("ignore:Clean training images do not satisfy")
 QUICK = {"width": 4, "depth": 1, "max_steps": 5, "batch_size": 8, "random_state": 0}
 
 
@@ -95,13 +105,15 @@ def test_samples_satisfy_the_constraint():
 @pytest.mark.parametrize("estimate", ["mean", "sample"])
 def test_squared_residuals(estimate):
     """The network predicts a fixed share of the noisy image, so all is explicit."""
-    recipe = Recipe(residual=lambda x: 3 * x, residual_estimate=estimate)
+    recipe = Recipe(
+        residual=lambda x: 3 * x, residual_weight=0.5, residual_estimate=estimate
+    )
     y = torch.randn(2, 1, 4, 4, dtype=torch.float64)
     found = squared_residuals(lambda y: 0.2 * y.float(), y.float(), 0.2 * y, recipe)
     factor = 0.8
     if estimate == "sample":
         factor = 0.8 * (0.8 + SAMPLE_RATIO * 0.2)
-    expected = (3 * factor * y).square().mean(dim=(1, 2, 3))[:, None]
+    expected = 0.5 * (3 * factor * y).square().mean(dim=(1, 2, 3))[:, None]
     torch.testing.assert_close(found.double(), expected, rtol=1e-5, atol=0)
 
 
@@ -128,6 +140,7 @@ def test_the_residual_has_the_units_of_the_images():
     ("residual", "message"),
     [
         (lambda x: x / 0, "NaN or infinity"),
+        (lambda x: torch.where(x > 0, x.sqrt(), 0 * x), "gradient is NaN"),
         (lambda x: x.mean(), r"of shape \(\)"),
         (lambda x: x[:1], r"of shape \(1, 1, 16, 16\)"),
         (lambda x: x.detach().numpy(), "a ndarray of shape"),
@@ -152,8 +165,70 @@ def test_bad_parameters():
         GeneralizationAnalyzer(
             DNNDenoiser(residual=off_circle, **QUICK), [2], n_networks_per_pass=2
         ).fit(DISKS)
-    with pytest.raises(ValueError, match=r"returned one of shape \(1, 1, 16, 16\)"):
+    with pytest.raises(ValueError, match=r"a Tensor of shape \(1, 1, 16, 16\)"):
         mean_absolute_residual(DISKS, lambda x: x[:1])
+
+
+def test_constraints_that_clean_images_do_not_satisfy():
+    X = make_darcy_flow(10, 16, random_state=0)
+
+    def residual(x):
+        return darcy_residual(x) / 10
+
+    denoiser = DNNDenoiser(residual=residual, residual_weight=1e-9, **QUICK)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        denoiser.fit(X)
+    with pytest.warns(UserWarning, match="whether crops"):
+        denoiser.set_params(patch_size=8, residual=lambda x: x[:, :, 0] - 3).fit(X)
+
+
+def test_one_number_per_image_and_complex_numbers():
+    for residual in (lambda x: x.mean(dim=(1, 2, 3)) - 0.5, torch.fft.fft2):
+        denoiser = DNNDenoiser(residual=residual, **QUICK).fit(DISKS)
+        assert np.isfinite(denoiser.transform(DISKS)).all()
+        assert mean_absolute_residual(DISKS, residual) > 0
+
+
+def test_unsigned_integers_are_fractions():
+    X = (255 * DISKS).astype(np.uint8)
+    assert mean_absolute_residual(X, lambda x: x) == pytest.approx(X.mean() / 255)
+
+
+def test_early_stopping_counts_the_residual():
+    """Without the residual, the weights after the first steps would be the best."""
+    options = {**QUICK, "max_steps": 40, "early_stopping": True, "learning_rate": 1e-2}
+    plain = DNNDenoiser(**options).fit(DISKS)
+    black = DNNDenoiser(residual=lambda x: x, residual_weight=100.0, **options)
+    black.fit(DISKS)
+    assert black.validation_loss_curve_[0] > 10 * plain.validation_loss_curve_[0]
+    assert np.abs(black.transform(DISKS)).mean() < np.abs(plain.transform(DISKS)).mean()
+
+
+def test_sampled_residuals_and_statistics_of_batches_are_refused():
+    denoiser = DNNDenoiser(
+        residual=lambda x: x, residual_estimate="sample", batch_statistics=True, **QUICK
+    )
+    with pytest.raises(ValueError, match="needs batch_statistics=False"):
+        denoiser.fit(DISKS)
+
+
+def test_functions_that_read_other_numbers_have_other_keys():
+    scope = {}
+    exec("limit = 1.0\ndef residual(x): return x - limit", scope)
+    keys = [estimator_key(DNNDenoiser(residual=scope["residual"]))]
+    scope["limit"] = 2.0
+    keys.append(estimator_key(DNNDenoiser(residual=scope["residual"])))
+    for radius in (1, 2):
+
+        def other(x, *, radius=radius):
+            return x - radius
+
+        keys.append(estimator_key(DNNDenoiser(residual=other)))
+    for number in "34":
+        exec(f"def residual(x): return x - {number}", scope)
+        keys.append(estimator_key(DNNDenoiser(residual=scope["residual"])))
+    assert len(set(keys)) == 6
 
 
 def test_files_do_not_hold_the_residual(tmp_path):

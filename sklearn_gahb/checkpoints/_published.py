@@ -2,6 +2,8 @@
 
 import argparse
 import warnings
+import zipfile
+from pathlib import Path
 
 import torch
 
@@ -101,6 +103,10 @@ def load_published(path):
 def _read_state_dict(path):
     # open raises an OSError if the file is missing or unreadable.
     open(path, "rb").close()
+    size = Path(path).stat().st_size
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as file:
+            _check_size(path, size, sum(one.file_size for one in file.infolist()))
     try:
         # Namespace is the only class in the published files.
         with (
@@ -133,16 +139,21 @@ def _read_state_dict(path):
                 f"The tensor {name!r} in the file {path} is sparse, quantized, nested, "
                 "complex or without values; expected a dense real tensor."
             )
-        # A small file may describe a huge tensor whose values repeat.
-        if tensor.nbytes > tensor.untyped_storage().nbytes():
-            raise ValueError(
-                f"The tensor {name!r} in the file {path} has the shape "
-                f"{tuple(tensor.shape)}, but the file holds fewer values."
-            )
+    _check_size(path, size, sum(tensor.nbytes for tensor in state.values()))
     return {
         str(name).removeprefix("module."): x.float() if x.is_floating_point() else x
         for name, x in state.items()
     }
+
+
+def _check_size(path, size, content_size):
+    """Refuse compressed files, and tensors whose values repeat or share memory."""
+    if content_size > size:
+        raise ValueError(
+            f"The file {path} has {size} bytes, but describes tensors of "
+            f"{content_size} bytes. Save the state dict by torch.save, without "
+            "compression."
+        )
 
 
 def convert_unet(state):

@@ -110,7 +110,8 @@ def darcy_residual(images):
 
     The residual is :math:`-\nabla \cdot (K \nabla p) - f`. Use it as the parameter
     `residual` of :class:`~sklearn_gahb.DNNDenoiser`, divided by a number such as 10,
-    the size of the source.
+    the size of the source. Crops and flipped images do not satisfy the equation, so do
+    not set `patch_size` and `augment`.
 
     Parameters
     ----------

@@ -96,16 +96,15 @@ class DNNDenoiser(CallbackSupportMixin, _NetworkDenoiser):
         squared error favors high noise. See the Notes before you sample with a network
         that was trained with a root or a logarithm.
     residual : callable or None, default=None
-        Constraint R(x) = 0 that clean images satisfy, see the Notes: a function of
-        images (n, channels, height, width), in the units of `X`, that returns a tensor
-        (n, ...). It must be written in torch. For an inequality R <= 0, return the
-        positive part of R.
+        Constraint R(x) = 0 that clean images satisfy, see the Notes: a function in
+        torch of images (n, channels, height, width), in the units of the output of
+        `transform`, that returns a tensor (n, ...). Crops and flipped images must
+        satisfy it too. For an inequality R <= 0, return the positive part of R.
     residual_weight : float, default=1.0
         Weight c of the squared residual.
     residual_estimate : {"mean", "sample"}, default="mean"
-        Images whose residual counts. "mean" takes the denoised images, and suits linear
-        constraints. "sample" takes images that a second evaluation samples from them,
-        and doubles the time of a step.
+        Images at which the residual is evaluated: the denoised images, or images that a
+        second evaluation samples from them, which doubles the time of a step.
     optimizer : {"muon", "adam"}, default="muon"
         Optimizer. Muon makes the update of each layer orthogonal [4]_. It optimizes the
         weights of convolutions and linear layers, except the first and the last of

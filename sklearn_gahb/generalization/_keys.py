@@ -4,6 +4,7 @@ import functools
 import hashlib
 import inspect
 import types
+from numbers import Number
 
 import joblib
 import numpy as np
@@ -34,7 +35,8 @@ def plain(value):
     """Convert a value to containers and arrays with the same hash in every process.
 
     Functions and classes are replaced by their names and source code, so that edits of
-    the code change the hash. The code that they call is not included.
+    the code change the hash. For functions, the numbers, strings and arrays that they
+    read from their module are included. The code that they call is not.
     """
     if isinstance(value, dict):
         return {name: plain(one) for name, one in value.items()}
@@ -50,7 +52,8 @@ def plain(value):
         return ["method", plain(value.__func__), plain(value.__self__)]
     if isinstance(value, types.FunctionType):
         cells = [cell.cell_contents for cell in value.__closure__ or ()]
-        return [_name_and_source(value), plain(cells), plain(value.__defaults__)]
+        defaults = value.__defaults__, value.__kwdefaults__
+        return [_name_and_source(value), *map(plain, (cells, defaults, _data(value)))]
     if isinstance(value, type):
         return [_name_and_source(one) for one in value.__mro__]
     if hasattr(value, "get_params"):
@@ -70,9 +73,20 @@ def _plain_module(module):
     return [plain(type(module)), plain(own), tensors]
 
 
+def _data(function):
+    """Return the global variables that a function reads, if they hold data."""
+    kinds = Number | str | bytes | tuple | list | dict | np.ndarray | torch.Tensor
+    names = function.__code__.co_names
+    found = {name: function.__globals__.get(name) for name in sorted(names)}
+    return {name: value for name, value in found.items() if isinstance(value, kinds)}
+
+
 def _name_and_source(value):
+    name = f"{value.__module__}.{value.__qualname__}"
     try:
-        source = inspect.getsource(value)
+        return name, inspect.getsource(value)
     except (OSError, TypeError):
-        source = ""
-    return f"{value.__module__}.{value.__qualname__}", source
+        if not hasattr(value, "__code__"):
+            return name, ""
+    constants = [one for one in value.__code__.co_consts if not inspect.iscode(one)]
+    return name, value.__code__.co_code, constants

@@ -22,9 +22,10 @@ def mean_absolute_residual(
     X : array-like or list of array-like
         Images, in any layout that denoisers accept.
     residual : callable
-        Function of images (n, channels, height, width), in the units of `X`, that
-        returns a tensor (n, ...), as for the parameter `residual` of
-        :class:`~sklearn_gahb.DNNDenoiser`.
+        Function of images (n, channels, height, width) that returns a tensor (n, ...),
+        as for the parameter `residual` of :class:`~sklearn_gahb.DNNDenoiser`. If
+        `data_range` is None, it receives unsigned integers as fractions of the largest
+        value of their dtype. All other images keep their units.
     data_range : float or tuple of (float, float), default=None
         Pixel value of white (black is then 0), or the pair (black, white). If None,
         white is the largest value of an unsigned integer dtype, or 1 for other dtypes.
@@ -60,11 +61,12 @@ def mean_absolute_residual(
     with torch.no_grad():
         for x in images.tensors():
             values = residual(from_fractions(x, images.data_range))
-            if len(values) != len(x):
+            shape = tuple(getattr(values, "shape", ()))
+            if not torch.is_tensor(values) or shape[:1] != (len(x),):
                 raise ValueError(
                     f"residual must return a tensor ({len(x)}, ...) for {len(x)} "
-                    f"images; it returned one of shape {tuple(values.shape)}."
+                    f"images; it returned a {type(values).__name__} of shape {shape}."
                 )
-            found.append(values.abs().flatten(1).mean(dim=1).cpu().numpy())
+            found.append(values.abs().reshape(len(x), -1).mean(dim=1).cpu().numpy())
     found = np.concatenate(found)
     return float(found.mean()) if average else found

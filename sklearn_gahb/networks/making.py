@@ -82,6 +82,8 @@ def check_network(network, y):
     try:
         with torch.no_grad():
             shape = tuple(network(y).shape)
+    except torch.OutOfMemoryError:
+        raise
     except RuntimeError as error:
         raise ValueError(
             "The network in architecture cannot process images of shape "

@@ -159,6 +159,12 @@ def start_training(network, *, batch_statistics=True):
                 module.eval()
 
 
+def has_norms(network):
+    """Return whether a network has normalization layers with statistics."""
+    kinds = BiasFreeBatchNorm2d, nn.BatchNorm2d
+    return any(isinstance(module, kinds) for module in network.modules())
+
+
 def has_statistics(network):
     """Return whether any normalization layer holds other statistics than a new one."""
     for module in network.modules():

@@ -14,10 +14,10 @@ import torch
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.flop_counter import FlopCounterMode
 
-from ..networks.norms import has_statistics, start_training
+from ..networks.norms import has_norms, has_statistics, start_training
 from ._losses import loss_of, mean_squared_errors
 from ._optimizers import make_optimizers, make_scheduler
-from ._residuals import squared_residuals
+from ._residuals import needs_two_evaluations, squared_residuals
 from .processes import (
     broadcast_object,
     is_shared,
@@ -124,6 +124,11 @@ def train(
     batch_statistics = recipe.batch_statistics
     if batch_statistics == "auto":
         batch_statistics = not (recipe.conservative or has_statistics(network))
+    if batch_statistics and has_norms(network) and needs_two_evaluations(recipe):
+        raise ValueError(
+            "residual_estimate='sample' needs batch_statistics=False, because the "
+            "statistics of less noisy images would mix with those of the batch."
+        )
     resume = partial(start_training, network, batch_statistics=batch_statistics)
     steps = _steps(network, pairs, recipe, n_networks, resume, data_range)
     for start, stop in pairwise([0, *recipe.evaluation_steps(n_evaluations).tolist()]):
@@ -132,7 +137,7 @@ def train(
         log.losses[start:] = mean_over_processes(log.losses[start:])
         _check_finite(log.losses, start, recipe.learning_rate)
         if validation_pairs:
-            _validate(network, validation_pairs, log, recipe.loss)
+            _validate(network, validation_pairs, log, recipe, data_range)
             resume()
         yield start, stop
         losses = log.validation_losses
@@ -157,14 +162,12 @@ def _steps(network, pairs, recipe, n_networks, resume, data_range):
         with torch.autocast(device.type, precision, enabled=mixed):
             estimate = forward(noisy)
         errors = mean_squared_errors(estimate.float(), noise, n_networks)
-        total = errors
-        if recipe.residual is not None:
-            estimate = estimate.float()
-            squares = squared_residuals(forward, noisy, estimate, recipe, data_range)
-            total = errors + recipe.residual_weight * squares
         network.zero_grad()
+        with torch.autocast(device.type, precision, enabled=mixed):
+            squares = squared_residuals(forward, noisy, estimate, recipe, data_range)
         # The loss of one network does not depend on the other networks.
-        loss_of(recipe.loss, total, noise, n_networks).sum().backward()
+        total = loss_of(recipe.loss, errors + squares, noise, n_networks).sum()
+        total.backward()
         for one in (*optimizers, *schedulers):
             one.step()
         yield errors.detach().mean(dim=0)
@@ -202,12 +205,14 @@ def _check_finite(losses, start, learning_rate):
 
 
 @torch.no_grad()
-def _validate(network, pairs, log, name):
+def _validate(network, pairs, log, recipe, data_range):
     network.eval()
-    losses = [
-        loss_of(name, mean_squared_errors(network(noisy), noise, 1), noise, 1)
-        for noisy, noise in pairs
-    ]
+    losses = []
+    for noisy, noise in pairs:
+        estimate = network(noisy)
+        errors = mean_squared_errors(estimate, noise, 1)
+        squares = squared_residuals(network, noisy, estimate, recipe, data_range)
+        losses.append(loss_of(recipe.loss, errors + squares, noise, 1))
     loss = broadcast_object(float(torch.stack(losses).mean()))
     if loss < min(log.validation_losses, default=math.inf):
         log.best_state = copy.deepcopy(network.state_dict())

@@ -3,18 +3,26 @@
 import torch
 
 from .._tensors import from_fractions
+from .._warnings import warn
 
 # Noise level of the second evaluation, divided by that of the first.
 SAMPLE_RATIO = 0.25
+# Largest mean squared residual of clean images, divided by that of noisy images.
+LARGEST_CLEAN_SHARE = 0.1
+
+
+def needs_two_evaluations(recipe):
+    """Return whether a step of training evaluates the network twice."""
+    return recipe.residual is not None and recipe.residual_estimate == "sample"
 
 
 def squared_residuals(network, noisy, noise, recipe, data_range=None):
-    r"""Return the mean squared residual of each denoised image: (n, 1).
+    r"""Return the weighted mean squared residual of each denoised image: (n, 1).
 
     The residual R is evaluated at the denoised image :math:`\hat x(y)`, or, for
     ``residual_estimate="sample"``, at :math:`\hat x(\hat x(y) + r (y - \hat x(y)))`,
     which is a deterministic sampler of two evaluations that lowers the noise level by
-    the factor r (`SAMPLE_RATIO`).
+    the factor r (`SAMPLE_RATIO`). Without a residual, the result is 0.
 
     Parameters
     ----------
@@ -23,43 +31,50 @@ def squared_residuals(network, noisy, noise, recipe, data_range=None):
     noisy, noise : Tensor of shape (n, channels, height, width)
         Noisy images, and the noise that the network predicts in them.
     recipe : Recipe
-        Recipe that sets the residual and the images at which it is evaluated.
+        Recipe that sets the residual, its weight, and the images at which it is
+        evaluated.
     data_range : tuple of (float, float), default=None
         Black and white, in the units of the residual. If None, they are 0 and 1.
     """
+    if recipe.residual is None:
+        return 0.0
+    noise = noise.float()
     x_hat = noisy - noise
-    if recipe.residual_estimate == "sample":
+    if needs_two_evaluations(recipe):
         y = x_hat + SAMPLE_RATIO * noise
         x_hat = y - network(y).float()
-    residual = recipe.residual(from_fractions(x_hat, data_range))
-    return residual.square().flatten(1).mean(dim=1, keepdim=True)
+    with torch.autocast(noisy.device.type, enabled=False):
+        residual = recipe.residual(from_fractions(x_hat, data_range))
+        return recipe.residual_weight * mean_squares(residual)
 
 
-def check_residual(residual, images, data_range=None):
+def mean_squares(residual):
+    """Return the mean square of each image of a residual (n, ...), as (n, 1)."""
+    return residual.abs().square().reshape(len(residual), -1).mean(dim=1, keepdim=True)
+
+
+def check_residual(residual, noisy, clean=None, data_range=None):
     """Raise a ValueError unless training can make a residual small.
+
+    Warn if the residual of clean images is not much smaller than that of noisy images.
 
     Parameters
     ----------
     residual : callable
         Function of images (n, channels, height, width) that returns (n, ...).
-    images : Tensor of shape (n, channels, height, width)
-        Noisy images.
+    noisy, clean : Tensor of shape (n, channels, height, width)
+        Noisy images, and the corresponding clean images. `clean` may be None.
     data_range : tuple of (float, float), default=None
         Black and white, in the units of the residual. If None, they are 0 and 1.
     """
-    images = images.detach().clone().requires_grad_()
-    found = residual(from_fractions(images, data_range))
-    if not torch.is_tensor(found) or found.ndim < 2 or len(found) != len(images):
+    noisy = noisy.detach().clone().requires_grad_()
+    found = residual(from_fractions(noisy, data_range))
+    if not torch.is_tensor(found) or found.ndim < 1 or len(found) != len(noisy):
         shape = tuple(getattr(found, "shape", ()))
         raise ValueError(
-            f"residual must map a tensor of images of shape {tuple(images.shape)} to a "
-            f"tensor of shape ({len(images)}, ...) with at least two axes; it returned "
-            f"a {type(found).__name__} of shape {shape}."
-        )
-    if not found.isfinite().all():
-        raise ValueError(
-            "residual returned NaN or infinity for noisy training images; it must "
-            "return finite numbers for all images."
+            f"residual must map a tensor of images of shape {tuple(noisy.shape)} to a "
+            f"tensor of shape ({len(noisy)}, ...); it returned a "
+            f"{type(found).__name__} of shape {shape}."
         )
     if not found.requires_grad:
         raise ValueError(
@@ -67,3 +82,20 @@ def check_residual(residual, images, data_range=None):
             "through operations that torch differentiates. Write it in torch, without "
             "detach, NumPy or torch.no_grad."
         )
+    (gradient,) = torch.autograd.grad(mean_squares(found).sum(), noisy)
+    if not found.isfinite().all() or not gradient.isfinite().all():
+        raise ValueError(
+            "residual or its gradient is NaN or infinity for noisy training images; "
+            "both must be finite for all images."
+        )
+    if clean is None:
+        return
+    with torch.no_grad():
+        left = mean_squares(residual(from_fractions(clean, data_range))).mean()
+        if left > LARGEST_CLEAN_SHARE * mean_squares(found).mean():
+            warn(
+                "Clean training images do not satisfy the constraint residual = 0: "
+                f"their root mean square residual is {float(left.sqrt()):.3g}. Check "
+                "the units of the residual, and whether crops (patch_size) and flipped "
+                "images (augment) satisfy it too."
+            )

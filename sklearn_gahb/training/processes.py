@@ -56,6 +56,11 @@ def share_of(batch):
     return batch[rank::size] if size > 1 else batch
 
 
+def _described(value):
+    """Return the name of a function, and the representation of other values."""
+    return getattr(value, "__qualname__", repr(value))
+
+
 def check_agreement(recipe, clean, noisy):
     """Raise a ValueError unless the processes train the same way on the same images.
 
@@ -66,7 +71,8 @@ def check_agreement(recipe, clean, noisy):
         `noisy` may be None.
     """
     # Each process may have its own GPU.
-    parameters = {**vars(recipe), "device": None}
+    parameters = {name: _described(value) for name, value in vars(recipe).items()}
+    parameters["device"] = None
     described = {
         "X": digest_of_some(clean if noisy is None else noisy),
         "y": "" if noisy is None else digest_of_some(clean),

@@ -129,11 +129,12 @@ class TrainingRun:
         n_validation = math.ceil(len(validation) / recipe.batch_size)
         self.validation_pairs = list(islice(make_pairs(validation), n_validation))
         self.pairs = make_pairs(self.train_indices)
-        first, _ = next(self.pairs)
+        first, noise = next(self.pairs)
         check_network(self.network, first[:1])
         self.data_range = clean.data_range
         if recipe.residual is not None:
-            check_residual(recipe.residual, first, clean.data_range)
+            cleaned = None if is_alone else first - noise
+            check_residual(recipe.residual, first, cleaned, clean.data_range)
         if previous is None and recipe.architecture in ("unet", "bf_cnn"):
             calibrate_norms(self.network, first)
 
@@ -169,6 +170,11 @@ class TrainingRun:
             self.network.load_state_dict(self.log.best_state)
         broadcast_state(self.network)
         self.network.zero_grad()
+        if not all(one.isfinite().all() for one in self.network.parameters()):
+            raise ValueError(
+                "The weights of the network are not finite after the last step. Try a "
+                f"smaller learning_rate than {self.recipe.learning_rate}."
+            )
         return self.network.eval()
 
     def snapshots(self):
