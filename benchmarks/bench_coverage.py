@@ -13,7 +13,6 @@ images:
 """
 
 import argparse
-import warnings
 from time import perf_counter
 
 import numpy as np
@@ -56,16 +55,13 @@ def main():
     for name, denoiser, images in studies:
         for intervals in ("pixels", "directions"):
             start = perf_counter()
-            with warnings.catch_warnings():
-                # For each image, a warning says that a network is no posterior mean.
-                warnings.simplefilter("ignore")
-                curve = coverage_curve(
-                    denoiser,
-                    images[: options.n_images],
-                    options.noise_std,
-                    intervals=intervals,
-                    random_state=options.random_state,
-                )
+            curve = coverage_curve(
+                denoiser,
+                images[: options.n_images],
+                options.noise_std,
+                intervals=intervals,
+                random_state=options.random_state,
+            )
             at = np.searchsorted(curve.nominal, np.array(SHOWN) - 1e-9)
             cells = "".join(
                 f"{curve.coverage[i]:9.3f} +-{curve.coverage_std_err[i]:5.3f}"

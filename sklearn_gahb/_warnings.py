@@ -4,6 +4,7 @@ import concurrent
 import inspect
 import multiprocessing
 import os
+import re
 import threading
 import warnings
 
@@ -20,6 +21,30 @@ _PACKAGES = (os.path.dirname(__file__) + os.sep, _folder(sklearn), _folder(jobli
 # These modules call the first function of a worker (a thread or process). On the call
 # stack of a worker, no user code comes before them.
 _WORKERS = (threading.__file__, _folder(multiprocessing), _folder(concurrent))
+
+
+class OneWarningOfAKind:
+    """Context that gathers the warnings of a loop over images.
+
+    At the end, it warns once of each kind. Warnings are of one kind if they differ only
+    in their numbers.
+    """
+
+    # A generator would not do: contextlib would seem to be the user's code.
+    def __enter__(self):
+        self.gathering = warnings.catch_warnings(record=True)
+        self.records = self.gathering.__enter__()
+        warnings.simplefilter("always")
+
+    def __exit__(self, *error):
+        self.gathering.__exit__(*error)
+        kinds = {}
+        for record in self.records:
+            kind = record.category, re.sub(r"[-+.e\d]+", "", str(record.message))
+            kinds.setdefault(kind, []).append(str(record.message))
+        for (category, _), messages in kinds.items():
+            others = f" The same is true of {len(messages) - 1} more images."
+            warn(messages[0] + others * (len(messages) > 1), category)
 
 
 def warn(message, category=UserWarning):

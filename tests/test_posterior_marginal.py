@@ -203,3 +203,13 @@ def test_oracles_and_tensors():
         tensor = torch.from_numpy(TEXTURES[:2])
         curve = coverage_curve(denoiser, tensor, 0.2, **options)
         np.testing.assert_allclose(curve.ranks, expected.ranks, atol=1e-6)
+
+
+def test_one_warning_for_all_images():
+    """The diagonal of this Jacobian is negative at every pixel of every image."""
+    with pytest.warns(UserWarning) as records:
+        coverage_curve(lambda y, noise_std: -y, np.ones((4, 6, 6)), 0.1, random_state=0)
+    (record,) = records
+    assert "negative at 36 of 36 entries" in str(record.message)
+    assert "The same is true of 3 more images." in str(record.message)
+    assert record.filename == __file__

@@ -9,6 +9,7 @@ from sklearn.utils import Bunch, check_random_state
 
 from .._mistakes import warn_if_made_for_poisson_noise
 from .._sklearn_compat import COUNT, StrOptions, validate_params
+from .._warnings import OneWarningOfAKind
 from ..denoisers import as_denoiser
 from ..images import check_images
 from ..jacobian import posterior_directions, posterior_marginal, posterior_std
@@ -111,12 +112,13 @@ def coverage_curve(
     else:
         ranks_of = partial(ranks_along_directions, n_components=n_components)
     clean, noisy = (torch.as_tensor(one).cpu().numpy() for one in (clean, noisy))
-    ranks = np.stack(
-        [
-            ranks_of(denoiser, x[None], y[None], noise_std, rng=rng)
-            for x, y in zip(clean, noisy, strict=True)
-        ]
-    )
+    with OneWarningOfAKind():
+        ranks = np.stack(
+            [
+                ranks_of(denoiser, x[None], y[None], noise_std, rng=rng)
+                for x, y in zip(clean, noisy, strict=True)
+            ]
+        )
     # Distance to the median, in units of probability: (n_levels, n_images).
     distances = abs(2 * ranks - 1)
     coverages = np.stack([(distances <= level).mean(axis=1) for level in NOMINAL])
