@@ -207,7 +207,7 @@ def test_oracles_and_tensors():
 
 def test_one_warning_for_all_images():
     """The diagonal of this Jacobian is negative at every pixel of every image."""
-    with pytest.warns(UserWarning) as records:
+    with pytest.warns(UserWarning, match="Jacobian is negative") as records:
         coverage_curve(lambda y, noise_std: -y, np.ones((4, 6, 6)), 0.1, random_state=0)
     (record,) = records
     assert "negative at 36 of 36 entries" in str(record.message)
