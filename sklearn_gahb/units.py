@@ -48,7 +48,7 @@ LARGEST_CORRELATION = 0.1
 
 def check_largest(X, name):
     """Refuse values whose sums of squares could overflow in float32."""
-    if is_unsigned(X.dtype) or "bool" in str(X.dtype):
+    if is_unsigned(X.dtype) or "bool" in str(X.dtype) or 0 in X.shape:
         return
     largest = max(float(X.max()), -float(X.min()))
     if largest > LARGEST:

@@ -28,6 +28,7 @@ from sklearn_gahb.metrics import psnr
 
 DISKS = make_disk_images(500, 16, random_state=0)
 TEST = make_disk_images(60, 16, random_state=1)
+FEW = TEST[:24]
 TEXTURES = make_gaussian_textures(330, 16, exponent=1.0, random_state=0)
 
 
@@ -47,7 +48,7 @@ def empirical():
         noise_std=[0.05, 0.1, 0.3],
         n_generated=5,
         optimal=DiskPosteriorDenoiser(random_state=0),
-    ).fit(DISKS, X_test=TEST[:24])
+    ).fit(DISKS, X_test=FEW)
 
 
 def test_memorization_in_nats(empirical):
@@ -111,12 +112,12 @@ def test_measures_are_what_they_say(empirical):
     )
     # The analyzer uses the same noise for both denoisers and for both measures.
     for seed in range(3):
-        noisy = GaussianNoise(noise_std, random_state=seed).fit_transform(TEST)
+        noisy = GaussianNoise(noise_std, random_state=seed).fit_transform(FEW)
         outputs = a.transform(noisy), b.transform(noisy)
         variance = np.mean((outputs[0] - outputs[1]) ** 2) / 2
         assert empirical.variance_[size, level] == pytest.approx(variance, rel=0.2)
         assert empirical.test_psnr_[size, 0, level] == pytest.approx(
-            psnr(TEST, outputs[0]), abs=0.3
+            psnr(FEW, outputs[0]), abs=0.3
         )
         assert empirical.agreement_[size, level] == pytest.approx(
             psnr(outputs[0], outputs[1]), abs=0.7
