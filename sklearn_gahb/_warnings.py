@@ -40,10 +40,10 @@ class OneWarningOfAKind:
         self.gathering.__exit__(*error)
         kinds = {}
         for record in self.records:
-            kind = record.category, re.sub(r"[-+.e\d]+", "", str(record.message))
+            kind = record.category, re.sub(r"\d[-+.e\d]*", "", str(record.message))
             kinds.setdefault(kind, []).append(str(record.message))
         for (category, _), messages in kinds.items():
-            others = f" The same is true of {len(messages) - 1} more images."
+            others = f" (And {len(messages) - 1} more warnings of this kind.)"
             warn(messages[0] + others * (len(messages) > 1), category)
 
 

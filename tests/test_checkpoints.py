@@ -118,6 +118,15 @@ def test_own_architecture_has_to_be_passed(architecture, tmp_path):
         load(tmp_path / "a", BFCNN(width=4, depth=3))
 
 
+def test_an_own_architecture_ignores_the_depth(tmp_path):
+    """A network by name of this depth would have more tensors than the file."""
+    network = OwnNetwork(1)
+    denoiser = DNNDenoiser(network, depth=20, max_steps=1).fit(X)
+    save(denoiser, tmp_path / "network")
+    again = load(tmp_path / "network", OwnNetwork(1))
+    np.testing.assert_array_equal(again.transform(X), denoiser.transform(X))
+
+
 def test_random_state_object_is_not_saved(tmp_path):
     denoiser = small(depth=1).set_params(random_state=np.random.RandomState(0))
     save(denoiser.fit(X), tmp_path / "a")

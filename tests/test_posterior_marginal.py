@@ -211,5 +211,5 @@ def test_one_warning_for_all_images():
         coverage_curve(lambda y, noise_std: -y, np.ones((4, 6, 6)), 0.1, random_state=0)
     (record,) = records
     assert "negative at 36 of 36 entries" in str(record.message)
-    assert "The same is true of 3 more images." in str(record.message)
+    assert "(And 3 more warnings of this kind.)" in str(record.message)
     assert record.filename == __file__

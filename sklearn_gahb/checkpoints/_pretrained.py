@@ -32,8 +32,8 @@ def load_pretrained(name="photos-grey"):
       parameters and is twice as fast. Its PSNR is 0.2 to 0.3 dB lower.
     - "photos-grey-conservative" has the size of "photos-grey-small" and a symmetric
       Jacobian, see :class:`~sklearn_gahb.networks.ConservativeNetwork`. Use it to study
-      its basis and its energy. It denoises worse: its PSNR is 0.5 dB lower than that of
-      "photos-grey-small" at level 0.5, 1.8 dB at level 0.1, and 5 dB at level 0.02.
+      its basis and its energy. It denoises worse: its PSNR is 0.4 dB lower than that of
+      "photos-grey-small" at level 0.5, 1.8 dB at level 0.1, and 4.4 dB at level 0.02.
       There, its outputs are worse than the noisy images.
     - "photos-color" was trained on color photographs, with noise of standard deviation
       0 to 1.

@@ -11,15 +11,12 @@ from ..training import Recipe, resolve_device
 
 def restore(path, state, channels, parameters):
     """Return a fitted DNNDenoiser with the given parameters and network weights."""
-    depth = parameters.get("depth")
-    if isinstance(depth, int) and depth > len(state):
-        raise ValueError(
-            f"The file {path} describes a network of depth {depth}, but holds only "
-            f"{len(state)} tensors."
-        )
     try:
         denoiser = DNNDenoiser(**parameters)
         is_named = isinstance(denoiser.architecture, str)
+        depth = denoiser.depth if denoiser.architecture in ("unet", "bf_cnn") else None
+        if isinstance(depth, int) and depth > len(state):
+            raise ValueError(f"depth is {depth}, but there are {len(state)} tensors.")
         # A damaged file could ask for a huge network, so nothing is allocated before
         # the shapes are compared.
         with torch.device("meta") if is_named else nullcontext():

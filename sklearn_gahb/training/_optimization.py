@@ -57,15 +57,7 @@ class TrainingLog:
 
 
 def train(
-    network,
-    pairs,
-    log,
-    recipe,
-    *,
-    validation_pairs=(),
-    n_evaluations=100,
-    n_networks=1,
-    data_range=None,
+    network, pairs, log, recipe, *, validation_pairs=(), n_evaluations=100, n_networks=1
 ):
     """Train a network, and yield a range of steps after each evaluation.
 
@@ -95,9 +87,6 @@ def train(
     n_networks : int, default=1
         Number of networks that are stacked in `network`. Each stacked network has its
         own channels and its own loss.
-    data_range : tuple of (float, float), default=None
-        Black and white, in the units of the residual in the recipe. If None, they are 0
-        and 1.
 
     Yields
     ------
@@ -130,14 +119,14 @@ def train(
             "statistics of less noisy images would mix with those of the batch."
         )
     resume = partial(start_training, network, batch_statistics=batch_statistics)
-    steps = _steps(network, pairs, recipe, n_networks, resume, data_range)
+    steps = _steps(network, pairs, recipe, n_networks, resume)
     for start, stop in pairwise([0, *recipe.evaluation_steps(n_evaluations).tolist()]):
         for loss in islice(steps, stop - start):
             log.losses.append(loss)
         log.losses[start:] = mean_over_processes(log.losses[start:])
         _check_finite(log.losses, start, recipe.learning_rate)
         if validation_pairs:
-            _validate(network, validation_pairs, log, recipe, data_range)
+            _validate(network, validation_pairs, log, recipe)
             resume()
         yield start, stop
         losses = log.validation_losses
@@ -145,7 +134,7 @@ def train(
             return
 
 
-def _steps(network, pairs, recipe, n_networks, resume, data_range):
+def _steps(network, pairs, recipe, n_networks, resume):
     device = next(network.parameters()).device
     precision = resolve_precision(recipe.precision, device)
     mixed = precision != torch.float32
@@ -164,7 +153,7 @@ def _steps(network, pairs, recipe, n_networks, resume, data_range):
         errors = mean_squared_errors(estimate.float(), noise, n_networks)
         network.zero_grad()
         with torch.autocast(device.type, precision, enabled=mixed):
-            squares = squared_residuals(forward, noisy, estimate, recipe, data_range)
+            squares = squared_residuals(forward, noisy, estimate, recipe)
         # The loss of one network does not depend on the other networks.
         total = loss_of(recipe.loss, errors + squares, noise, n_networks).sum()
         total.backward()
@@ -205,13 +194,13 @@ def _check_finite(losses, start, learning_rate):
 
 
 @torch.no_grad()
-def _validate(network, pairs, log, recipe, data_range):
+def _validate(network, pairs, log, recipe):
     network.eval()
     losses = []
     for noisy, noise in pairs:
         estimate = network(noisy)
         errors = mean_squared_errors(estimate, noise, 1)
-        squares = squared_residuals(network, noisy, estimate, recipe, data_range)
+        squares = squared_residuals(network, noisy, estimate, recipe)
         losses.append(loss_of(recipe.loss, errors + squares, noise, 1))
     loss = broadcast_object(float(torch.stack(losses).mean()))
     if loss < min(log.validation_losses, default=math.inf):

@@ -16,7 +16,12 @@ def needs_two_evaluations(recipe):
     return recipe.residual is not None and recipe.residual_estimate == "sample"
 
 
-def squared_residuals(network, noisy, noise, recipe, data_range=None):
+def of_fractions(residual, data_range):
+    """Return a residual of images whose black is 0 and white is 1."""
+    return lambda x: residual(from_fractions(x, data_range))
+
+
+def squared_residuals(network, noisy, noise, recipe):
     r"""Return the weighted mean squared residual of each denoised image: (n, 1).
 
     The residual R is evaluated at the denoised image :math:`\hat x(y)`, or, for
@@ -33,8 +38,6 @@ def squared_residuals(network, noisy, noise, recipe, data_range=None):
     recipe : Recipe
         Recipe that sets the residual, its weight, and the images at which it is
         evaluated.
-    data_range : tuple of (float, float), default=None
-        Black and white, in the units of the residual. If None, they are 0 and 1.
     """
     if recipe.residual is None:
         return 0.0
@@ -44,8 +47,7 @@ def squared_residuals(network, noisy, noise, recipe, data_range=None):
         y = x_hat + SAMPLE_RATIO * noise
         x_hat = y - network(y).float()
     with torch.autocast(noisy.device.type, enabled=False):
-        residual = recipe.residual(from_fractions(x_hat, data_range))
-        return recipe.residual_weight * mean_squares(residual)
+        return recipe.residual_weight * mean_squares(recipe.residual(x_hat))
 
 
 def mean_squares(residual):
@@ -53,7 +55,7 @@ def mean_squares(residual):
     return residual.abs().square().reshape(len(residual), -1).mean(dim=1, keepdim=True)
 
 
-def check_residual(residual, noisy, clean=None, data_range=None):
+def check_residual(residual, noisy, clean=None):
     """Raise a ValueError unless training can make a residual small.
 
     Warn if the residual of clean images is not much smaller than that of noisy images.
@@ -64,11 +66,9 @@ def check_residual(residual, noisy, clean=None, data_range=None):
         Function of images (n, channels, height, width) that returns (n, ...).
     noisy, clean : Tensor of shape (n, channels, height, width)
         Noisy images, and the corresponding clean images. `clean` may be None.
-    data_range : tuple of (float, float), default=None
-        Black and white, in the units of the residual. If None, they are 0 and 1.
     """
     noisy = noisy.detach().clone().requires_grad_()
-    found = residual(from_fractions(noisy, data_range))
+    found = residual(noisy)
     if not torch.is_tensor(found) or found.ndim < 1 or len(found) != len(noisy):
         shape = tuple(getattr(found, "shape", ()))
         raise ValueError(
@@ -91,7 +91,7 @@ def check_residual(residual, noisy, clean=None, data_range=None):
     if clean is None:
         return
     with torch.no_grad():
-        left = mean_squares(residual(from_fractions(clean, data_range))).mean()
+        left = mean_squares(residual(clean)).mean()
         if left > LARGEST_CLEAN_SHARE * mean_squares(found).mean():
             warn(
                 "Clean training images do not satisfy the constraint residual = 0: "

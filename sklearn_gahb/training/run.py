@@ -3,6 +3,7 @@
 import copy
 import math
 from contextlib import nullcontext
+from dataclasses import replace
 from itertools import islice
 from numbers import Integral
 
@@ -23,7 +24,7 @@ from ._batches import (
 )
 from ._losses import NEED_CLEAN_TARGETS
 from ._optimization import TrainingLog, resolve_device, train
-from ._residuals import check_residual
+from ._residuals import check_residual, of_fractions
 from .processes import broadcast_object, broadcast_state, check_agreement, is_shared
 
 
@@ -54,7 +55,7 @@ class TrainingRun:
     Attributes
     ----------
     recipe : Recipe
-        The hyperparameters.
+        The hyperparameters. The residual takes images whose black is 0 and white is 1.
     network : torch.nn.Module
         Network that maps noisy images to the noise in them.
     pairs : iterator of (noisy, noise)
@@ -131,18 +132,17 @@ class TrainingRun:
         self.pairs = make_pairs(self.train_indices)
         first, noise = next(self.pairs)
         check_network(self.network, first[:1])
-        self.data_range = clean.data_range
         if recipe.residual is not None:
-            cleaned = None if is_alone else first - noise
-            check_residual(recipe.residual, first, cleaned, clean.data_range)
+            residual = of_fractions(recipe.residual, clean.data_range)
+            check_residual(residual, first, None if is_alone else first - noise)
+            self.recipe = replace(recipe, residual=residual)
         if previous is None and recipe.architecture in ("unet", "bf_cnn"):
             calibrate_norms(self.network, first)
 
     def __iter__(self):
         with synchronized_norms(self.network) if is_shared() else nullcontext():
             run = self.network, self.pairs, self.log, self.recipe
-            validation = {"validation_pairs": self.validation_pairs}
-            for start, stop in train(*run, **validation, data_range=self.data_range):
+            for start, stop in train(*run, validation_pairs=self.validation_pairs):
                 self.keep_state(stop)
                 yield start, stop
 
