@@ -15,9 +15,8 @@ training goes on from its number of steps. A conservative network can start from
 network that predicts the noise directly, whose steps then do not count. It reaches the
 PSNR of 3,000 steps from random weights after 600 steps.
 
-An earlier version of this script trained disks and the two C^alpha networks with Adam,
-the squared error and batch statistics. Another one trained photos-color in 16 parts of
-constant rates. All other networks were trained in one part.
+An earlier version of this script trained photos-color in 16 parts of constant rates.
+All other networks were trained in one part.
 """
 
 import argparse

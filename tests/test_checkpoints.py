@@ -21,7 +21,7 @@ from torch import nn
 from sklearn_gahb import DNNDenoiser, GaussianNoise, WienerDenoiser, psnr
 from sklearn_gahb.checkpoints import fetch_published, load, load_published, save
 from sklearn_gahb.checkpoints._published import PUBLISHED
-from sklearn_gahb.datasets import fetch_set12
+from sklearn_gahb.datasets import fetch_set12, make_disk_images
 from sklearn_gahb.networks import BFCNN, DilatedUNet, NoiseFromImage, UNet
 
 X = np.random.RandomState(0).rand(12, 12, 12).astype(np.float32)
@@ -289,6 +289,22 @@ def with_header(path, new_path, change):
     del header["digest"]
     change(header)
     save_file(tensors, new_path, metadata={"sklearn_gahb": json.dumps(header)})
+
+
+def test_files_older_than_some_parameters(tmp_path):
+    """The networks keep the parameters of their training."""
+    new = {"loss": "min_snr", "optimizer": "muon", "batch_statistics": False}
+    denoiser = DNNDenoiser(width=4, max_steps=1, **new)
+    save(denoiser.fit(make_disk_images(2, 16, random_state=0)), tmp_path / "new")
+
+    def change(header):
+        for name in new:
+            del header["parameters"][name]
+
+    with_header(tmp_path / "new", tmp_path / "old", change)
+    old = load(tmp_path / "old")
+    assert (old.loss, old.optimizer) == ("squared_error", "adam")
+    assert old.batch_statistics is True
 
 
 @pytest.mark.parametrize(

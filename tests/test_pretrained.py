@@ -129,11 +129,3 @@ def test_the_basis_is_the_conservative_network():
 def test_unknown_name():
     with pytest.raises(ValueError, match="'name' parameter of load_pretrained"):
         load_pretrained("faces")
-
-
-def test_networks_keep_the_parameters_of_their_training():
-    """Their files are older than some parameters."""
-    denoiser = load_pretrained("disks")
-    assert denoiser.optimizer == "adam"
-    assert denoiser.loss == "squared_error"
-    assert denoiser.batch_statistics is True

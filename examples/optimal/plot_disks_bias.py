@@ -90,8 +90,9 @@ ax.legend()
 
 # %%
 # From the sixth vector on, the vectors of the network are harmonics along the edge of
-# the disk. The posterior mean removes everything beyond the fifth vector: vectors with
-# a factor of 0 have no influence. Red is positive, blue is negative, white is zero.
+# the disk, and slow waves in the background. The posterior mean removes everything
+# beyond the fifth vector: vectors with a factor of 0 have no influence. Red is
+# positive, blue is negative, white is zero.
 
 figure, axes = plt.subplots(2, 8, figsize=(9, 2.7), layout="constrained")
 for row, (name, basis) in zip(axes, bases.items(), strict=True):

@@ -61,10 +61,8 @@ def load_pretrained(name="photos-grey"):
         GPU if PyTorch finds a GPU. To train the network further on your own images,
         call ``set_params(warm_start=True, learning_rate=3e-4)``, choose `max_steps`,
         and then call `fit`. Without ``warm_start=True``, `fit` trains a new network.
-        "disks" and the two "c-alpha" networks were trained with batch statistics.
-        Therefore, `fit` adapts their normalization layers to your images.
         Use images or crops at least as large as the training images that the card
-        describes, because borders change the statistics of small images.
+        describes, because the network has seen few borders.
 
     See Also
     --------
