@@ -21,7 +21,11 @@ from sklearn_gahb.generalization._keys import estimator_key
 from sklearn_gahb.metrics import mean_absolute_residual
 from sklearn_gahb.samplers import DDIM
 from sklearn_gahb.training import Recipe
-from sklearn_gahb.training._residuals import SAMPLE_RATIO, squared_residuals
+from sklearn_gahb.training._residuals import (
+    SAMPLE_RATIO,
+    squared_gains,
+    squared_residuals,
+)
 
 POINTS = make_circle_points(1000, random_state=0)
 DISKS = make_disk_images(30, 16, random_state=0)
@@ -76,11 +80,15 @@ def test_the_posterior_mean_has_a_known_residual(noise_std):
         assert np.mean((0.5 + factor * (denoised - 0.5) - POINTS) ** 2) > best
 
 
+def to_zero(n_steps, sigma_max, sigma_min):
+    return np.append(np.geomspace(sigma_max, sigma_min, n_steps), 0)
+
+
 def test_samples_satisfy_the_constraint():
     """At equal steps, they are at least 5 times closer to the circle."""
     found, errors = [], []
     noisy = GaussianNoise(0.1, random_state=1).fit_transform(POINTS)
-    for options in ({}, {"residual": off_circle, "residual_weight": 0.1}):
+    for options in ({}, {"residual": off_circle, "residual_weight": 100.0}):
         denoiser = DNNDenoiser(
             make_network(),
             max_steps=1000,
@@ -92,7 +100,7 @@ def test_samples_satisfy_the_constraint():
         samples = denoiser.sample(
             200,
             image_shape=(1, 2),
-            sampler=DDIM(n_steps=60, sigma_min=1e-3),
+            sampler=DDIM(n_steps=60, sigma_min=1e-3, schedule=to_zero),
             random_state=0,
         )
         found.append(mean_absolute_residual(samples, off_circle))
@@ -108,13 +116,46 @@ def test_squared_residuals(estimate):
     recipe = Recipe(
         residual=lambda x: 3 * x, residual_weight=0.5, residual_estimate=estimate
     )
-    y = torch.randn(2, 1, 4, 4, dtype=torch.float64)
-    found = squared_residuals(lambda y: 0.2 * y.float(), y.float(), 0.2 * y, recipe)
+    y = torch.randn(2, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+    found = squared_residuals(lambda y: 0.2 * y, y, y / 2, 0.2 * y, recipe)
     factor = 0.8
     if estimate == "sample":
         factor = 0.8 * (0.8 + SAMPLE_RATIO * 0.2)
-    expected = 0.5 * (3 * factor * y).square().mean(dim=(1, 2, 3))[:, None]
-    torch.testing.assert_close(found.double(), expected, rtol=1e-5, atol=0)
+    # Twice the noise, magnified by 3, is the residual of the noisy images.
+    expected = 0.5 * (3 * factor * y / 6).square().mean(dim=(1, 2, 3))[:, None]
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("n_rows", [1, 6, 16])
+def test_errors_that_violate_a_linear_constraint_count_twice(n_rows):
+    """With rows of length 1, the term is the mean square of the violating part."""
+    rng = torch.Generator().manual_seed(0)
+    rows = torch.linalg.qr(torch.randn(16, 16, generator=rng)).Q[:n_rows]
+    recipe = Recipe(residual=lambda x: x.flatten(1) @ rows.T)
+    noise = torch.randn(4000, 1, 4, 4, generator=rng)
+    # Half of the noise is left, and it is the only violation.
+    found = squared_residuals(None, noise, noise, noise / 2, recipe)
+    violation = (noise / 2).flatten(1) @ rows.T @ rows
+    expected = violation.square().mean()
+    np.testing.assert_allclose(found.mean(), expected, rtol=0.25)
+
+
+def test_gains():
+    """They come from images with similar noise, and do not depend on the order."""
+    rng = torch.Generator().manual_seed(0)
+    noise = torch.randn(600, 1, 8, 8, generator=rng)
+    levels = torch.linspace(0.01, 1, 600)[torch.randperm(600, generator=rng)]
+    levels = levels[:, None, None, None]
+    noise = levels * noise
+    linear = squared_gains(lambda x: 5 * x, noise, noise)
+    np.testing.assert_allclose(linear, 25, rtol=1e-4)
+    cubic = squared_gains(lambda x: x**3, noise, noise)
+    # The sixth moment of the normal distribution is 15.
+    expected = 15 * levels.flatten() ** 4
+    ratio = cubic[:, 0] / expected
+    assert 0.8 < ratio[levels.flatten() > 0.2].log().mean().exp() < 1.2
+    assert 0.5 < ratio.median() < 2
+    assert (squared_gains(lambda x: x, noise, 0 * noise) == torch.inf).all()
 
 
 def test_no_weight_changes_nothing():

@@ -101,7 +101,8 @@ class DNNDenoiser(CallbackSupportMixin, _NetworkDenoiser):
         `transform`, that returns a tensor (n, ...). Crops and flipped images must
         satisfy it too. For an inequality R <= 0, return the positive part of R.
     residual_weight : float, default=1.0
-        Weight c of the squared residual.
+        Weight c of the squared residual at the end of training. With c = 1, errors that
+        violate a linear constraint count twice.
     residual_estimate : {"mean", "sample"}, default="mean"
         Images at which the residual is evaluated: the denoised images, or images that a
         second evaluation samples from them, which doubles the time of a step.
@@ -202,12 +203,18 @@ class DNNDenoiser(CallbackSupportMixin, _NetworkDenoiser):
     root and the logarithm are refused with ``supervision="noisy"``, but `fit` cannot
     see whether `y` is noisy.
 
-    With `residual`, the mean squared residual of the denoised image, times c, is added
-    to the mean squared error e in the loss. This is the virtual likelihood of the
-    constraint [7]_, whose variance is proportional to :math:`\sigma^2` here. The
-    posterior mean satisfies a linear constraint, but not others: at high noise, the
-    mean of points on a circle lies inside. There, c trades the constraint for the
-    error.
+    With `residual`, the following term is added to the mean squared error e:
+
+    .. math:: c \min(m / n, 1) \, \sigma^2 \,
+              |R(\hat x)|^2 / \operatorname{mean} |R(y)|^2,
+
+    where m and n are the numbers of values of the residual and of the image. The mean
+    is taken over images of the batch with similar noise levels. It makes c independent
+    of the units and the steepness of R. The weight rises with the square of the number
+    of steps up to c. The term is the virtual likelihood of the constraint [7]_, with a
+    variance of this size. The posterior mean satisfies a linear constraint, but not
+    others: at high noise, the mean of points on a circle lies inside. There, c trades
+    the constraint for the error.
 
     `transform` splits photographs of more than about 300,000 pixels into tiles. The
     attribute `margin` of the network sets their overlap in pixels, 64 by default.

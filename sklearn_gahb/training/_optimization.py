@@ -141,7 +141,7 @@ def _steps(network, pairs, recipe, n_networks, resume):
     optimizers = make_optimizers(network, recipe)
     schedulers = [make_scheduler(optimizer, recipe) for optimizer in optimizers]
     forward = None
-    for batch in pairs:
+    for step, batch in enumerate(pairs, start=1):
         noisy, noise = [
             share_of(one).contiguous(memory_format=torch.channels_last) for one in batch
         ]
@@ -153,7 +153,9 @@ def _steps(network, pairs, recipe, n_networks, resume):
         errors = mean_squared_errors(estimate.float(), noise, n_networks)
         network.zero_grad()
         with torch.autocast(device.type, precision, enabled=mixed):
-            squares = squared_residuals(forward, noisy, estimate, recipe)
+            squares = squared_residuals(forward, noisy, noise, estimate, recipe)
+        # Residuals of a network that is not yet good would disturb its training.
+        squares = (step / recipe.max_steps) ** 2 * squares
         # The loss of one network does not depend on the other networks.
         total = loss_of(recipe.loss, errors + squares, noise, n_networks).sum()
         total.backward()
@@ -200,7 +202,7 @@ def _validate(network, pairs, log, recipe):
     for noisy, noise in pairs:
         estimate = network(noisy)
         errors = mean_squared_errors(estimate, noise, 1)
-        squares = squared_residuals(network, noisy, estimate, recipe)
+        squares = squared_residuals(network, noisy, noise, estimate, recipe)
         losses.append(loss_of(recipe.loss, errors + squares, noise, 1))
     loss = broadcast_object(float(torch.stack(losses).mean()))
     if loss < min(log.validation_losses, default=math.inf):

@@ -68,7 +68,7 @@ class Recipe:
         Function of denoised images (n, channels, height, width) that returns (n, ...).
         Training makes it small.
     residual_weight : float, default=1.0
-        Weight of the squared residual.
+        Weight of the squared residual at the end of training.
     residual_estimate : {"mean", "sample"}, default="mean"
         Images at which the residual is evaluated: denoised once, or sampled by two
         evaluations.

@@ -9,6 +9,9 @@ from .._warnings import warn
 SAMPLE_RATIO = 0.25
 # Largest mean squared residual of clean images, divided by that of noisy images.
 LARGEST_CLEAN_SHARE = 0.1
+# Number of noisy images that share a gain, an odd number.
+N_NEIGHBORS = 9
+LEAST_SQUARE = 1e-30
 
 
 def needs_two_evaluations(recipe):
@@ -21,33 +24,63 @@ def of_fractions(residual, data_range):
     return lambda x: residual(from_fractions(x, data_range))
 
 
-def squared_residuals(network, noisy, noise, recipe):
+def squared_residuals(network, noisy, noise, estimate, recipe):
     r"""Return the weighted mean squared residual of each denoised image: (n, 1).
 
-    The residual R is evaluated at the denoised image :math:`\hat x(y)`, or, for
-    ``residual_estimate="sample"``, at :math:`\hat x(\hat x(y) + r (y - \hat x(y)))`,
-    which is a deterministic sampler of two evaluations that lowers the noise level by
-    the factor r (`SAMPLE_RATIO`). Without a residual, the result is 0.
+    The result is c times :math:`\min(m / n, 1)` times the mean square of
+    :math:`R(\hat x) / g`, for m values of the residual R and n values of the image. The
+    gain g comes from `squared_gains`. The residual is evaluated at the denoised image
+    :math:`\hat x(y)`, or, for ``residual_estimate="sample"``, at
+    :math:`\hat x(\hat x(y) + r (y - \hat x(y)))`, which is a deterministic sampler of
+    two evaluations that lowers the noise level by the factor r (`SAMPLE_RATIO`).
+    Without a residual, the result is 0.
 
     Parameters
     ----------
     network : callable
         Function that maps noisy images to the noise in them.
-    noisy, noise : Tensor of shape (n, channels, height, width)
-        Noisy images, and the noise that the network predicts in them.
+    noisy, noise, estimate : Tensor of shape (n, channels, height, width)
+        Noisy images, the noise in them, and the noise that the network predicts.
     recipe : Recipe
         Recipe that sets the residual, its weight, and the images at which it is
         evaluated.
     """
     if recipe.residual is None:
         return 0.0
-    noise = noise.float()
-    x_hat = noisy - noise
+    estimate = estimate.float()
+    x_hat = noisy - estimate
     if needs_two_evaluations(recipe):
-        y = x_hat + SAMPLE_RATIO * noise
+        y = x_hat + SAMPLE_RATIO * estimate
         x_hat = y - network(y).float()
     with torch.autocast(noisy.device.type, enabled=False):
-        return recipe.residual_weight * mean_squares(recipe.residual(x_hat))
+        residual = recipe.residual(x_hat)
+        gains = squared_gains(recipe.residual, noisy, noise)
+    # n values of an image satisfy at most n independent constraints.
+    share = min(1.0, residual.numel() / x_hat.numel())
+    return recipe.residual_weight * share * mean_squares(residual) / gains
+
+
+@torch.no_grad()
+def squared_gains(residual, noisy, noise):
+    r"""Return how much a residual magnifies noise, squared, for each image: (n, 1).
+
+    The squared gain is the mean squared residual of noisy images over the variance of
+    their noise. Both are averaged over the `N_NEIGHBORS` images of the batch whose
+    variances are closest in rank. A residual over its gain has the units of the image.
+    For a linear residual, the gain is the same at all noise levels.
+    """
+    variance, squares = mean_squares(noise)[:, 0], mean_squares(residual(noisy))[:, 0]
+    order = variance.argsort()
+    smooth = torch.nn.functional.avg_pool1d(
+        torch.stack([variance, squares])[:, order],
+        N_NEIGHBORS,
+        stride=1,
+        padding=N_NEIGHBORS // 2,
+        count_include_pad=False,
+    )
+    smooth_variance, smooth_squares = smooth[:, order.argsort()]
+    # Images without noise have an infinite gain, so their residual does not count.
+    return ((smooth_squares + LEAST_SQUARE) / smooth_variance)[:, None]
 
 
 def mean_squares(residual):
