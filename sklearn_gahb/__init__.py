@@ -24,6 +24,7 @@ _MODULES = {
     "WaveletThresholdDenoiser": "denoisers",
     "WienerDenoiser": "denoisers",
     "as_denoiser": "denoisers",
+    "FieldAutoencoder": "fields",
     "JacobianBasis": "jacobian",
     "GeneralizationAnalyzer": "generalization",
     "GaussianNoise": "noise",

@@ -8,7 +8,12 @@ import numpy as np
 import sklearn.base
 from sklearn.base import _fit_context
 from sklearn.utils import _param_validation, _set_output
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions  # noqa: F401
+from sklearn.utils._param_validation import (  # noqa: F401
+    HasMethods,
+    Interval,
+    Options,
+    StrOptions,
+)
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight  # noqa: F401
 
 

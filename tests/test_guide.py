@@ -36,6 +36,7 @@ SMALLER = [
     (r"\bDNNDenoiser\(", "DNNDenoiser(width=4, depth=1, "),
     (r"\((1, 10, 100(, 1000)?)\)", "(1, 4)"),
     (r"n_components=\d+", "n_components=4"),
+    (r"FieldAutoencoder\(", "FieldAutoencoder(width=4, "),
     (r"n_(samples|generated)=\d+", r"n_\1=2"),
     (r"load_photo_patches\((48|64), ", "load_photo_patches(16, "),
     (r"load_photo_patches\(16, 500", "load_photo_patches(16, 60"),

@@ -32,6 +32,7 @@ ALLOWED = {
     "samplers": set(),
     "transforms": set(),
     "training": {"networks"},
+    "fields": {"training"},
     "posteriors": {"datasets"},
     "noise": set(),
     "metrics": {"noise"},

@@ -96,10 +96,9 @@ class DNNDenoiser(CallbackSupportMixin, _NetworkDenoiser):
         squared error favors high noise. See the Notes before you sample with a network
         that was trained with a root or a logarithm.
     residual : callable or None, default=None
-        Constraint R(x) = 0 that clean images satisfy, see the Notes: a function in
-        torch of images (n, channels, height, width), in the units of the output of
-        `transform`, that returns a tensor (n, ...). Crops and flipped images must
-        satisfy it too. For an inequality R <= 0, return the positive part of R.
+        Constraint R(x) = 0 of clean images, see the Notes: a torch function of images
+        (n, channels, height, width), in the units of `transform`, that returns a tensor
+        (n, ...). For an inequality R <= 0, return the positive part of R.
     residual_weight : float, default=1.0
         Weight c of the squared residual at the end of training. With c = 1, errors that
         violate a linear constraint count twice.
@@ -209,12 +208,9 @@ class DNNDenoiser(CallbackSupportMixin, _NetworkDenoiser):
               |R(\hat x)|^2 / \operatorname{mean} |R(y)|^2,
 
     where m and n are the numbers of values of the residual and of the image. The mean
-    is taken over images of the batch with similar noise levels. It makes c independent
-    of the units and the steepness of R. The weight rises with the square of the number
-    of steps up to c. The term is the virtual likelihood of the constraint [7]_, with a
-    variance of this size. The posterior mean satisfies a linear constraint, but not
-    others: at high noise, the mean of points on a circle lies inside. There, c trades
-    the constraint for the error.
+    over images of the batch with similar noise levels makes c independent of the units
+    and the steepness of R. The weight rises with the square of the number of steps up
+    to c [7]_. The posterior mean satisfies only linear constraints; others cost PSNR.
 
     `transform` splits photographs of more than about 300,000 pixels into tiles. The
     attribute `margin` of the network sets their overlap in pixels, 64 by default.

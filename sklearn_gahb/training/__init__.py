@@ -2,6 +2,7 @@
 
 from ._batches import image_batches, with_fresh_noise, with_recorrupted_noise
 from ._optimization import TrainingLog, resolve_device, resolve_precision, train
+from ._optimizers import make_optimizers, make_scheduler
 from ._recipe import Recipe
 from .run import TrainingRun, train_side_by_side
 
@@ -10,6 +11,8 @@ __all__ = [
     "TrainingLog",
     "TrainingRun",
     "image_batches",
+    "make_optimizers",
+    "make_scheduler",
     "resolve_device",
     "resolve_precision",
     "train",

@@ -109,6 +109,14 @@ def make_optimizers(network, recipe):
     Returns
     -------
     optimizers : list of torch.optim.Optimizer
+        Optimizers that together optimize all parameters.
+
+    Examples
+    --------
+    >>> from sklearn_gahb.networks import UNet
+    >>> from sklearn_gahb.training import Recipe, make_optimizers
+    >>> [type(one).__name__ for one in make_optimizers(UNet(width=4), Recipe())]
+    ['Muon', 'Adam']
     """
     rate = recipe.learning_rate
     groups = hidden_weights(network) if recipe.optimizer == "muon" else []
@@ -148,6 +156,27 @@ def make_scheduler(optimizer, recipe):
     after every 100 of its 1000 epochs. "one_cycle" raises the rate over the first 30
     percent of the steps and lowers it to nearly 0. It also lowers the momentum from
     0.95 to 0.85 while the rate is high.
+
+    Parameters
+    ----------
+    optimizer : torch.optim.Optimizer
+        Optimizer whose rate changes.
+    recipe : Recipe
+        Recipe that names the schedule, the maximum rate and the number of steps.
+
+    Returns
+    -------
+    scheduler : torch.optim.lr_scheduler.LRScheduler
+        Schedule. Call its method ``step()`` after each step of the optimizer.
+
+    Examples
+    --------
+    >>> from sklearn_gahb.networks import UNet
+    >>> from sklearn_gahb.training import Recipe, make_optimizers, make_scheduler
+    >>> recipe = Recipe(schedule="constant", learning_rate=0.01)
+    >>> muon, _ = make_optimizers(UNet(width=4), recipe)
+    >>> make_scheduler(muon, recipe).get_last_lr()
+    [0.01]
     """
     # A Python int, because torch accepts no other integer type.
     schedulers, n_steps = torch.optim.lr_scheduler, int(recipe.max_steps)
