@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: demo test lint format docs check-docs bench wheel clean
+.PHONY: demo test lint format docs check-docs check-links check-pages bench wheel clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -33,8 +33,12 @@ docs: $(STAMP)
 
 # Links within the built documentation, and pages in a headless Chromium (Debian's
 # packages chromium and chromium-driver).
-check-docs:
+check-docs: check-links check-pages
+
+check-links:
 	$(BIN)/linkchecker --no-warnings docs/_build/html/index.html
+
+check-pages:
 	$(BIN)/python .ci/check_pages.py docs/_build/html
 
 bench: $(STAMP)

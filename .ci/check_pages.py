@@ -8,6 +8,8 @@ docs/_build/screenshots.
 """
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 
 from selenium import webdriver
@@ -74,15 +76,22 @@ pages = [
 ]
 screenshots = html.parent / "screenshots"
 screenshots.mkdir(exist_ok=True)
-browser = open_browser()
-try:
-    complaints = [
-        complaint
-        for page in pages
-        for size, width in WIDTHS.items()
-        for complaint in check(browser, page, size, width, screenshots)
-    ]
-finally:
-    browser.quit()
+
+
+def check_all(size, width):
+    """Complaints about all pages at one width."""
+    browser = open_browser()
+    try:
+        return [
+            complaint
+            for page in pages
+            for complaint in check(browser, page, size, width, screenshots)
+        ]
+    finally:
+        browser.quit()
+
+
+with ThreadPoolExecutor() as pool:
+    complaints = [*chain(*pool.map(check_all, WIDTHS, WIDTHS.values()))]
 print("\n".join(complaints) or f"{len(pages)} pages are fine at {len(WIDTHS)} widths")
 sys.exit(bool(complaints))

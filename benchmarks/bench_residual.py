@@ -1,7 +1,7 @@
 """Training with a constraint: residuals, denoising errors and spread of samples.
 
     python benchmarks/bench_residual.py [--parts circle linear darcy overfitting]
-        [--weights 0 10] [--max-steps 5000] [--image-size 32]
+        [--weights 0 10] [--max-steps 5000] [--image-size 32] [--width 16]
 
 circle: points on a circle. Their posterior mean does not satisfy the constraint.
 
@@ -157,11 +157,11 @@ def linear(options):
 
 def darcy_network(options):
     return DNNDenoiser(
-        width=32,
+        width=options.width,
         bias=True,
         max_steps=options.max_steps or 5000,
         batch_size=32,
-        learning_rate=5e-3,
+        learning_rate=1e-2,
         random_state=0,
     )
 
@@ -178,7 +178,6 @@ def overfitting(options):
     X = make_darcy_flow(400, options.image_size or 16, random_state=0)
     for weight in options.weights or [0, 100]:
         network = darcy_network(options).set_params(
-            width=16,
             residual=darcy_residual if weight else None,
             residual_weight=weight,
         )
@@ -204,6 +203,7 @@ if __name__ == "__main__":
     parser.add_argument("--weights", type=float, nargs="+")
     parser.add_argument("--max-steps", type=int)
     parser.add_argument("--image-size", type=int)
+    parser.add_argument("--width", type=int, default=16)
     options = parser.parse_args()
     for part in options.parts:
         PARTS[part](options)

@@ -134,6 +134,8 @@ class StoryOrder:
         "training_time",
         "samples",
         "inverse_problems",
+        "constraint",
+        "resolution",
         "gaussian_textures",
         "c_alpha_slopes",
         "disks_bias",
