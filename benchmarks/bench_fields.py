@@ -131,10 +131,11 @@ def samples(autoencoder, options):
     for name, images in [("latent", autoencoder.transform(X)), ("pixels", X)]:
         start = perf_counter()
         networks[name] = DNNDenoiser(
-            width=32, depth=2, batch_size=32, learning_rate=1e-2, random_state=0
+            width=16, depth=2, batch_size=32, learning_rate=1e-2, random_state=0
         ).fit(images)
         print(f"{name}: trained in {perf_counter() - start:.0f} s", flush=True)
-    Z = networks["latent"].sample(50, random_state=0)
+    # transform removes the noise that remains in samples.
+    Z = networks["latent"].transform(networks["latent"].sample(50, random_state=0))
     for size in (32, 64, 128):
         rendered = autoencoder.inverse_transform(Z, size=size)
         print(
@@ -143,6 +144,7 @@ def samples(autoencoder, options):
     encoded = autoencoder.inverse_transform(autoencoder.transform(X[:50]))
     print(f"encoded and rendered images: {distance_to_disks(encoded):.1f} dB")
     drawn = networks["pixels"].sample(50, random_state=0)
+    drawn = networks["pixels"].transform(drawn)
     print(f"samples of images: {distance_to_disks(drawn):.1f} dB")
 
 

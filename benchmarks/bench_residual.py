@@ -145,7 +145,7 @@ def linear(options):
     torch.manual_seed(0)
     network = DNNDenoiser(
         ImagePredictor(UNet(2, width=16)),
-        max_steps=options.max_steps or 5000,
+        max_steps=options.max_steps or 3000,
         batch_size=32,
         learning_rate=1e-2,
         random_state=0,

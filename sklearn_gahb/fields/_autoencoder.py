@@ -207,7 +207,7 @@ class FieldAutoencoder(TransformerMixin, BaseEstimator):
                 width=self.width,
                 kernel_size=self.kernel_size,
                 seed=rng.randint(2**31 - 1),
-            ).to(resolve_device(self.device))
+            ).to(resolve_device(self.device), memory_format=torch.channels_last)
             self.n_parameters_ = sum(p.numel() for p in self.network_.parameters())
             tensors = [one for x in images.tensors() for one in x.float().cpu()]
             batches = draw_batches(

@@ -11,7 +11,7 @@ from ..training import make_optimizers, make_scheduler
 from ._cells import average_cells
 
 # Probability that a scale is the largest or the finest one. Magnification needs these.
-AT_THE_ENDS = 0.3
+AT_THE_ENDS = 0.6
 
 
 @dataclass(frozen=True)
@@ -134,6 +134,7 @@ def train(networks, batches, recipe):
     networks.train()
     for batch in islice(batches, recipe.max_steps):
         encoded, rendered, origins, cells = (one.to(device) for one in batch)
+        encoded = encoded.contiguous(memory_format=torch.channels_last)
         features = networks["decoder"](networks["encoder"](encoded))
         found = networks["renderer"](features, origins, cells, rendered.shape[2:])
         loss = (found - rendered).abs().mean()
