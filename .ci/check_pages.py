@@ -7,6 +7,7 @@ running times, whose scripts come from the network. Screenshots are written into
 docs/_build/screenshots.
 """
 
+import shutil
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
@@ -29,8 +30,8 @@ def open_browser():
     for argument in ("headless=new", "no-sandbox", "allow-file-access-from-files"):
         options.add_argument(f"--{argument}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    service = webdriver.ChromeService("/usr/bin/chromedriver")
-    options.binary_location = "/usr/bin/chromium"
+    service = webdriver.ChromeService(shutil.which("chromedriver"))
+    options.binary_location = shutil.which("chromium") or shutil.which("google-chrome")
     return webdriver.Chrome(options, service)
 
 

@@ -7,7 +7,7 @@ memorized its training images or learned the probability density of the images.
 import importlib
 import pkgutil
 
-__version__ = "0.1.0"
+__version__ = "0.1.0.dev0"
 
 # Names are imported on first use. This keeps `import sklearn_gahb` fast, because only
 # some modules need torch.
