@@ -35,6 +35,13 @@ def test_orthogonalization_changes_singular_values_only(shape):
     assert values.max() < 1.3
 
 
+def test_tiny_gradients_are_orthogonalized():
+    """Their squares are 0 in float32."""
+    matrix = torch.randn(1, 8, 12, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(orthogonalize(1e-30 * matrix), orthogonalize(matrix))
+    assert (orthogonalize(0 * matrix) == 0).all()
+
+
 def test_zero_and_singular_matrices_stay_finite():
     assert (orthogonalize(torch.zeros(1, 3, 5)) == 0).all()
     row = matrices(1, 1, 5)

@@ -121,9 +121,9 @@ def test_squared_residuals(estimate):
     factor = 0.8
     if estimate == "sample":
         factor = 0.8 * (0.8 + SAMPLE_RATIO * 0.2)
-    # Twice the noise, magnified by 3, is the residual of the noisy images.
-    expected = 0.5 * (3 * factor * y / 6).square().mean(dim=(1, 2, 3))[:, None]
-    torch.testing.assert_close(found, expected)
+    # The gain of the residual is 3.
+    expected = 0.5 * (factor * y).square().mean(dim=(1, 2, 3))[:, None]
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=0)
 
 
 @pytest.mark.parametrize("n_rows", [1, 6, 16])
@@ -148,14 +148,28 @@ def test_gains():
     levels = levels[:, None, None, None]
     noise = levels * noise
     linear = squared_gains(lambda x: 5 * x, noise, noise)
-    np.testing.assert_allclose(linear, 25, rtol=1e-4)
+    np.testing.assert_allclose(linear, 25, rtol=1e-3)
     cubic = squared_gains(lambda x: x**3, noise, noise)
-    # The sixth moment of the normal distribution is 15.
-    expected = 15 * levels.flatten() ** 4
+    # The derivative is 3 x^2, and the sixth moment of the normal distribution is 15.
+    expected = 9 * 15 * levels.flatten() ** 4
     ratio = cubic[:, 0] / expected
     assert 0.8 < ratio[levels.flatten() > 0.2].log().mean().exp() < 1.2
     assert 0.5 < ratio.median() < 2
     assert (squared_gains(lambda x: x, noise, 0 * noise) == torch.inf).all()
+
+
+def test_gains_of_inequalities():
+    """Values that satisfy the inequality do not count."""
+    rng = torch.Generator().manual_seed(0)
+    noise = 0.05 * torch.randn(200, 1, 16, 16, generator=rng)
+    clean = torch.zeros_like(noise)
+    clean[:, :, 0] = 1
+    gains = squared_gains(lambda x: torch.relu(x - 1), clean + noise, noise)
+    # Half of the values in one of 16 rows violate it. The derivative is 1 there.
+    assert gains.min() > 0.5
+    assert gains.max() < 2
+    held = squared_gains(lambda x: torch.relu(x - 3), clean + noise, noise)
+    assert (held == torch.inf).all()
 
 
 def test_no_weight_changes_nothing():
@@ -187,6 +201,9 @@ def test_the_residual_has_the_units_of_the_images():
         (lambda x: x.detach().numpy(), "a ndarray of shape"),
         (lambda x: x.detach(), "not differentiable"),
         (lambda x: x > 0, "not differentiable"),
+        (lambda x: x.numpy(), "fails for a tensor.*without NumPy"),
+        (lambda x: x.mul_(2), "fails for a tensor.*in place"),
+        (lambda x: x[:, 1] - x[:, 2], "fails for a tensor.*index 1"),
     ],
 )
 def test_bad_residuals(residual, message):
@@ -221,7 +238,13 @@ def test_constraints_that_clean_images_do_not_satisfy():
         warnings.simplefilter("error")
         denoiser.fit(X)
     with pytest.warns(UserWarning, match="whether crops"):
-        denoiser.set_params(patch_size=8, residual=lambda x: x[:, :, 0] - 3).fit(X)
+        denoiser.set_params(patch_size=8).fit(X)
+    with pytest.warns(UserWarning, match="Check the axes and the units"):
+        DNNDenoiser(
+            make_network(),
+            residual=lambda x: 4 * ((x - 0.5) ** 2).sum(dim=(1, 2)) - 1,
+            max_steps=1,
+        ).fit(POINTS)
 
 
 def test_one_number_per_image_and_complex_numbers():

@@ -16,7 +16,7 @@ residual of the equation small, too.
 #
 # Both networks are trained on the same images, for the same number of steps. Only the
 # second one is trained with the residual. The weight of the residual does not depend on
-# its units, because the residual is divided by that of the noisy images.
+# its units, because training divides the residual by its steepness.
 
 # sphinx_gallery_thumbnail_number = 1
 import matplotlib.pyplot as plt

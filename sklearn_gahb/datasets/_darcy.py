@@ -109,9 +109,8 @@ def darcy_residual(images):
     r"""Compute the residual of Darcy's equation.
 
     The residual is :math:`-\nabla \cdot (K \nabla p) - f`. Use it as the parameter
-    `residual` of :class:`~sklearn_gahb.DNNDenoiser`, divided by a number such as 10,
-    the size of the source. Crops and flipped images do not satisfy the equation, so do
-    not set `patch_size` and `augment`.
+    `residual` of :class:`~sklearn_gahb.DNNDenoiser`. Crops and flipped images do not
+    satisfy the equation, so do not set `patch_size` and `augment`.
 
     Parameters
     ----------

@@ -204,13 +204,13 @@ class DNNDenoiser(CallbackSupportMixin, _NetworkDenoiser):
 
     With `residual`, the following term is added to the mean squared error e:
 
-    .. math:: c \min(m / n, 1) \, \sigma^2 \,
-              |R(\hat x)|^2 / \operatorname{mean} |R(y)|^2,
+    .. math:: c \min(m / n, 1) \operatorname{mean}(R(\hat x)^2) / g^2,
 
-    where m and n are the numbers of values of the residual and of the image. The mean
-    over images of the batch with similar noise levels makes c independent of the units
-    and the steepness of R. The weight rises with the square of the number of steps up
-    to c [7]_. The posterior mean satisfies only linear constraints; others cost PSNR.
+    where m and n are the numbers of values of the residual and of the image. The gain g
+    tells how much R magnifies small noise, on average over noisy images of similar
+    level. It makes c independent of the units and the steepness of R. The weight rises
+    with the square of the number of steps up to c [7]_. The posterior mean satisfies
+    only linear constraints; others cost PSNR.
 
     `transform` splits photographs of more than about 300,000 pixels into tiles. The
     attribute `margin` of the network sets their overlap in pixels, 64 by default.

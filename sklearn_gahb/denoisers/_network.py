@@ -87,8 +87,11 @@ class _NetworkDenoiser(BaseDenoiser):
     def energy(self, X):
         r"""Compute the energy of noisy images, whose gradient is the predicted noise.
 
-        For the optimal denoiser at noise level :math:`\sigma`, the log density of noisy
-        images y is :math:`-E(y) / \sigma^2` up to a constant.
+        If the network was trained at a single noise level :math:`\sigma`
+        (``train_noise_std=sigma``) and is optimal, the log density of noisy images y of
+        this level is :math:`-E(y) / \sigma^2` up to a constant. The energy of a network
+        that was trained on a range of levels is no log density. The energy ignores the
+        mean brightness of squares of 65x65 pixels.
 
         Parameters
         ----------

@@ -79,8 +79,11 @@ def orthogonalize(matrices):
     a, b, c = NEWTON_SCHULZ
     matrices = matrices.to(torch.promote_types(matrices.dtype, torch.float32))
     with torch.autocast(matrices.device.type, enabled=False):
+        tiny = torch.finfo(matrices.dtype).tiny
+        # Squares of small gradients, such as those of unused features, are 0.
+        matrices = matrices / matrices.abs().amax((1, 2), keepdim=True).clamp(min=tiny)
         norms = torch.linalg.matrix_norm(matrices, keepdim=True)
-        matrices = matrices / norms.clamp(min=torch.finfo(norms.dtype).tiny)
+        matrices = matrices / norms.clamp(min=tiny)
         for n_steps in N_NEWTON_SCHULZ_STEPS:
             gram = matrices @ matrices.mT
             identity = torch.eye(gram.shape[1], dtype=gram.dtype, device=gram.device)

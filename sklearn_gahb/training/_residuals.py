@@ -7,11 +7,15 @@ from .._warnings import warn
 
 # Noise level of the second evaluation, divided by that of the first.
 SAMPLE_RATIO = 0.25
-# Largest mean squared residual of clean images, divided by that of noisy images.
-LARGEST_CLEAN_SHARE = 0.1
+# Largest mean squared residual of clean images, divided by that of images with noise of
+# this small level.
+LARGEST_CLEAN_SHARE = 0.01
+SMALL_NOISE_STD = 0.01
 # Number of noisy images that share a gain, an odd number.
 N_NEIGHBORS = 9
 LEAST_SQUARE = 1e-30
+# Share of the noise that is added to noisy images to measure the gain.
+SMALL_SHARE = 0.01
 
 
 def needs_two_evaluations(recipe):
@@ -62,25 +66,35 @@ def squared_residuals(network, noisy, noise, estimate, recipe):
 
 @torch.no_grad()
 def squared_gains(residual, noisy, noise):
-    r"""Return how much a residual magnifies noise, squared, for each image: (n, 1).
+    r"""Return how much a residual magnifies small noise, squared: (n, 1).
 
-    The squared gain is the mean squared residual of noisy images over the variance of
-    their noise. Both are averaged over the `N_NEIGHBORS` images of the batch whose
-    variances are closest in rank. A residual over its gain has the units of the image.
-    For a linear residual, the gain is the same at all noise levels.
+    With a small number :math:`\epsilon`, the noise n and its level :math:`\sigma`, the
+    squared gain is the mean of :math:`|R(y + \epsilon n) - R(y)|^2 / (\epsilon
+    \sigma)^2` over the `N_NEIGHBORS` images of the batch whose variances are closest in
+    rank. A residual over its gain has the units of the image. For a linear residual,
+    the gain is the same at all noise levels. Where the residual is exactly 0, it does
+    not count: an inequality that holds has no derivative. If it is 0 everywhere, the
+    gain is infinite.
     """
-    variance, squares = mean_squares(noise)[:, 0], mean_squares(residual(noisy))[:, 0]
-    order = variance.argsort()
+    found = residual(noisy)
+    changes = (residual(noisy + SMALL_SHARE * noise) - found).abs() / SMALL_SHARE
+    is_active = found != 0
+    each = torch.stack(
+        [
+            one.float().reshape(len(noisy), -1).mean(dim=1)
+            for one in (noise.square(), changes.square() * is_active, is_active)
+        ]
+    )
+    order = each[0].argsort()
     smooth = torch.nn.functional.avg_pool1d(
-        torch.stack([variance, squares])[:, order],
+        each[:, order],
         N_NEIGHBORS,
         stride=1,
         padding=N_NEIGHBORS // 2,
         count_include_pad=False,
     )
-    smooth_variance, smooth_squares = smooth[:, order.argsort()]
-    # Images without noise have an infinite gain, so their residual does not count.
-    return ((smooth_squares + LEAST_SQUARE) / smooth_variance)[:, None]
+    variance, squares, share = smooth[:, order.argsort()]
+    return ((squares + LEAST_SQUARE) / (share * variance))[:, None]
 
 
 def mean_squares(residual):
@@ -91,7 +105,8 @@ def mean_squares(residual):
 def check_residual(residual, noisy, clean=None):
     """Raise a ValueError unless training can make a residual small.
 
-    Warn if the residual of clean images is not much smaller than that of noisy images.
+    Warn if the residual of clean images is not much smaller than that of images with a
+    little noise.
 
     Parameters
     ----------
@@ -101,7 +116,14 @@ def check_residual(residual, noisy, clean=None):
         Noisy images, and the corresponding clean images. `clean` may be None.
     """
     noisy = noisy.detach().clone().requires_grad_()
-    found = residual(noisy)
+    try:
+        found = residual(noisy)
+    except Exception as error:
+        raise ValueError(
+            f"residual fails for a tensor of images of shape {tuple(noisy.shape)}: "
+            f"{error}. It must be written in torch, without NumPy and without "
+            "operations in place."
+        ) from error
     if not torch.is_tensor(found) or found.ndim < 1 or len(found) != len(noisy):
         shape = tuple(getattr(found, "shape", ()))
         raise ValueError(
@@ -119,16 +141,21 @@ def check_residual(residual, noisy, clean=None):
     if not found.isfinite().all() or not gradient.isfinite().all():
         raise ValueError(
             "residual or its gradient is NaN or infinity for noisy training images; "
-            "both must be finite for all images."
+            "both must be finite for all images. The residual receives images in the "
+            "units of data_range."
         )
     if clean is None:
         return
     with torch.no_grad():
+        noise = noisy - clean
+        scale = noise.square().mean(dim=(1, 2, 3), keepdim=True).sqrt().clamp(min=1e-12)
+        slightly_noisy = clean + SMALL_NOISE_STD * noise / scale
         left = mean_squares(residual(clean)).mean()
-        if left > LARGEST_CLEAN_SHARE * mean_squares(found).mean():
+        if left > LARGEST_CLEAN_SHARE * mean_squares(residual(slightly_noisy)).mean():
             warn(
                 "Clean training images do not satisfy the constraint residual = 0: "
-                f"their root mean square residual is {float(left.sqrt()):.3g}. Check "
-                "the units of the residual, and whether crops (patch_size) and flipped "
-                "images (augment) satisfy it too."
+                f"its root mean square is {float(left.sqrt()):.3g}, not much less than "
+                f"that of images with noise of level {SMALL_NOISE_STD}. "
+                "Check the axes and the units of the residual, and whether crops "
+                "(patch_size) and flipped images (augment) satisfy it too."
             )
