@@ -117,7 +117,8 @@ def test_squared_residuals(estimate):
         residual=lambda x: 3 * x, residual_weight=0.5, residual_estimate=estimate
     )
     y = torch.randn(2, 1, 4, 4, generator=torch.Generator().manual_seed(0))
-    found = squared_residuals(lambda y: 0.2 * y, y, y / 2, 0.2 * y, recipe)
+    gains = squared_gains(recipe.residual, y, y / 2)
+    found = squared_residuals(lambda y: 0.2 * y, y, 0.2 * y, gains, recipe)
     factor = 0.8
     if estimate == "sample":
         factor = 0.8 * (0.8 + SAMPLE_RATIO * 0.2)
@@ -134,7 +135,8 @@ def test_errors_that_violate_a_linear_constraint_count_twice(n_rows):
     recipe = Recipe(residual=lambda x: x.flatten(1) @ rows.T)
     noise = torch.randn(4000, 1, 4, 4, generator=rng)
     # Half of the noise is left, and it is the only violation.
-    found = squared_residuals(None, noise, noise, noise / 2, recipe)
+    gains = squared_gains(recipe.residual, noise, noise)
+    found = squared_residuals(None, noise, noise / 2, gains, recipe)
     violation = (noise / 2).flatten(1) @ rows.T @ rows
     expected = violation.square().mean()
     np.testing.assert_allclose(found.mean(), expected, rtol=0.25)

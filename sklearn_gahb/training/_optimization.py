@@ -17,7 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from ..networks.norms import has_norms, has_statistics, start_training
 from ._losses import loss_of, mean_squared_errors
 from ._optimizers import make_optimizers, make_scheduler
-from ._residuals import needs_two_evaluations, squared_residuals
+from ._residuals import needs_two_evaluations, squared_gains, squared_residuals
 from .processes import (
     broadcast_object,
     is_shared,
@@ -145,6 +145,7 @@ def _steps(network, pairs, recipe, n_networks, resume):
         noisy, noise = [
             share_of(one).contiguous(memory_format=torch.channels_last) for one in batch
         ]
+        gains = share_of(squared_gains(recipe.residual, *batch))
         if forward is None:
             forward = _prepare_forward(network, noisy[:1], recipe)
             resume()
@@ -153,7 +154,7 @@ def _steps(network, pairs, recipe, n_networks, resume):
         errors = mean_squared_errors(estimate.float(), noise, n_networks)
         network.zero_grad()
         with torch.autocast(device.type, precision, enabled=mixed):
-            squares = squared_residuals(forward, noisy, noise, estimate, recipe)
+            squares = squared_residuals(forward, noisy, estimate, gains, recipe)
         # Residuals of a network that is not yet good would disturb its training.
         squares = (step / recipe.max_steps) ** 2 * squares
         # The loss of one network does not depend on the other networks.
@@ -202,7 +203,8 @@ def _validate(network, pairs, log, recipe):
     for noisy, noise in pairs:
         estimate = network(noisy)
         errors = mean_squared_errors(estimate, noise, 1)
-        squares = squared_residuals(network, noisy, noise, estimate, recipe)
+        gains = squared_gains(recipe.residual, noisy, noise)
+        squares = squared_residuals(network, noisy, estimate, gains, recipe)
         losses.append(loss_of(recipe.loss, errors + squares, noise, 1))
     loss = broadcast_object(float(torch.stack(losses).mean()))
     if loss < min(log.validation_losses, default=math.inf):
@@ -290,19 +292,30 @@ def has_fast_bfloat16(device):
     # Some processors with these instructions are slower in bfloat16, others faster.
     if not capabilities.get("avx512_bf16", False):
         return False
-    return convolution_time(torch.bfloat16) < 0.8 * convolution_time(torch.float32)
+    times = convolution_times([torch.bfloat16, torch.float32])
+    return times[0] < 0.8 * times[1]
 
 
-def convolution_time(dtype, n_repeats=6):
-    """Measure the shortest time of a convolution on the CPU, in seconds."""
-    y = torch.ones(4, 32, 64, 64, dtype=dtype).to(memory_format=torch.channels_last)
-    kernel = torch.ones(32, 32, 3, 3, dtype=dtype)
+def convolution_times(dtypes, n_repeats=20):
+    """Measure the shortest times of a convolution on the CPU, in seconds.
+
+    The dtypes take turns. Otherwise, other work on the machine could slow down all
+    repeats of one of them, so that equal fits would give different networks.
+    """
+    operands = [
+        (
+            torch.ones(4, 32, 64, 64, dtype=one).to(memory_format=torch.channels_last),
+            torch.ones(32, 32, 3, 3, dtype=one),
+        )
+        for one in dtypes
+    ]
     times = []
     for _ in range(n_repeats):
-        start = perf_counter()
-        torch.conv2d(y, kernel, padding=1)
-        times.append(perf_counter() - start)
-    return min(times)
+        for y, kernel in operands:
+            start = perf_counter()
+            torch.conv2d(y, kernel, padding=1)
+            times.append(perf_counter() - start)
+    return [min(times[k :: len(dtypes)]) for k in range(len(dtypes))]
 
 
 def pays_to_compile(network, y, n_images):

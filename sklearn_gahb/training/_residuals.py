@@ -28,7 +28,7 @@ def of_fractions(residual, data_range):
     return lambda x: residual(from_fractions(x, data_range))
 
 
-def squared_residuals(network, noisy, noise, estimate, recipe):
+def squared_residuals(network, noisy, estimate, gains, recipe):
     r"""Return the weighted mean squared residual of each denoised image: (n, 1).
 
     The result is c times :math:`\min(m / n, 1)` times the mean square of
@@ -43,8 +43,10 @@ def squared_residuals(network, noisy, noise, estimate, recipe):
     ----------
     network : callable
         Function that maps noisy images to the noise in them.
-    noisy, noise, estimate : Tensor of shape (n, channels, height, width)
-        Noisy images, the noise in them, and the noise that the network predicts.
+    noisy, estimate : Tensor of shape (n, channels, height, width)
+        Noisy images, and the noise that the network predicts in them.
+    gains : Tensor of shape (n, 1)
+        Squared gains.
     recipe : Recipe
         Recipe that sets the residual, its weight, and the images at which it is
         evaluated.
@@ -58,7 +60,6 @@ def squared_residuals(network, noisy, noise, estimate, recipe):
         x_hat = y - network(y).float()
     with torch.autocast(noisy.device.type, enabled=False):
         residual = recipe.residual(x_hat)
-        gains = squared_gains(recipe.residual, noisy, noise)
     # n values of an image satisfy at most n independent constraints.
     share = min(1.0, residual.numel() / x_hat.numel())
     return recipe.residual_weight * share * mean_squares(residual) / gains
@@ -74,8 +75,10 @@ def squared_gains(residual, noisy, noise):
     rank. A residual over its gain has the units of the image. For a linear residual,
     the gain is the same at all noise levels. Where the residual is exactly 0, it does
     not count: an inequality that holds has no derivative. If it is 0 everywhere, the
-    gain is infinite.
+    gain is infinite. Without a residual, all gains are 1.
     """
+    if residual is None:
+        return torch.ones(len(noisy), 1, device=noisy.device)
     found = residual(noisy)
     changes = (residual(noisy + SMALL_SHARE * noise) - found).abs() / SMALL_SHARE
     is_active = found != 0
