@@ -185,6 +185,8 @@ def test_layouts(autoencoder):
     assert Z.dtype == np.float32
     for one in (list(X), torch.from_numpy(X), X[..., None]):
         np.testing.assert_allclose(np.array(autoencoder.transform(one)), Z, atol=1e-5)
+    rows = clone(autoencoder).set_params(image_shape=(16, 16))
+    assert rows.fit(X.reshape(3, -1)).transform(X.reshape(3, -1)).shape == Z.shape
     assert autoencoder.inverse_transform(Z).shape == (3, 16, 16)
     rendered = autoencoder.inverse_transform(autoencoder.transform(DISKS), (7, 9))
     assert isinstance(rendered, list)

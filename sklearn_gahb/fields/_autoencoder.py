@@ -15,6 +15,7 @@ from .._sklearn_compat import (
     COUNT,
     DATA_RANGE,
     POSITIVE,
+    SHAPE,
     BaseEstimator,
     Options,
     fit_context,
@@ -78,6 +79,9 @@ class FieldAutoencoder(TransformerMixin, BaseEstimator):
     data_range : float or tuple of (float, float), default=None
         Pixel value of white (black is then 0), or the pair (black, white). If None,
         white is the largest value of an unsigned integer dtype, or 1 for other dtypes.
+    image_shape : tuple of int, default=None
+        Shape of the image in each row of a 2-D array: (height, width) or
+        (height, width, channels).
     random_state : int, RandomState instance or None, default=None
         Seed of the initial weights and of the regions.
 
@@ -133,6 +137,7 @@ class FieldAutoencoder(TransformerMixin, BaseEstimator):
         "learning_rate": [POSITIVE],
         "device": [str, torch.device],
         "data_range": DATA_RANGE,
+        "image_shape": SHAPE,
         "random_state": ["random_state"],
     }
 
@@ -149,6 +154,7 @@ class FieldAutoencoder(TransformerMixin, BaseEstimator):
         learning_rate=5e-3,
         device="auto",
         data_range=None,
+        image_shape=None,
         random_state=None,
     ):
         self.n_components = n_components
@@ -161,6 +167,7 @@ class FieldAutoencoder(TransformerMixin, BaseEstimator):
         self.learning_rate = learning_rate
         self.device = device
         self.data_range = data_range
+        self.image_shape = image_shape
         self.random_state = random_state
 
     @fit_context()
@@ -171,7 +178,8 @@ class FieldAutoencoder(TransformerMixin, BaseEstimator):
         ----------
         X : array-like or list of array-like
             Images of shape (n_images, height, width) or (n_images, height, width,
-            channels), or a list of photographs of different sizes.
+            channels), or (n_images, n_pixels) if `image_shape` is set, or a list of
+            photographs of different sizes.
         y : Ignored
             Present for API consistency.
 
@@ -325,7 +333,11 @@ class FieldAutoencoder(TransformerMixin, BaseEstimator):
 
     def _check_images(self, X, *, reset):
         images = check_images(
-            X, data_range=self.data_range, estimator=self, reset=reset or None
+            X,
+            self.image_shape,
+            data_range=self.data_range,
+            estimator=self,
+            reset=reset or None,
         )
         if not reset and images.n_channels != self.n_channels_in_:
             raise ValueError(
