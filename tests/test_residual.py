@@ -158,6 +158,7 @@ def test_gains():
     assert 0.8 < ratio[levels.flatten() > 0.2].log().mean().exp() < 1.2
     assert 0.5 < ratio.median() < 2
     assert (squared_gains(lambda x: x, noise, 0 * noise) == torch.inf).all()
+    assert (squared_gains(lambda x: x, noise, 1e-7 * noise) == torch.inf).all()
 
 
 def test_gains_of_inequalities():

@@ -18,6 +18,7 @@ from .._sklearn_compat import (
     SHAPE,
     BaseEstimator,
     Options,
+    at_least,
     fit_context,
 )
 from .._tensors import from_fractions
@@ -71,7 +72,7 @@ class FieldAutoencoder(TransformerMixin, BaseEstimator):
     max_steps : int, default=5000
         Number of gradient steps.
     batch_size : int, default=16
-        Number of regions per step.
+        Number of regions per step, at least 2.
     learning_rate : float, default=5e-3
         Maximum learning rate. It rises and falls in one cycle. The optimizer is Muon.
     device : str or torch.device, default="auto"
@@ -133,7 +134,7 @@ class FieldAutoencoder(TransformerMixin, BaseEstimator):
         "kernel_size": [COUNT],
         "patch_size": [COUNT],
         "max_steps": [COUNT],
-        "batch_size": [COUNT],
+        "batch_size": [at_least(2)],
         "learning_rate": [POSITIVE],
         "device": [str, torch.device],
         "data_range": DATA_RANGE,
@@ -337,7 +338,7 @@ class FieldAutoencoder(TransformerMixin, BaseEstimator):
             self.image_shape,
             data_range=self.data_range,
             estimator=self,
-            reset=reset or None,
+            reset=reset,
         )
         if not reset and images.n_channels != self.n_channels_in_:
             raise ValueError(

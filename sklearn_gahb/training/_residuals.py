@@ -14,6 +14,7 @@ SMALL_NOISE_STD = 0.01
 # Number of noisy images that share a gain, an odd number.
 N_NEIGHBORS = 9
 LEAST_SQUARE = 1e-30
+LEAST_VARIANCE = 1e-10
 # Share of the noise that is added to noisy images to measure the gain.
 SMALL_SHARE = 0.01
 
@@ -97,7 +98,9 @@ def squared_gains(residual, noisy, noise):
         count_include_pad=False,
     )
     variance, squares, share = smooth[:, order.argsort()]
-    return ((squares + LEAST_SQUARE) / (share * variance))[:, None]
+    gains = (squares + LEAST_SQUARE) / (share * variance)
+    # Less noise is not above rounding errors.
+    return torch.where(variance > LEAST_VARIANCE, gains, torch.inf)[:, None]
 
 
 def mean_squares(residual):
