@@ -31,7 +31,10 @@ def open_browser():
         options.add_argument(f"--{argument}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     service = webdriver.ChromeService(shutil.which("chromedriver"))
-    options.binary_location = shutil.which("chromium") or shutil.which("google-chrome")
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        sys.exit("check_pages.py needs chromium and chromium-driver, or Google Chrome.")
+    options.binary_location = browser
     return webdriver.Chrome(options, service)
 
 

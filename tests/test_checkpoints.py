@@ -110,7 +110,9 @@ def test_round_trip_of_feature_names(tmp_path):
 def test_own_architecture_has_to_be_passed(architecture, tmp_path):
     denoiser = small(architecture).fit(X)
     save(denoiser, tmp_path / "a")
-    with pytest.raises(ValueError, match=r"a holds the weights .*OwnNetwork; pass it"):
+    with pytest.raises(
+        ValueError, match=r"a holds the weights .*OwnNetwork; pass a module"
+    ):
         load(tmp_path / "a")
     again = load(tmp_path / "a", architecture)
     np.testing.assert_array_equal(again.transform(X), denoiser.transform(X))

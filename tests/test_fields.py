@@ -3,6 +3,7 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
@@ -21,6 +22,8 @@ from sklearn_gahb.fields import (
 from sklearn_gahb.fields._cells import overlaps
 from sklearn_gahb.fields._training import draw_pair
 
+# These networks are trained for only a few steps.
+pytestmark = pytest.mark.filterwarnings("ignore:The autoencoder renders training")
 QUICK = {"width": 4, "patch_size": 16, "max_steps": 5, "random_state": 0}
 DISKS = [
     image
@@ -65,8 +68,8 @@ def test_nearest_features(margin):
     for n in range(2):
         for i in range(found.shape[2]):
             for j in range(found.shape[3]):
-                center = origins[n] + cells[n] * (
-                    torch.tensor([i, j]) - margin + torch.tensor(0.5)
+                center = cells[n] * (
+                    origins[n] + torch.tensor([i, j]) - margin + torch.tensor(0.5)
                 )
                 middles = [torch.arange(side) + 0.5 for side in (4, 5)]
                 row, column = (
@@ -97,7 +100,7 @@ def test_pairs_show_the_same_region():
         assert down >= 1 - 1e-3
         assert pair.cell * down >= 1 - 1e-3
         places = torch.arange(16) + 0.5
-        rows, columns = (one + pair.cell * places - 0.5 for one in pair.origin)
+        rows, columns = (pair.cell * (one + places) - 0.5 for one in pair.origin)
         expected = pair.encoded[0, 0, 0] + down * rows[:, None] + right * columns
         np.testing.assert_allclose(pair.rendered[0], expected, atol=1000)
         rows_only = (pair.rendered[0] - expected).mean(dim=1) / 1000
@@ -107,8 +110,10 @@ def test_pairs_show_the_same_region():
 def test_strips_and_finer_grids():
     networks = make_networks(2, 3, reduction=2, width=4, kernel_size=3, seed=0).eval()
     latents = tensor(2, 3, 6, 5)
-    whole = render(networks, latents, (33, 20))
-    torch.testing.assert_close(render(networks, latents, (33, 20), 7), whole)
+    # In images of 25 rows, some pixels are equally near to two of the 12 features.
+    for size in [(33, 20), (25, 20), (36, 30)]:
+        whole = render(networks, latents, size)
+        torch.testing.assert_close(render(networks, latents, size, 7), whole)
     # Without convolutions and sizes of cells, only the position of a pixel counts.
     alone = make_networks(1, 3, reduction=2, width=4, kernel_size=1, seed=0)
     with torch.no_grad():
@@ -228,6 +233,33 @@ def test_errors(autoencoder):
             FieldAutoencoder(**QUICK).set_params(**{name: value}).fit(DISKS)
     with pytest.raises(ValueError, match="loss is not finite"):
         FieldAutoencoder(**QUICK | {"learning_rate": 1e14}).fit(DISKS)
+
+
+def test_renderings_of_one_constant_are_told():
+    """The best constant for a few spots on black is black."""
+    rng = np.random.RandomState(0)
+    spots = np.zeros((40, 16, 16))
+    for image in spots:
+        row, column = rng.randint(14, size=2)
+        image[row : row + 2, column : column + 2] = 1
+    options = QUICK | {"width": 8, "max_steps": 100}
+    with pytest.warns(UserWarning, match="no better than one constant value"):
+        FieldAutoencoder(**options).fit(spots)
+
+
+def test_units_and_sizes_that_do_not_fit_are_told():
+    with pytest.warns(UserWarning, match="Set data_range to the values of black"):
+        FieldAutoencoder(**QUICK).fit(255 * np.array(DISKS[:10]))
+    small = [*DISKS, DISKS[0][:5, :5]]
+    with pytest.warns(UserWarning, match="shortest side of the images has 5 pixels"):
+        FieldAutoencoder(**QUICK).fit(small)
+
+
+def test_columns_of_data_frames_are_checked():
+    rows = pd.DataFrame(np.array(DISKS[:10]).reshape(10, -1)).rename(columns=str)
+    autoencoder = FieldAutoencoder(**QUICK, image_shape=(16, 16)).fit(rows)
+    with pytest.raises(ValueError, match="feature names"):
+        autoencoder.transform(rows[rows.columns[::-1]])
 
 
 def test_encoder_reduces():

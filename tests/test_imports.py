@@ -32,7 +32,7 @@ ALLOWED = {
     "samplers": set(),
     "transforms": set(),
     "training": {"networks"},
-    "fields": {"training"},
+    "fields": {"networks", "training"},
     "posteriors": {"datasets"},
     "noise": set(),
     "metrics": {"noise"},

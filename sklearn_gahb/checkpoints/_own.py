@@ -241,7 +241,8 @@ def load(path, architecture=None):
         if architecture is None:
             raise ValueError(
                 f"The file {path} holds the weights of your own architecture "
-                f"{parameters['architecture'].get('pass')}; pass it as architecture."
+                f"{parameters['architecture'].get('pass')}; pass a module of the same "
+                "size as architecture."
             )
         parameters["architecture"] = architecture
     state = {

@@ -101,7 +101,7 @@ class DNNDenoiser(CallbackSupportMixin, _NetworkDenoiser):
         (n, ...). For an inequality R <= 0, return the positive part of R.
     residual_weight : float, default=1.0
         Weight c of the squared residual at the end of training. With c = 1, errors that
-        violate a linear constraint count twice.
+        violate a linear constraint count twice. Do not repeat values in the residual.
     residual_estimate : {"mean", "sample"}, default="mean"
         Images at which the residual is evaluated: the denoised images, or images that a
         second evaluation samples from them, which doubles the time of a step.

@@ -1,6 +1,7 @@
 """Autoencoder whose decoder renders images at any resolution."""
 
 import math
+from functools import partial
 from numbers import Integral
 
 import numpy as np
@@ -10,23 +11,24 @@ from sklearn.utils import check_random_state, gen_batches
 from sklearn.utils.validation import check_is_fitted
 
 from .._fitting import new_fit
-from .._mistakes import refuse_frames_of_stacks
 from .._sklearn_compat import (
     COUNT,
     DATA_RANGE,
     POSITIVE,
     SHAPE,
     BaseEstimator,
+    Interval,
     Options,
     at_least,
     fit_context,
 )
 from .._tensors import from_fractions
+from .._warnings import warn
 from ..images import MAX_CHANNELS, check_images
 from ..training import Recipe, resolve_device
-from ..units import check_data_range, warn_of_pedestal
+from ..units import check_data_range, warn_of_pedestal, warn_of_range
 from ._networks import make_networks, render
-from ._training import draw_batches, standardize, train
+from ._training import draw_batches, standardize, train, warn_if_flat
 
 # Latent values have this mean and this standard deviation on training images, so that
 # nearly all of them are in [0, 1], like the intensities of images.
@@ -47,11 +49,11 @@ class FieldAutoencoder(TransformerMixin, BaseEstimator):
     The images that are passed to `fit` may have different sizes. Each training step
     averages regions at random scales over the cells of a coarse grid, encodes the
     averages, renders a part of each region on a finer grid, and compares the result
-    with the averages over its cells. No cell is smaller than a pixel. The network thus
-    learns from an image of 96x96 pixels how to magnify an image of 32x32 pixels. The
-    loss is the mean absolute error. The perceptual loss, the adversarial loss and the
-    vector quantization of [1]_ are left out, so that details that the latent image
-    does not determine are smooth.
+    with the averages over its cells. No cell is smaller than a pixel. An image of 96x96
+    pixels thus teaches the network to magnify images of 32x32 pixels. The loss is the
+    mean absolute error. The perceptual loss, the adversarial loss and the vector
+    quantization of [1]_ are left out, so that details that the latent image does not
+    determine are smooth.
 
     Parameters
     ----------
@@ -67,8 +69,9 @@ class FieldAutoencoder(TransformerMixin, BaseEstimator):
         Side of the convolutions of the renderer, an odd number. With 1, each pixel is
         rendered alone [2]_.
     patch_size : int, default=32
-        Side of the grids in training, in cells. It is reduced to the largest multiple
-        of r that fits into all training images.
+        Largest side of the grids in training, in cells. The side of each batch is
+        random, at least about half of the largest one. Grids must fit into the smallest
+        training image.
     max_steps : int, default=5000
         Number of gradient steps.
     batch_size : int, default=16
@@ -101,7 +104,7 @@ class FieldAutoencoder(TransformerMixin, BaseEstimator):
 
     See Also
     --------
-    DNNDenoiser : Trained on latent images, it samples images of any size.
+    DNNDenoiser : Samples latent images if it is trained on them.
 
     References
     ----------
@@ -119,7 +122,7 @@ class FieldAutoencoder(TransformerMixin, BaseEstimator):
     ...     for size in (16, 24, 32)
     ...     for image in make_disk_images(20, size, random_state=size)
     ... ]
-    >>> autoencoder = FieldAutoencoder(width=4, max_steps=20, random_state=0)
+    >>> autoencoder = FieldAutoencoder(width=4, max_steps=100, random_state=0)
     >>> Z = autoencoder.fit(images).transform(make_disk_images(5, 32, random_state=0))
     >>> Z.shape
     (5, 8, 8, 4)
@@ -128,8 +131,8 @@ class FieldAutoencoder(TransformerMixin, BaseEstimator):
     """
 
     _parameter_constraints: dict = {
-        "n_components": [Options(int, set(range(1, MAX_CHANNELS + 1)))],
-        "reduction": [Options(int, {1, 2, 4, 8, 16})],
+        "n_components": [Interval(Integral, 1, MAX_CHANNELS, closed="both")],
+        "reduction": [Options(Integral, {1, 2, 4, 8, 16})],
         "width": [COUNT],
         "kernel_size": [COUNT],
         "patch_size": [COUNT],
@@ -207,6 +210,13 @@ class FieldAutoencoder(TransformerMixin, BaseEstimator):
                     f"at least reduction={self.reduction}; the shortest side has "
                     f"{shortest} pixels."
                 )
+            if n_cells < self.patch_size // 2:
+                warn(
+                    f"The shortest side of the images has {shortest} pixels, so all "
+                    f"training grids have at most {n_cells} cells instead of "
+                    f"patch_size={self.patch_size}. Leave out small images, or set a "
+                    "smaller patch_size."
+                )
             rng = check_random_state(self.random_state)
             self.n_channels_in_ = images.n_channels
             self.network_ = make_networks(
@@ -226,6 +236,7 @@ class FieldAutoencoder(TransformerMixin, BaseEstimator):
             self.loss_curve_ = train(self.network_, batches, recipe)
             standardize(self.network_["encoder"], batches)
             self.network_.eval()
+            warn_if_flat(self.network_, batches)
         return self
 
     def transform(self, X):
@@ -245,7 +256,6 @@ class FieldAutoencoder(TransformerMixin, BaseEstimator):
             `Z` is a list of latent images.
         """
         check_is_fitted(self)
-        refuse_frames_of_stacks(self, X)
         images = self._check_images(X, reset=False)
         for height, width in sorted(images.sizes):
             if height % self.reduction or width % self.reduction:
@@ -253,7 +263,11 @@ class FieldAutoencoder(TransformerMixin, BaseEstimator):
                     f"X holds an image of {height}x{width} pixels, but its sides must "
                     f"be multiples of reduction={self.reduction}. Crop the images."
                 )
-        return self._map(images, self._encode, lambda size: size)
+        stacks = [
+            self._in_batches(self._encode, images, stack, math.prod(stack.shape[1:3]))
+            for stack in images.stacks
+        ]
+        return [one[0] for one in stacks] if images.is_list else stacks[0]
 
     def inverse_transform(self, Z, size=None):
         """Render images at any size.
@@ -269,7 +283,8 @@ class FieldAutoencoder(TransformerMixin, BaseEstimator):
         Returns
         -------
         X : ndarray of shape (n_images, height, width[, n_channels]), or list of those
-            Rendered images in float32, not clipped. Gray images have no axis for the
+            Rendered images in float32, not clipped, in the units of `data_range`. If it
+            is None, black is 0 and white is 1. Gray images have no axis for the
             channels. If `Z` is a list, `X` is a list of images.
         """
         check_is_fitted(self)
@@ -280,57 +295,39 @@ class FieldAutoencoder(TransformerMixin, BaseEstimator):
                 f"n_components={self.n_components}. Pass what transform returns, or "
                 "samples of the same shape."
             )
-        results = self._map(
-            latents, self._render, lambda of_latents: self._size(size, of_latents)
-        )
-        if self.n_channels_in_ > 1:
-            return results
-        if latents.is_list:
-            return [image[..., 0] for image in results]
-        return results[..., 0]
+        stacks = []
+        for stack in latents.stacks:
+            whole = tuple(self.reduction * side for side in stack.shape[1:3])
+            pixels = whole if size is None else check_size(size)
+            # The decoder computes features for the whole image at every size.
+            n_pixels = max(math.prod(whole), math.prod(pixels))
+            rendered = self._in_batches(
+                partial(self._render, size=pixels), latents, stack, n_pixels
+            )
+            stacks.append(rendered if self.n_channels_in_ > 1 else rendered[..., 0])
+        return [one[0] for one in stacks] if latents.is_list else stacks[0]
 
-    def _map(self, images, function, size_of):
-        """Apply a function to batches; return arrays (n, height, width, channels).
+    def _in_batches(self, function, images, stack, n_pixels):
+        """Apply a function of tensors to a stack; return (n, height, width, channels).
 
-        `size_of` maps the size of an image to the size that counts for the memory, and
-        that the function receives.
+        `n_pixels` is the number of pixels per image that counts for the memory.
         """
         device = next(self.network_.parameters()).device
-        results = []
-        for stack in images.stacks:
-            size = size_of(tuple(stack.shape[1:3]))
-            n_images = max(1, PIXELS_AT_ONCE // math.prod(size))
-            with torch.no_grad():
-                batches = [
-                    function(images.to_tensor(stack[batch], device).float(), size).cpu()
-                    for batch in gen_batches(len(stack), n_images)
-                ]
-            results.append(torch.cat(batches).permute(0, 2, 3, 1).numpy())
-        return [one[0] for one in results] if images.is_list else results[0]
+        n_images = max(1, PIXELS_AT_ONCE // n_pixels)
+        with torch.no_grad():
+            results = [
+                function(images.to_tensor(stack[batch], device).float()).cpu()
+                for batch in gen_batches(len(stack), n_images)
+            ]
+        return torch.cat(results).permute(0, 2, 3, 1).numpy()
 
-    def _encode(self, x, size):
+    def _encode(self, x):
         return LATENT_MEAN + LATENT_STD * self.network_["encoder"](x)
 
     def _render(self, z, size):
         z = (z - LATENT_MEAN) / LATENT_STD
         x = render(self.network_, z, size, max(1, PIXELS_AT_ONCE // size[1]))
         return from_fractions(x, check_data_range(self.data_range))
-
-    def _size(self, size, of_latents):
-        """Return the height and the width of rendered images, or raise a ValueError."""
-        if size is None:
-            return tuple(self.reduction * side for side in of_latents)
-        sides = (
-            (size, size) if isinstance(size, Integral) else tuple(np.atleast_1d(size))
-        )
-        if len(sides) != 2 or not all(
-            isinstance(side, Integral) and side > 0 for side in sides
-        ):
-            raise ValueError(
-                f"size={size!r} must be a positive integer, or (height, width) in "
-                "positive integers."
-            )
-        return int(sides[0]), int(sides[1])
 
     def _check_images(self, X, *, reset):
         images = check_images(
@@ -340,9 +337,21 @@ class FieldAutoencoder(TransformerMixin, BaseEstimator):
             estimator=self,
             reset=reset,
         )
+        warn_of_range(images)
         if not reset and images.n_channels != self.n_channels_in_:
             raise ValueError(
                 f"X has {images.n_channels} channels, but the autoencoder was fitted "
                 f"on images with n_channels_in_={self.n_channels_in_}."
             )
         return images
+
+
+def check_size(size):
+    """Return the height and the width of rendered images, or raise a ValueError."""
+    sides = (size, size) if isinstance(size, Integral) else tuple(np.atleast_1d(size))
+    if len(sides) != 2 or not all(isinstance(n, Integral) and n > 0 for n in sides):
+        raise ValueError(
+            f"size={size!r} must be a positive integer, or (height, width) in positive "
+            "integers."
+        )
+    return int(sides[0]), int(sides[1])

@@ -60,7 +60,8 @@ def nearest_features(features, origins, cells, n_cells, margin=0):
     features : Tensor of shape (n, n_features, height, width)
         Features of n images, one feature in each unit square.
     origins : Tensor of shape (n, 2)
-        Position of the upper left corner of each grid: the row, and the column.
+        Position of the upper left corner of each grid: the row, and the column. The
+        unit is a cell of the grid, so that strips of a grid agree exactly with it.
     cells : Tensor of shape (n, 2)
         Height and width of the cells of each grid. The unit is the distance between two
         features.
@@ -89,26 +90,26 @@ def nearest_features(features, origins, cells, n_cells, margin=0):
     >>> queries[0, 2, 0]
     tensor([-0.2500,  0.2500, -0.2500,  0.2500])
     """
-    nearest, places = [], []
+    nearest, offsets = [], []
     for axis, (n, n_features) in enumerate(
         zip(n_cells, features.shape[2:], strict=True)
     ):
         steps = torch.arange(-margin, n + margin, device=features.device) + 0.5
         # (n, n_rows) or (n, n_columns)
-        positions = origins[:, axis, None] + cells[:, axis, None] * steps
+        positions = cells[:, axis, None] * (origins[:, axis, None] + steps)
         index = positions.floor().clamp(0, n_features - 1).long()
         nearest.append(index)
-        places.append(positions - index - 0.5)
-    (rows, columns), (y, x) = nearest, places
+        offsets.append(positions - index - 0.5)
+    (rows, columns), (y, x) = nearest, offsets
     images = torch.arange(len(features), device=features.device)[:, None, None]
     chosen = features.permute(0, 2, 3, 1)[images, rows[:, :, None], columns[:, None]]
     shape = len(features), 1, rows.shape[1], columns.shape[1]
-    where = [
+    coordinates = [
         y[:, None, :, None],
         x[:, None, None, :],
         cells[:, :1, None, None],
         cells[:, 1:, None, None],
     ]
     return torch.cat(
-        [chosen.permute(0, 3, 1, 2), *(one.expand(shape) for one in where)], dim=1
+        [chosen.permute(0, 3, 1, 2), *(one.expand(shape) for one in coordinates)], dim=1
     )

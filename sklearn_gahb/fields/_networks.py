@@ -5,6 +5,7 @@ import math
 import torch
 from torch import nn
 
+from ..networks.making import seeded_weights
 from ._cells import nearest_features
 
 
@@ -130,7 +131,7 @@ def make_networks(n_channels, n_components, *, reduction, width, kernel_size, se
     n_channels, n_components, reduction, width, kernel_size : int
         Parameters of the networks.
     seed : int
-        Seed of the weights. The global random numbers of torch are not touched.
+        Seed of the initial weights.
 
     Returns
     -------
@@ -143,8 +144,7 @@ def make_networks(n_channels, n_components, *, reduction, width, kernel_size, se
     >>> list(make_networks(1, 4, reduction=4, width=8, kernel_size=3, seed=0))
     ['encoder', 'decoder', 'renderer']
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded_weights(seed):
         return nn.ModuleDict(
             {
                 "encoder": Encoder(
@@ -182,7 +182,7 @@ def render(networks, latents, size, rows_at_once=None):
     strips = []
     for first in range(0, height, rows_at_once or height):
         n_rows = min(rows_at_once or height, height - first)
-        origins = cells * torch.tensor([first, 0]).to(cells)
+        origins = torch.tensor([first, 0]).to(cells).expand_as(cells)
         strips.append(networks["renderer"](features, origins, cells, (n_rows, width)))
     return torch.cat(strips, dim=2)
 

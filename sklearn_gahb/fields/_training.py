@@ -7,11 +7,14 @@ from itertools import islice
 import numpy as np
 import torch
 
+from .._warnings import warn
 from ..training import make_optimizers, make_scheduler
 from ._cells import average_cells
 
 # Probability that a scale is the largest or the finest one. Magnification needs these.
 AT_THE_ENDS = 0.6
+# Renderings are flat if their error is above this share of that of a constant.
+LARGEST_FLAT_SHARE = 0.98
 
 
 @dataclass(frozen=True)
@@ -24,9 +27,10 @@ class Pair:
         Mean values of the cells of each grid.
     origin : tuple of (float, float)
         Position of the upper left corner of the rendered grid in the encoded grid. The
-        unit is the side of a cell of the encoded grid.
+        unit is the side of a cell of the rendered grid.
     cell : float
-        Side of the cells of the rendered grid, in the same unit. At most 1.
+        Side of the cells of the rendered grid, at most 1. The unit is the side of a
+        cell of the encoded grid.
     """
 
     encoded: torch.Tensor
@@ -61,7 +65,7 @@ def draw_pair(image, n_cells, rng):
     return Pair(
         average_cells(image, top, left, coarse, n_cells),
         average_cells(image, top + down, left + right, fine, n_cells),
-        (down / coarse, right / coarse),
+        (down / fine, right / fine),
         fine / coarse,
     )
 
@@ -135,9 +139,8 @@ def train(networks, batches, recipe):
     for batch in islice(batches, recipe.max_steps):
         encoded, rendered, origins, cells = (one.to(device) for one in batch)
         encoded = encoded.contiguous(memory_format=torch.channels_last)
-        features = networks["decoder"](networks["encoder"](encoded))
-        found = networks["renderer"](features, origins, cells, rendered.shape[2:])
-        loss = (found - rendered).abs().mean()
+        predicted = predict(networks, encoded, origins, cells, rendered.shape[2:])
+        loss = (predicted - rendered).abs().mean()
         networks.zero_grad()
         loss.backward()
         for one in (*optimizers, *schedulers):
@@ -151,6 +154,12 @@ def train(networks, batches, recipe):
             f"{recipe.learning_rate}, and check the range of the images."
         )
     return losses
+
+
+def predict(networks, encoded, origins, cells, n_cells):
+    """Encode one grid of each image and render another one."""
+    features = networks["decoder"](networks["encoder"](encoded))
+    return networks["renderer"](features, origins, cells, n_cells)
 
 
 @torch.no_grad()
@@ -175,3 +184,35 @@ def standardize(encoder, batches, n_batches=50):
     for encoded, *_ in islice(batches, n_batches):
         encoder(encoded.to(device))
     encoder.eval()
+
+
+@torch.no_grad()
+def warn_if_flat(networks, batches, n_batches=10):
+    """Warn if trained networks render no better than one constant value would.
+
+    The mean absolute error of images whose pixels mostly have one value, such as black,
+    is low for that constant, and training can end there.
+
+    Parameters
+    ----------
+    networks : torch.nn.ModuleDict
+        The networks "encoder", "decoder" and "renderer".
+    batches : iterator of (encoded, rendered, origins, cells)
+        Batches that `draw_batches` yields.
+    n_batches : int, default=10
+        Number of batches to render.
+    """
+    device = next(networks.parameters()).device
+    error, error_of_constant = 0.0, 0.0
+    for batch in islice(batches, n_batches):
+        encoded, rendered, origins, cells = (one.to(device) for one in batch)
+        predicted = predict(networks, encoded, origins, cells, rendered.shape[2:])
+        error += float((predicted - rendered).abs().mean())
+        error_of_constant += float((rendered - rendered.median()).abs().mean())
+    if error > LARGEST_FLAT_SHARE * error_of_constant:
+        warn(
+            "The autoencoder renders training images no better than one constant value "
+            f"would: the mean absolute error is {error / n_batches:.3g}, and that of "
+            f"the constant {error_of_constant / n_batches:.3g}. Increase max_steps, or "
+            "leave out images and borders of one constant value."
+        )

@@ -2,6 +2,7 @@
 
 import copy
 import threading
+from contextlib import contextmanager
 
 import torch
 
@@ -13,6 +14,17 @@ from .conservative import ConservativeNetwork, check_twice_differentiable
 
 # Initial weights come from PyTorch's global generator, so threads must take turns.
 _DRAWING = threading.Lock()
+
+
+@contextmanager
+def seeded_weights(seed):
+    """Seed the initial weights of networks that are made in this context.
+
+    The state of PyTorch's global generator is restored afterwards.
+    """
+    with _DRAWING, torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield
 
 
 def make_network(recipe, n_channels, seed):
@@ -46,8 +58,7 @@ def make_network(recipe, n_channels, seed):
 def _make_plain_network(recipe, n_channels, seed):
     architecture, depth = recipe.architecture, recipe.depth
     options = {"width": recipe.width, "bias": recipe.bias}
-    with _DRAWING, torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+    with seeded_weights(seed):
         if architecture == "unet":
             return UNet(n_channels, n_scales=3 if depth is None else depth, **options)
         if architecture == "bf_cnn":

@@ -13,7 +13,9 @@ LARGEST_CLEAN_SHARE = 0.01
 SMALL_NOISE_STD = 0.01
 # Number of noisy images that share a gain, an odd number.
 N_NEIGHBORS = 9
+# Added to squares, so that a residual that is 0 has a gain.
 LEAST_SQUARE = 1e-30
+# Variance of noise that is above rounding errors.
 LEAST_VARIANCE = 1e-10
 # Share of the noise that is added to noisy images to measure the gain.
 SMALL_SHARE = 0.01
@@ -70,19 +72,20 @@ def squared_residuals(network, noisy, estimate, gains, recipe):
 def squared_gains(residual, noisy, noise):
     r"""Return how much a residual magnifies small noise, squared: (n, 1).
 
-    With a small number :math:`\epsilon`, the noise n and its level :math:`\sigma`, the
-    squared gain is the mean of :math:`|R(y + \epsilon n) - R(y)|^2 / (\epsilon
-    \sigma)^2` over the `N_NEIGHBORS` images of the batch whose variances are closest in
-    rank. A residual over its gain has the units of the image. For a linear residual,
+    With a small number :math:`\epsilon`, the noise z and its level :math:`\sigma`, the
+    squared gain is the mean of :math:`|R(y + \epsilon z) - R(y)|^2 / (\epsilon
+    \sigma)^2` over the `N_NEIGHBORS` images of the batch whose noise levels are closest
+    in rank. A residual over its gain has the units of the image. For a linear residual,
     the gain is the same at all noise levels. Where the residual is exactly 0, it does
-    not count: an inequality that holds has no derivative. If it is 0 everywhere, the
-    gain is infinite. Without a residual, all gains are 1.
+    not count: an inequality that holds has no derivative. If it is 0 everywhere, or if
+    the noise is not above rounding errors, the gain is infinite. Without a residual,
+    all gains are 1.
     """
     if residual is None:
         return torch.ones(len(noisy), 1, device=noisy.device)
-    found = residual(noisy)
-    changes = (residual(noisy + SMALL_SHARE * noise) - found).abs() / SMALL_SHARE
-    is_active = found != 0
+    values = residual(noisy)
+    changes = (residual(noisy + SMALL_SHARE * noise) - values).abs() / SMALL_SHARE
+    is_active = values != 0
     each = torch.stack(
         [
             one.float().reshape(len(noisy), -1).mean(dim=1)
@@ -99,8 +102,9 @@ def squared_gains(residual, noisy, noise):
     )
     variance, squares, share = smooth[:, order.argsort()]
     gains = (squares + LEAST_SQUARE) / (share * variance)
-    # Less noise is not above rounding errors.
-    return torch.where(variance > LEAST_VARIANCE, gains, torch.inf)[:, None]
+    # A residual that overflows for very noisy images is NaN.
+    is_measured = (variance > LEAST_VARIANCE) & ~gains.isnan()
+    return torch.where(is_measured, gains, torch.inf)[:, None]
 
 
 def mean_squares(residual):
@@ -127,8 +131,8 @@ def check_residual(residual, noisy, clean=None):
     except Exception as error:
         raise ValueError(
             f"residual fails for a tensor of images of shape {tuple(noisy.shape)}: "
-            f"{error}. It must be written in torch, without NumPy and without "
-            "operations in place."
+            f"{error}. Its axes are (n, channels, height, width). Write the residual "
+            "in torch, without NumPy and without operations in place."
         ) from error
     if not torch.is_tensor(found) or found.ndim < 1 or len(found) != len(noisy):
         shape = tuple(getattr(found, "shape", ()))
