@@ -15,12 +15,13 @@ def test_is_the_package():
     y = RNG.rand(2, 20, 24)
     denoised = BM3DDenoiser(noise_std=0.2, n_jobs=2).fit(y).transform(y)
     expected = [bm3d.bm3d(one, 0.2) for one in y]
-    np.testing.assert_allclose(denoised, expected, atol=1e-6)
+    # The package computes in float32, and two of its calls differ by up to 2e-6.
+    np.testing.assert_allclose(denoised, expected, atol=1e-5)
     other = BM3DDenoiser("high", noise_std=0.2).fit(y).transform(y[:1])
-    np.testing.assert_allclose(other[0], bm3d.bm3d(y[0], 0.2, "high"), atol=1e-6)
+    np.testing.assert_allclose(other[0], bm3d.bm3d(y[0], 0.2, "high"), atol=1e-5)
     color = RNG.rand(1, 20, 24, 3)
     denoised = BM3DDenoiser(noise_std=0.2).fit(color).transform(color)
-    np.testing.assert_allclose(denoised[0], bm3d.bm3d_rgb(color[0], 0.2), atol=1e-6)
+    np.testing.assert_allclose(denoised[0], bm3d.bm3d_rgb(color[0], 0.2), atol=1e-5)
 
 
 def test_published_psnr(data_home):

@@ -14,6 +14,7 @@ from sklearn_gahb.datasets import make_disk_images, make_gaussian_textures
 from sklearn_gahb.displays import CoverageDisplay
 from sklearn_gahb.evaluation import coverage_curve
 from sklearn_gahb.jacobian import (
+    JacobianBasis,
     posterior_directions,
     posterior_marginal,
     posterior_std,
@@ -131,11 +132,22 @@ def test_no_density_has_these_moments():
     assert found.distribution.std() == pytest.approx(0.3 * 0.5**0.5)
 
 
+def test_rows_of_a_basis_are_directions():
+    denoiser, y = WienerDenoiser().fit(TEXTURES), TEXTURES[0]
+    row = JacobianBasis(denoiser, 1, noise_std=0.1).fit(y[None]).components_[0]
+    image = row.reshape(y.shape)
+    for direction in (row, torch.from_numpy(row)):
+        marginal = posterior_marginal(denoiser, y, 0.1, direction)
+        assert marginal.std == posterior_marginal(denoiser, y, 0.1, image).std
+
+
 def test_bad_directions():
     denoiser = WienerDenoiser().fit(TEXTURES)
     y = TEXTURES[0]
     with pytest.raises(ValueError, match=r"direction has shape \(4, 8\); expected"):
         posterior_marginal(denoiser, y, 0.1, np.ones((4, 8)))
+    with pytest.raises(ValueError, match="direction has 65 values; expected 64"):
+        posterior_marginal(denoiser, y, 0.1, np.ones(65))
     with pytest.raises(ValueError, match="direction is 0 everywhere"):
         posterior_marginal(denoiser, y, 0.1, np.zeros((8, 8)))
     with pytest.raises(ValueError, match="variance along direction is -"):

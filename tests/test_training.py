@@ -20,7 +20,11 @@ from sklearn_gahb.training import (
     with_fresh_noise,
 )
 from sklearn_gahb.training._batches import draw_noise_std, shuffled
-from sklearn_gahb.training._optimization import make_scheduler, pays_to_compile
+from sklearn_gahb.training._optimization import (
+    convolution_times,
+    make_scheduler,
+    pays_to_compile,
+)
 
 RNG = np.random.RandomState
 CPU = torch.device("cpu")
@@ -205,6 +209,25 @@ def test_bfloat16_and_float32_agree():
         list(train(network, pairs(), log, own))
         losses[precision] = torch.stack(log.losses)
     torch.testing.assert_close(*losses.values(), rtol=0.02, atol=0)
+
+
+def test_precision_is_chosen_on_one_thread(monkeypatch):
+    """On several threads of a busy machine, both precisions take the same time."""
+    n_threads, convolve = [], torch.conv2d
+
+    def recorded(*args, **options):
+        n_threads.append(torch.get_num_threads())
+        return convolve(*args, **options)
+
+    before = torch.get_num_threads()
+    monkeypatch.setattr(torch, "conv2d", recorded)
+    torch.set_num_threads(2)
+    try:
+        convolution_times([torch.float32], n_repeats=3)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert n_threads == [1, 1, 1]
 
 
 def test_compilation_pays_for_long_training_only():

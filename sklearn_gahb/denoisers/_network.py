@@ -17,11 +17,19 @@ from .base import BaseDenoiser
 from .linearization import linearize_frozen, linearize_gradient
 
 
-def is_conservative(denoiser):
-    """Whether the noise that a network predicts is the gradient of an energy."""
+def has_energy(denoiser):
+    """Return True if the predicted noise is the gradient of an energy, else raise."""
     if hasattr(denoiser, "network_"):
-        return isinstance(denoiser.network_, ConservativeNetwork)
-    return denoiser.conservative
+        is_conservative = isinstance(denoiser.network_, ConservativeNetwork)
+    else:
+        is_conservative = denoiser.conservative
+    if not is_conservative:
+        raise AttributeError(
+            "energy needs a conservative network. Set conservative=True and call fit, "
+            "or load a denoiser that was trained so, such as "
+            "load_pretrained('photos-grey-conservative')."
+        )
+    return True
 
 
 class _NetworkDenoiser(BaseDenoiser):
@@ -83,7 +91,7 @@ class _NetworkDenoiser(BaseDenoiser):
             x_hat = self.denoise(y, noise_std)
         return linearize_frozen(FrozenNetwork(network, y.float()), y, x_hat)
 
-    @available_if(is_conservative)
+    @available_if(has_energy)
     def energy(self, X):
         r"""Compute the energy of noisy images, whose gradient is the predicted noise.
 

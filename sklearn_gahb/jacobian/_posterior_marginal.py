@@ -1,5 +1,7 @@
 """Posterior distribution of the clean image along one direction."""
 
+import math
+
 import numpy as np
 import torch
 from numpy.polynomial import chebyshev
@@ -49,9 +51,10 @@ def posterior_marginal(denoiser, y, noise_std, direction, *, clean=None):
     noise_std : float
         Standard deviation of the noise, as a fraction of the data range. Must be
         positive.
-    direction : array-like of the shape of `y`
+    direction : array-like of the shape of `y`, or of shape (n_values,)
         Direction in the space of images, of any length except 0. The directions of
-        :func:`posterior_directions` are those of largest uncertainty.
+        :func:`posterior_directions` are those of largest uncertainty. Rows of
+        ``components_`` of :class:`JacobianBasis` are directions too.
     clean : array-like, default=None
         Clean image. Used only by oracles, which are denoisers that need the clean
         image.
@@ -227,6 +230,15 @@ def _distribution(mean, std, skewness, kurtosis):
 
 def _unit_vector(direction, image, image_shape):
     """Return the direction as a tensor (1, channels, height, width) of norm 1."""
+    if np.ndim(direction) == 1:
+        direction = direction if torch.is_tensor(direction) else np.asarray(direction)
+        shape = tuple(image.data.shape[1:])
+        if len(direction) != math.prod(shape):
+            raise ValueError(
+                f"direction has {len(direction)} values; expected {math.prod(shape)} "
+                f"values, because y has shape {shape}."
+            )
+        direction = direction.reshape(shape)
     found = check_one_image(direction, image_shape, data_range=1.0, name="direction")
     if found.data.shape != image.data.shape:
         raise ValueError(

@@ -297,10 +297,12 @@ def has_fast_bfloat16(device):
 
 
 def convolution_times(dtypes, n_repeats=20):
-    """Measure the shortest times of a convolution on the CPU, in seconds.
+    """Measure the shortest times of a convolution on one thread, in seconds.
 
-    The dtypes take turns. Otherwise, other work on the machine could slow down all
-    repeats of one of them, so that equal fits would give different networks.
+    Equal fits give different networks if other work on the machine changes the order of
+    the times. Several threads would wait for each other on a busy machine, and then all
+    dtypes take the same time. The dtypes take turns, so that other work slows down all
+    of them.
     """
     operands = [
         (
@@ -309,12 +311,16 @@ def convolution_times(dtypes, n_repeats=20):
         )
         for one in dtypes
     ]
-    times = []
-    for _ in range(n_repeats):
-        for y, kernel in operands:
-            start = perf_counter()
-            torch.conv2d(y, kernel, padding=1)
-            times.append(perf_counter() - start)
+    times, n_threads = [], torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        for _ in range(n_repeats):
+            for y, kernel in operands:
+                start = perf_counter()
+                torch.conv2d(y, kernel, padding=1)
+                times.append(perf_counter() - start)
+    finally:
+        torch.set_num_threads(n_threads)
     return [min(times[k :: len(dtypes)]) for k in range(len(dtypes))]
 
 
