@@ -143,9 +143,7 @@ def test_energy():
     sums = (NOISY * noise).sum(axis=(1, 2)) / 2
     np.testing.assert_allclose(DENOISER.energy(NOISY), sums, rtol=1e-3)
     assert not hasattr(DNNDenoiser(), "energy")
-    with pytest.raises(
-        AttributeError, match="'DNNDenoiser' has no .* 'energy'"
-    ) as info:
+    with pytest.raises(AttributeError, match="has no attribute 'energy'") as info:
         DNNDenoiser().energy(NOISY)
     assert "Set conservative=True" in str(info.value.__cause__)
 
