@@ -51,11 +51,12 @@ def filter_noise(noise, exponent, n_dimensions):
     Returns
     -------
     filtered : ndarray of the shape of `noise`
-        Filtered lines or images, which are periodic.
+        Filtered lines or images, which are periodic, in the precision of `noise`.
     """
     axes = tuple(range(-n_dimensions, 0))
     size = noise.shape[-1]
     amplitude = radial_wavenumber(size, n_dimensions) ** -exponent
+    amplitude = amplitude.astype(noise.dtype)
     return fft.irfftn(
         fft.rfftn(noise, axes=axes) * amplitude, s=(size,) * n_dimensions, axes=axes
     )
@@ -77,13 +78,13 @@ def rescale(images, is_bright, end):
     Returns
     -------
     rescaled : ndarray of shape (n_samples, height, width)
-        Images with the new range.
+        Images with the new range, up to rounding.
     """
     low, high = np.where(is_bright, end, 0.0), np.where(is_bright, 1.0, end)
     smallest = images.min(axis=(1, 2), keepdims=True)
     extent = np.ptp(images, axis=(1, 2), keepdims=True)
-    low, high = low[:, None, None], high[:, None, None]
-    return low + (images - smallest) * ((high - low) / extent)
+    slope = (high - low)[:, None, None].astype(images.dtype) / extent
+    return images * slope + (low[:, None, None].astype(images.dtype) - smallest * slope)
 
 
 def region_below(contour, image_size):
@@ -216,11 +217,11 @@ def make_c_alpha_images(
         )
         contour = filter_noise(2 * contour_noise - 1, contour_exponent, 1)
         contour = np.round(image_size * contour) + image_size // 2
-        backgrounds = filter_noise(
-            2 * background_noise.reshape(-1, image_size, image_size) - 1,
-            background_exponent,
-            2,
-        ).reshape(n_images, 2, image_size, image_size)
+        # Rounding to float32 is far below the noise at which slopes are measured.
+        noise = background_noise.astype(np.float32)
+        noise = 2 * noise.reshape(-1, image_size, image_size) - 1
+        backgrounds = filter_noise(noise, background_exponent, 2)
+        backgrounds = backgrounds.reshape(n_images, 2, image_size, image_size)
         lower_is_bright = ranges[:, 0] < 0.5
         p, q = ranges[:, 1], ranges[:, 2]
         lower, upper = (
@@ -228,7 +229,10 @@ def make_c_alpha_images(
             for i, is_bright in enumerate((lower_is_bright, ~lower_is_bright))
         )
         mask = region_below(contour, image_size)
-        X[batch] = mask * lower + (1 - mask) * upper
+        lower -= upper
+        lower *= mask
+        lower += upper
+        np.clip(lower, 0, 1, out=X[batch])
     return X
 
 
@@ -293,7 +297,9 @@ def make_c_alpha_backgrounds(
     for batch in sample_batches(n_samples, image_size):
         # One row per image: noise, coin, end of the range.
         draws = rng.uniform(size=(batch.stop - batch.start, image_size**2 + 2))
-        noise = draws[:, :-2].reshape(-1, image_size, image_size)
+        noise = draws[:, :-2].astype(np.float32)
+        noise = 2 * noise.reshape(-1, image_size, image_size) - 1
         is_bright, end = draws[:, -2] < 0.5, draws[:, -1]
-        X[batch] = rescale(filter_noise(2 * noise - 1, exponent, 2), is_bright, end)
+        images = rescale(filter_noise(noise, exponent, 2), is_bright, end)
+        np.clip(images, 0, 1, out=X[batch])
     return X
