@@ -28,6 +28,7 @@ from sklearn_gahb import (
     make_psnr_scorer,
 )
 from sklearn_gahb.datasets import make_disk_images
+from sklearn_gahb.denoisers.side_by_side import choose_networks_per_pass
 from sklearn_gahb.generalization._keys import estimator_key
 from sklearn_gahb.networks import BFCNN
 
@@ -364,6 +365,28 @@ def test_in_one_pass_up_to_rounding(network):
         for one, other in zip(*row, strict=True):
             np.testing.assert_allclose(one.loss_curve_, other.loss_curve_, rtol=1e-4)
             assert one.train_indices_.tolist() == other.train_indices_.tolist()
+
+
+@pytest.mark.parametrize(
+    ("estimator", "size", "n_networks"),
+    [
+        (quick_network(), 16, 8),
+        (quick_network(patch_size=16), 256, 8),
+        (DNNDenoiser(width=16), 64, 1),
+        (DNNDenoiser(width=64), 16, 1),
+        (quick_network(early_stopping=True), 16, 1),
+        (EmpiricalDenoiser(), 16, 1),
+    ],
+)
+def test_small_networks_are_trained_in_one_pass(estimator, size, n_networks):
+    X = np.zeros((2, size, size), dtype=np.float32)
+    assert choose_networks_per_pass(estimator, X) == n_networks
+
+
+def test_number_of_networks_in_a_pass_is_chosen():
+    chosen = fit(quick_network(), (1, 10), n_networks_per_pass="auto")
+    assert chosen.n_networks_per_pass == "auto"
+    same_measures(chosen, fit(quick_network(), (1, 10), n_networks_per_pass=8))
 
 
 def test_one_pass_trains_only_what_is_new(tmp_path):

@@ -1,8 +1,9 @@
 """Training of several networks in one pass: each operation runs on all networks."""
 
 from .._sklearn_compat import has_callbacks
+from ..images import check_images
 from ..training import Recipe, train_side_by_side
-from ..training.run import check_side_by_side
+from ..training.run import check_side_by_side, pays_side_by_side
 from ..units import warn_of_signed_images
 from ._dnn import DNNDenoiser
 from ._progress import training_run
@@ -22,6 +23,38 @@ def check_fits_side_by_side(estimator):
             "Set the callbacks on the analyzer."
         )
     check_side_by_side(Recipe.of(estimator))
+
+
+def choose_networks_per_pass(estimator, X, n_most=8):
+    """Return how many clones of an estimator to train in one pass on images like X.
+
+    The choice depends on the estimator and on the size of the images, but not on
+    measured times, so that equal studies have equal results.
+
+    Parameters
+    ----------
+    estimator : estimator
+    X : array-like
+        Images of one size.
+    n_most : int, default=8
+        Number of networks if small networks train faster in one pass.
+
+    Returns
+    -------
+    n_networks : int
+        1 or `n_most`.
+    """
+    try:
+        check_fits_side_by_side(estimator)
+    except ValueError:
+        return 1
+    shape, data_range = estimator.image_shape, estimator.data_range
+    images = check_images(X[:1], shape, data_range=data_range)
+    (size,), patch_size = images.sizes, estimator.patch_size
+    if patch_size is not None:
+        size = patch_size, patch_size
+    pays = pays_side_by_side(Recipe.of(estimator), images.n_channels, size)
+    return n_most if pays else 1
 
 
 def fit_side_by_side(denoisers, image_sets):

@@ -83,7 +83,7 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         fit uses all threads. A :func:`joblib.parallel_config` context overrides None.
         Use None for networks on one GPU, because several processes would have to share
         the GPU.
-    n_networks_per_pass : int, default=1
+    n_networks_per_pass : int or "auto", default=1
         Number of networks to train side by side in one pass, where each operation runs
         on all networks at once. This number changes the results only by rounding
         errors, which grow during training to a few hundredths of a dB. On a CPU, small
@@ -91,12 +91,14 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         operations takes most of their training time. For example, eight networks of
         width 8 on 16x16 images need 0.6 times as much time in one pass as one after
         another. Larger networks train more slowly in one pass: networks of width 16 on
-        32x32 images need 1.4 times as much time in one pass as one after another. The
-        memory grows with the number of networks in a pass. Each of the `n_jobs` workers
-        runs its own passes. Passes contain fewer networks if some workers would
-        otherwise be idle. Callbacks are called for each network, but not for each
-        training step. If a pass is interrupted, all networks of the pass are lost. If
-        `n_networks_per_pass` is above 1, the estimator must be a
+        32x32 images need 1.4 times as much time in one pass as one after another. With
+        "auto", 8 networks are in a pass if the estimator can be trained so, and if a
+        training step has fewer than 3e9 operations. Otherwise, each network is trained
+        alone. The memory grows with the number of networks in a pass. Each of the
+        `n_jobs` workers runs its own passes. Passes contain fewer networks if some
+        workers would otherwise be idle. Callbacks are called for each network, but not
+        for each training step. If a pass is interrupted, all networks of the pass are
+        lost. If `n_networks_per_pass` is a number above 1, the estimator must be a
         :class:`~sklearn_gahb.DNNDenoiser`. Its `architecture` must be a name, and early
         stopping must be off.
     checkpoint_dir : str or path-like, default=None
@@ -310,7 +312,7 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         "duplicate_threshold": [FRACTION],
         "duplicates": [StrOptions({"warn", "remove", "ignore"})],
         "n_jobs": [Integral, None],
-        "n_networks_per_pass": [COUNT],
+        "n_networks_per_pass": [COUNT, StrOptions({"auto"})],
         "checkpoint_dir": "no_validation",
         "random_state": ["random_state"],
     }
@@ -396,7 +398,7 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         """
         check_estimator(self.estimator)
         check_theories(self.theories or {})
-        if self.n_networks_per_pass > 1:
+        if self.n_networks_per_pass not in (1, "auto"):
             check_fits_side_by_side(self.estimator)
         if is_images(y):
             raise ValueError(

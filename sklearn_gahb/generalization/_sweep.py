@@ -15,7 +15,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from .._warnings import warn
 from ..denoisers import as_denoiser
-from ..denoisers.side_by_side import fit_side_by_side
+from ..denoisers.side_by_side import choose_networks_per_pass, fit_side_by_side
 from ._keys import digest, estimator_key, fingerprint
 from ._outputs import generate, measure_psnr, test_outputs, usual_prior
 from ._store import Store
@@ -123,9 +123,12 @@ def run_sweep(design, analyzer, context):
             tasks.append(Task(one, theories, X_train, key, part))
     n_jobs = effective_n_jobs(analyzer.n_jobs)
     n_per_pass = analyzer.n_networks_per_pass
+    if n_per_pass == "auto":
+        n_per_pass = choose_networks_per_pass(analyzer.estimator, tasks[0].X_train)
     passes = split_into_passes(tasks, Store(folder), n_per_pass, n_jobs)
     # Workers need only the images of their own tasks.
-    shared = replace(design, X=None), clone(analyzer), socket.gethostname()
+    analyzer = clone(analyzer).set_params(n_networks_per_pass=n_per_pass)
+    shared = replace(design, X=None), analyzer, socket.gethostname()
     # With more workers than passes, each worker would get too few threads.
     found = Parallel(n_jobs=min(n_jobs, len(passes)))(
         delayed(run_in_worker)(os.getpid(), *shared, [tasks[i] for i in one])

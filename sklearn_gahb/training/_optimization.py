@@ -331,11 +331,16 @@ def pays_to_compile(network, y, n_images):
     Training is assumed to run at 1e11 operations per second on a CPU, and at 1e13 on a
     GPU.
     """
+    rate = 1e13 if y.device.type == "cuda" else 1e11
+    seconds = count_operations(network, y) * n_images / len(y) / rate
+    has_compiler = shutil.which(os.environ.get("CXX", "g++")) is not None
+    return seconds > 240 and has_compiler
+
+
+def count_operations(network, y):
+    """Count the floating-point operations of a training step on images y."""
     network.eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network(y)
-    rate = 1e13 if y.device.type == "cuda" else 1e11
-    # A training step takes three times the operations of a forward pass.
-    seconds = 3 * counter.get_total_flops() * n_images / len(y) / rate
-    has_compiler = shutil.which(os.environ.get("CXX", "g++")) is not None
-    return seconds > 240 and has_compiler
+    # The backward pass takes twice as many as the forward pass.
+    return 3 * counter.get_total_flops()
