@@ -12,6 +12,11 @@ gradient estimation and a reference that starts from the same noise:
 
 The third table is for coarse-to-fine ascent on a Gaussian of rank 16 in 256 dimensions.
 It prints the error of the covariance of 20,000 samples.
+
+The last table compares the contrast of images and of samples of the networks that ship
+with the package: the standard deviation of all values, of the means of images, and
+within images. Samples start from the mean 0.5, or from Gaussian images with the moments
+of the training images, which is the default.
 """
 
 from dataclasses import replace
@@ -20,7 +25,12 @@ import numpy as np
 import torch
 
 from sklearn_gahb import DNNDenoiser
-from sklearn_gahb.datasets import make_disk_images
+from sklearn_gahb.checkpoints import load_pretrained
+from sklearn_gahb.datasets import (
+    load_photo_patches,
+    make_c_alpha_images,
+    make_disk_images,
+)
 from sklearn_gahb.samplers import DDIM, CoarseToFine, GradientEstimation, run_sampler
 
 SAMPLERS = {
@@ -93,3 +103,21 @@ for sampler in [
     z = y.flatten(1) @ basis
     error = (z.T @ z / n - torch.diag(spectrum)).norm() / spectrum.norm()
     print(f"{float(error):.3f}  {np.mean(trajectory.n_evaluations):4.0f}  {sampler}")
+
+print("\ncontrast: all values, means of images, within images")
+for name, images in {
+    "disks": make_disk_images(500, 32, random_state=1),
+    "c-alpha-2": make_c_alpha_images(500, 40, alpha=2, random_state=1),
+    "photos-grey-small": load_photo_patches(64, 500, random_state=0).images / 255,
+}.items():
+    denoiser, size = load_pretrained(name), images.shape[1:]
+    drawn = {
+        start: denoiser.transform(
+            denoiser.sample(50, image_shape=size, mean=mean, random_state=0)
+        )
+        for start, mean in [("from 0.5", 0.5), ("from moments", None)]
+    }
+    for what, one in {"images": images, **drawn}.items():
+        within = one.std(axis=(1, 2))
+        contrast = one.std(), one.mean(axis=(1, 2)).std(), np.sqrt((within**2).mean())
+        print(f"{name:18} {what:13}", *(f"{value:.3f}" for value in contrast))

@@ -31,7 +31,7 @@ ALLOWED = {
     "networks": set(),
     "samplers": set(),
     "transforms": set(),
-    "training": {"networks"},
+    "training": {"networks", "transforms"},
     "fields": {"networks", "training"},
     "posteriors": {"datasets"},
     "noise": set(),

@@ -44,7 +44,7 @@ print(denoiser.sample(4, random_state=0).shape)
 # follow the same flow, so they end at nearly the same images. Ancestral sampling and
 # coarse-to-fine ascent add fresh noise along the way, so they end at other images. Each
 # column starts from the same noise. For the figure, the denoiser removes the remaining
-# noise, 0.01, and 0.25 is drawn as black, 0.75 as white.
+# noise, 0.01.
 
 samplers = {
     "DDIM, 50 steps": DDIM(n_steps=50),
@@ -61,7 +61,7 @@ for row, (name, sampler) in zip(axes, samplers.items(), strict=True):
     row[0].set_title(name, loc="left", fontsize="small")
     print(f"{name}: {trajectory.n_evaluations.mean():.0f} evaluations")
     for ax, image in zip(row, denoiser.transform(drawn[name]), strict=True):
-        ax.imshow(image, cmap="gray", vmin=0.25, vmax=0.75)
+        ax.imshow(image, cmap="gray", vmin=0, vmax=1)
         ax.set(xticks=[], yticks=[])
 
 # %%

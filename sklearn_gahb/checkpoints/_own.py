@@ -29,6 +29,8 @@ FORMAT = 1
 # Fitted attributes of DNNDenoiser, except the network.
 ATTRIBUTES = {
     "feature_names_in_",
+    "image_covariance_",
+    "image_mean_",
     "image_size_in_",
     "loss_curve_",
     "n_channels_in_",

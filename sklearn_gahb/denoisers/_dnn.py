@@ -3,7 +3,6 @@
 import copy
 from numbers import Integral
 
-import numpy as np
 from sklearn.callback import CallbackSupportMixin
 
 from .._fitting import FitInterrupted
@@ -14,9 +13,9 @@ from ..networks.adapters import adapt_network, takes_noise_std
 from ..training import Recipe, resolve_device
 from ..units import warn_of_pedestal
 from ._network import _NetworkDenoiser
-from ._progress import follow, training_run
+from ._progress import follow, keep_run, training_run
 from .base import BaseDenoiser
-from .prior import Prior
+from .prior import Prior, moments_of
 
 
 class DNNDenoiser(CallbackSupportMixin, _NetworkDenoiser):
@@ -168,6 +167,12 @@ class DNNDenoiser(CallbackSupportMixin, _NetworkDenoiser):
         Height and width of the images in the last `fit`, if all have the same size.
     train_indices_ : ndarray of int
         Indices of the images of `X` that the last `fit` trained on.
+    image_mean_ : ndarray of shape (n_channels,)
+        Mean intensity of images of at least 8x8 pixels in the last `fit`. Sampling
+        starts from Gaussian images with this mean and with `image_covariance_`.
+    image_covariance_ : ndarray of shape (n_rings, n_channels, n_channels)
+        Covariance of the Fourier coefficients of those images. Ring r holds the radial
+        frequencies of about r / (2 n_rings - 2) cycles per pixel.
     n_channels_in_ : int
         Number of channels seen during :term:`fit`.
     n_features_in_ : int
@@ -411,34 +416,16 @@ class DNNDenoiser(CallbackSupportMixin, _NetworkDenoiser):
         except KeyboardInterrupt as interrupt:
             if not run.can_be_finished():
                 raise
-            self._keep(run)
+            keep_run(self, run)
             raise FitInterrupted from interrupt
-        self._keep(run)
-
-    def _keep(self, run):
-        """Store the network and the losses of a run."""
-        goes_on = self.warm_start and hasattr(self, "network_")
-        previous = self.loss_curve_ if goes_on else []
-        losses = np.concatenate([previous, run.losses()])
-        self.train_indices_ = run.train_indices
-        for name in ("validation_loss_curve_", "snapshots_"):
-            vars(self).pop(name, None)
-        network, n_channels, n_before = run.finish(), self.n_channels_in_, len(previous)
-        if self.checkpoints:
-            self.snapshots_ = {
-                n: copy.copy(self).adopt(one, n_channels, losses[: n_before + n])
-                for n, one in run.snapshots().items()
-            }
-        self.adopt(network, n_channels, losses)
-        if self.early_stopping:
-            self.validation_loss_curve_ = np.array(run.log.validation_losses)
+        keep_run(self, run)
 
     def prior(self, size=None):
         """Return crop size and highest noise level; see :meth:`BaseDenoiser.prior`."""
         if size is None and self.patch_size is not None and self.image_shape is None:
             size = self.patch_size, self.patch_size
-        sigma_max = Recipe.of(self).noise_range[1]
-        return Prior(super().prior(size).size, mean=0.5, sigma_max=sigma_max)
+        size, sigma_max = super().prior(size).size, Recipe.of(self).noise_range[1]
+        return Prior(size, 0.5, sigma_max, moments_of(self))
 
     def _restore(self, noisy, noise_std, clean):
         warn_of_pedestal(noisy)

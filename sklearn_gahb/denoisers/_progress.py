@@ -7,6 +7,7 @@ import numpy as np
 from ..training import Recipe, TrainingRun
 from ..training.processes import broadcast_object
 from .checks import check_level_of_noise
+from .prior import keep_moments
 
 
 def training_run(denoiser, clean, noisy=None):
@@ -52,3 +53,32 @@ def follow(run, denoiser, clean, noisy=None):
         if broadcast_object(task.call_on_fit_task_end(estimator=denoiser, **data)):
             break
     context.call_on_fit_task_end(estimator=denoiser, **data)
+
+
+def keep_run(denoiser, run):
+    """Store the network, the losses and the snapshots of a run in its denoiser.
+
+    Parameters
+    ----------
+    denoiser : DNNDenoiser
+        Denoiser for which `training_run` made the run.
+    run : TrainingRun
+        Training run that has ended or was interrupted.
+    """
+    goes_on = denoiser.warm_start and hasattr(denoiser, "network_")
+    previous = denoiser.loss_curve_ if goes_on else []
+    losses = np.concatenate([previous, run.losses()])
+    denoiser.train_indices_ = run.train_indices
+    for name in ("validation_loss_curve_", "snapshots_"):
+        vars(denoiser).pop(name, None)
+    keep_moments(denoiser, run.moments)
+    network, n_channels = run.finish(), denoiser.n_channels_in_
+    if denoiser.checkpoints:
+        n_before = len(previous)
+        denoiser.snapshots_ = {
+            n: copy.copy(denoiser).adopt(one, n_channels, losses[: n_before + n])
+            for n, one in run.snapshots().items()
+        }
+    denoiser.adopt(network, n_channels, losses)
+    if denoiser.early_stopping:
+        denoiser.validation_loss_curve_ = np.array(run.log.validation_losses)

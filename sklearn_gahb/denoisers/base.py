@@ -378,7 +378,7 @@ class BaseDenoiser(
             ``GradientEstimation()`` is used, which evaluates the denoiser 50 times.
         mean : float or Tensor that broadcasts to (n, channels, height, width), \
                 default=None
-            Mean of the first noisy images, as a fraction. If None, that of `prior`.
+            Mean of the first noisy images, as a fraction. If None, `prior` sets it.
         batch_size : int, default=None
             Number of images to denoise at a time.
         keep_every : int or None, default=1

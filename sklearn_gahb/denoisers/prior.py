@@ -2,18 +2,26 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from sklearn.utils import check_random_state
 
 from .._tensors import from_fractions
 from ..images import height_width_channels
 from ..samplers import GradientEstimation, run_sampler
+from ..transforms.stationary import draw_stationary_images
 from ..units import check_data_range
 from .checks import check_n_channels
+
+MOMENTS = ("image_mean_", "image_covariance_")
 
 
 @dataclass(frozen=True)
 class Prior:
-    """Size, mean and noise level of the images that sampling starts from.
+    """Size, distribution and noise level of the images that sampling starts from.
+
+    Sampling starts from stationary Gaussian images if their moments are known, or else
+    from the mean, with noise of level `sigma_max` in both cases.
 
     Parameters
     ----------
@@ -24,17 +32,44 @@ class Prior:
     sigma_max : float
         Noise level that sampling starts from: a level that hides the images completely,
         or the highest level that the denoiser supports.
+    moments : tuple of (Tensor, Tensor) or None, default=None
+        Mean intensity (channels,) and covariance (n_rings, channels, channels) of the
+        images, as :func:`~sklearn_gahb.transforms.stationary.estimate_moments` returns
+        them. Needed if noise of level `sigma_max` does not hide the images.
 
     Examples
     --------
     >>> from sklearn_gahb.denoisers import Prior
     >>> Prior(size=(32, 32), mean=0.5, sigma_max=1.0)
-    Prior(size=(32, 32), mean=0.5, sigma_max=1.0)
+    Prior(size=(32, 32), mean=0.5, sigma_max=1.0, moments=None)
     """
 
     size: tuple | None
     mean: float | torch.Tensor
     sigma_max: float
+    moments: tuple | None = None
+
+
+def keep_moments(denoiser, moments):
+    """Store the moments of the training images in attributes of a denoiser.
+
+    Parameters
+    ----------
+    denoiser : BaseDenoiser
+    moments : tuple of (Tensor, Tensor) or None
+        Moments as in :class:`Prior`.
+    """
+    for name, moment in zip(MOMENTS, moments or (None, None), strict=True):
+        vars(denoiser).pop(name, None)
+        if moment is not None:
+            setattr(denoiser, name, moment.numpy())
+
+
+def moments_of(denoiser):
+    """Return the moments that `keep_moments` stored, or None if there are none."""
+    if not hasattr(denoiser, MOMENTS[0]):
+        return None
+    return tuple(torch.from_numpy(getattr(denoiser, name)) for name in MOMENTS)
 
 
 def draw_images(
@@ -73,17 +108,25 @@ def draw_images(
             f"{type(denoiser).__name__} was not fitted on images of one size, so the "
             "size of samples is unknown; pass image_shape=(height, width)."
         )
+    rng = check_random_state(random_state)
+    if mean is None:
+        mean = prior.mean
+        if prior.moments is not None:
+            fields = np.random.default_rng(rng.randint(2**31 - 1))
+            mean = draw_stationary_images(
+                *prior.moments, n_samples, prior.size, fields
+            ).float()
     y, trajectory = run_sampler(
         denoiser,
         GradientEstimation() if sampler is None else sampler,
-        prior.mean if mean is None else mean,
+        mean,
         (n_samples, n_channels, *prior.size),
         sigma_max=prior.sigma_max,
         device=denoiser.device_,
         batch_size=batch_size,
         keep_every=keep_every,
         callback=callback,
-        random_state=random_state,
+        random_state=rng,
     )
     return in_layout_of_fit(denoiser, y), trajectory
 

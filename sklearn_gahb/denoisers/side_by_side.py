@@ -6,7 +6,7 @@ from ..training import Recipe, train_side_by_side
 from ..training.run import check_side_by_side, pays_side_by_side
 from ..units import warn_of_signed_images
 from ._dnn import DNNDenoiser
-from ._progress import training_run
+from ._progress import keep_run, training_run
 
 
 def check_fits_side_by_side(estimator):
@@ -77,4 +77,4 @@ def fit_side_by_side(denoisers, image_sets):
         runs.append(training_run(denoiser, images))
     train_side_by_side(runs)
     for denoiser, run in zip(denoisers, runs, strict=True):
-        denoiser._keep(run)
+        keep_run(denoiser, run)

@@ -43,9 +43,12 @@ def sample(
         sets the number of steps and the first and last noise levels. If None,
         ``GradientEstimation(n_steps=50)`` is used.
     mean : float or Tensor that broadcasts to (n, channels, height, width), default=None
-        Mean of the noisy images from which sampling starts. If None, the mean of the
-        images passed to `fit` is used, or 0.5 if the denoiser does not store this mean.
-        The mean is a fraction of the data range of the denoiser.
+        Mean of the noisy images from which sampling starts, as a fraction of the data
+        range of the denoiser. If None, a :class:`~sklearn_gahb.DNNDenoiser` starts from
+        stationary Gaussian images with the mean and the covariance of the images passed
+        to `fit`, because noise of its highest level does not hide images. Other
+        denoisers start from the mean of these images, or from 0.5 if they do not store
+        this mean.
     batch_size : int, default=None
         Number of images to denoise at a time. If None, each batch holds about 2**18
         values, that is, images times pixels times channels. The batch size does not

@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state
 from ..networks.making import check_network, make_network
 from ..networks.norms import calibrate_norms, synchronized_norms
 from ..networks.stacking import stack_networks, unstack_networks
+from ..transforms.stationary import estimate_moments
 from ..units import warn_of_noise_std, warn_of_pedestal
 from ._batches import (
     check_sizes,
@@ -70,6 +71,10 @@ class TrainingRun:
         Indices of the images to train on.
     log : TrainingLog
         Losses up to the last step.
+    moments : tuple of (Tensor, Tensor) or None
+        Mean and covariance of the images as if they were stationary, or None if they
+        are too small; see
+        :func:`~sklearn_gahb.transforms.stationary.estimate_moments`.
     states : dict of int to dict
         State dicts of the network, by the number of steps, for the numbers in
         ``recipe.checkpoints``.
@@ -115,6 +120,7 @@ class TrainingRun:
         if is_shared():
             check_agreement(recipe, clean, noisy)
         device = resolve_device(recipe.device)
+        self.moments = estimate_moments(clean)
         rng = broadcast_object(check_random_state(random_state))
         self.recipe, self.log, self.states = recipe, TrainingLog(), {}
         self.train_indices, validation = split_indices(len(clean), recipe, rng)
