@@ -211,11 +211,12 @@ class LocalPosteriorDenoiser(BaseDenoiser):
         """Linearize in closed form; see :meth:`BaseDenoiser.linearize`."""
         images = y.detach().double()
         sigma = self.noise_levels(images, noise_std)
-        layout, sources = self._layouts(images, self._scale(sigma))
+        layout, sources = self._layouts(images, self._scale(float(sigma)))
         canvas = layout.extend(images - self._mean(images))
         slopes = []
         for window, source in zip(layout.windows, sources, strict=True):
-            queries, places = window.patches(canvas), self._places(window)
+            queries = window.patches(canvas)
+            places = self._places(window, canvas.device)
             variance = _repeat(sigma**2, len(queries))
             blocks = source.blocks(1 + len(places))
             slopes.append(finite.slopes(queries, blocks, places, variance))
@@ -234,7 +235,8 @@ class LocalPosteriorDenoiser(BaseDenoiser):
             u_canvas = layout.extend(u.double() / count)
             product = torch.zeros_like(u_canvas)
             for window, slope in zip(layout.windows, slopes, strict=True):
-                values = window.patches(u_canvas)[:, self._places(window)]
+                places = self._places(window, u_canvas.device)
+                values = window.patches(u_canvas)[:, places]
                 values = values.unflatten(0, (len(u), -1))
                 patches = torch.einsum("pkd,npk->npd", slope, values)
                 window.put_patches(product, patches)
@@ -325,7 +327,7 @@ class LocalPosteriorDenoiser(BaseDenoiser):
 
     def _for_each_scale(self, function, images, sigma):
         """Call `function` for the images of each scale, and join the results."""
-        scales = [self._scale(one) for one in sigma.flatten()]
+        scales = [self._scale(one) for one in sigma.flatten().tolist()]
         result = torch.empty_like(images)
         for scale in set(scales):
             chosen = [k for k, one in enumerate(scales) if one == scale]
@@ -335,8 +337,8 @@ class LocalPosteriorDenoiser(BaseDenoiser):
     def _scale(self, sigma):
         """Return what determines the neighborhoods: the patch size or noise level."""
         if self.neighborhood == "wiener":
-            return float(sigma)
-        return patch_size_at(self.patch_size, float(sigma))
+            return sigma
+        return patch_size_at(self.patch_size, sigma)
 
     def _denoise(self, images, sigma, scale):
         layout, sources = self._layouts(images, scale)
@@ -346,7 +348,7 @@ class LocalPosteriorDenoiser(BaseDenoiser):
         for window, source in zip(layout.windows, sources, strict=True):
             queries = window.patches(canvas)
             variance = _repeat(sigma.to(canvas) ** 2, len(queries))
-            places = self._places(window)
+            places = self._places(window, canvas.device)
             values = ((keys, keys[:, places]) for keys in source.blocks(1))
             self._put(window, total, finite.weighted_means(queries, values, variance))
         size = images.shape[2:]
@@ -361,7 +363,7 @@ class LocalPosteriorDenoiser(BaseDenoiser):
         for window, source in zip(layout.windows, sources, strict=True):
             if not source.is_subset:
                 continue
-            places = self._places(window)
+            places = self._places(window, canvas.device)
             for k, level in enumerate(sigma.to(canvas)):
                 queries = window.patches(canvas[[k]])
                 variance = _repeat(level**2, len(queries))
@@ -420,12 +422,12 @@ class LocalPosteriorDenoiser(BaseDenoiser):
         ]
         return layout, sources
 
-    def _places(self, window):
+    def _places(self, window, device):
         """Return the places of the estimated values in a patch."""
         n_channels = self.n_channels_in_
         if self.aggregate == "center":
-            return window.centers(n_channels)
-        return torch.arange(window.n_pixels * n_channels)
+            return window.centers(n_channels, device)
+        return torch.arange(window.n_pixels * n_channels, device=device)
 
     def _put(self, window, canvas, values):
         put = window.put_centers if self.aggregate == "center" else window.put_patches
@@ -435,7 +437,7 @@ class LocalPosteriorDenoiser(BaseDenoiser):
         """Count the estimates of each pixel: (1, channels, height, width)."""
         count = torch.zeros_like(canvas[:1])
         for window in layout.windows:
-            shape = window.n_positions, len(self._places(window))
+            shape = window.n_positions, len(self._places(window, canvas.device))
             self._put(window, count, canvas.new_ones(shape))
         return layout.collapse(count, size)
 

@@ -65,7 +65,7 @@ def linearize_on_average(spin, maps, x_hat, eigenbasis):
         return lambda v: torch.from_numpy(function(v.cpu().numpy())).to(v.device)
 
     def eigenbasis_of_tensors(n):
-        return tuple(map(torch.from_numpy, eigenbasis(n)))
+        return tuple(torch.from_numpy(one).to(x_hat.device) for one in eigenbasis(n))
 
     basis = eigenbasis_of_tensors if spin.is_orthonormal else None
     return Linearization(x_hat, *map(on_tensors, spin.products(maps)), basis)

@@ -51,10 +51,11 @@ class Window:
         part = part.unfold(3, self.left + self.right + 1, 1)
         return part.permute(0, 2, 3, 1, 4, 5).flatten(3).flatten(0, 2)
 
-    def centers(self, channels):
+    def centers(self, channels, device):
         """Return the places of the central pixel in a patch, for each channel."""
         height, width = self.above + self.below + 1, self.left + self.right + 1
-        return torch.arange(channels) * height * width + self.above * width + self.left
+        first = torch.arange(channels, device=device) * height * width
+        return first + self.above * width + self.left
 
     def put_patches(self, canvas, patches):
         """Add patches to images, at the places where `patches` cuts them out."""
@@ -110,9 +111,9 @@ class Support:
         part = images.flatten(2)[..., self.index.to(images.device)]
         return part.transpose(1, 2).flatten(2).flatten(0, 1)
 
-    def centers(self, channels):
+    def centers(self, channels, device):
         """Return the places of the position itself in a patch, for each channel."""
-        return torch.arange(channels) * self.n_pixels + self.center
+        return torch.arange(channels, device=device) * self.n_pixels + self.center
 
     def put_patches(self, canvas, patches):
         """Add patches to images, at the places where `patches` cuts them out."""

@@ -39,7 +39,7 @@ def fourier_eigenbasis(gain, n):
     opposite_position = (-row % height) * width + (-column % width)
     waves = gain.new_zeros(n, *gain.shape)
     norm = 2 ** (0.5 * (position != opposite_position).to(gain))
-    waves[torch.arange(n), channel, row, column] = norm
+    waves[torch.arange(n, device=gain.device), channel, row, column] = norm
     if n:
         # The first of two opposite frequencies gives the cosine, and the second gives
         # the sine of the first.
@@ -72,8 +72,8 @@ def low_pass_gain(power_spectrum, noise_variance):
     spectrum, noise_variance = power_spectrum.double(), noise_variance.double()
     radius = radial_frequency(height, width, power_spectrum.device).flatten()
     # Rings of equal radius, in order of increasing radius.
-    _, ring = radius.unique(return_inverse=True)
-    n_rings = int(ring.max()) + 1
+    radii, ring = radius.unique(return_inverse=True)
+    n_rings = len(radii)
     power = spectrum.new_zeros(channels, n_rings)
     power.index_add_(1, ring, spectrum.flatten(1))
     # A ring that is kept adds its noise to the error and removes its signal from it.
