@@ -7,7 +7,7 @@ BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 STAMP := $(VENV)/installed
 CONSTRAINTS := constraints.txt
 
-.PHONY: demo test test-oldest test-nightly lint check-schemas format docs check-docs check-links \
+.PHONY: demo test coverage test-random test-oldest test-nightly lint check-schemas format docs check-docs check-links \
 	check-pages bench import-time wheel dist test-sdist check-release nightly clean
 
 $(STAMP): pyproject.toml $(CONSTRAINTS)
@@ -20,6 +20,16 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --durations 25
+
+# Fails if less than 95 % of the lines or 90 % of the branches are covered.
+coverage: $(STAMP)
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder \
+		--cov --cov-report=term:skip-covered --cov-report=json:build/coverage.json
+	$(BIN)/python .ci/check_coverage.py build/coverage.json
+
+# Files and their tests in random order, in one process for each core.
+test-random: $(STAMP)
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --random-order
 
 # The oldest versions that pyproject.toml allows. Old packages use functions that newer
 # packages have deprecated, which is not our concern.

@@ -191,8 +191,7 @@ def warn_of_noise_std(noise_std, images, name="noise_std"):
     is_free = images.data_range is None and not is_unsigned(dtype)
     values = peek(images) if is_free else np.ones(1)
     size = rms(values)
-    # Images without a data range can have any units, so their size decides.
-    if noise_std > LARGEST_NOISE_STD * max(1, size) and size > 0:
+    if not is_free and noise_std > LARGEST_NOISE_STD:
         warn(
             f"{name}={noise_std:g} is very high for {images.name}. Noise levels are "
             "fractions of the data range, and unsigned integers are scaled to [0, 1]. "

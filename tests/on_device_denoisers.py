@@ -60,6 +60,7 @@ FIT = {
     "training/run.py:TrainingRun.finish": NUMBER,
     "training/run.py:TrainingRun.losses": ARRAY,
 }
+MOMENTS = {"transforms/stationary.py:estimate_moments": ARRAY}
 STATISTICS = {"networks/norms.py:has_statistics": NUMBER}
 # A network is tested before it is frozen.
 FREEZE = {
@@ -261,7 +262,7 @@ COMPONENTS = {
     "posteriors/gaussian.py:ledoit_wolf_shrinkage": NUMBER,
 }
 ON_DEVICE = {
-    "network": (network(device=NAME), FIT | STATISTICS),
+    "network": (network(device=NAME), FIT | STATISTICS | MOMENTS),
     "empirical": (EmpiricalDenoiser(0.2), {}),
     "shrunk": (GaussianDenoiser("shrunk", noise_std=0.2), COMPONENTS),
     "wiener": (wiener(), SPECTRUM),

@@ -5,7 +5,7 @@ import torch
 # Side of the crops from which moments are estimated, in pixels.
 LARGEST_SIDE, SMALLEST_SIDE = 64, 8
 # About as many crops are used, evenly spaced over the images.
-N_CROPS = 2000
+N_CROPS = 1000
 
 
 def estimate_moments(images):
@@ -35,10 +35,10 @@ def estimate_moments(images):
     mean = crops.mean((0, 2, 3))
     coefficients = torch.fft.fft2(crops - mean[:, None, None], norm="ortho")
     covariance = torch.einsum("nchw,ndhw->hwcd", coefficients, coefficients.conj())
-    covariance = covariance.real.flatten(0, 1) / len(crops)
+    mean, covariance = (one.cpu().double() for one in (mean, covariance.real))
     ring = radial_index((side, side), side).round().long().clamp(max=side // 2).ravel()
-    sums = torch.zeros(side // 2 + 1, *covariance.shape[1:], dtype=torch.float64)
-    sums.index_add_(0, ring, covariance)
+    sums = torch.zeros(side // 2 + 1, *covariance.shape[2:], dtype=torch.float64)
+    sums.index_add_(0, ring, covariance.flatten(0, 1) / len(crops))
     return mean, sums / torch.bincount(ring)[:, None, None]
 
 
@@ -51,8 +51,8 @@ def spaced_crops(images, side):
     step = max(1, n_crops // N_CROPS)
     stacks = images.stacks[::step] if images.is_list else [images.stacks[0][::step]]
     for stack in stacks:
-        x = images.to_tensor(stack).cpu().double()
-        crops = x.unfold(2, side, side).unfold(3, side, side)
+        crops = images.to_tensor(stack).float().unfold(2, side, side)
+        crops = crops.unfold(3, side, side)
         yield crops.permute(0, 2, 3, 1, 4, 5).flatten(0, 2)
 
 
