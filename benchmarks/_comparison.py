@@ -6,13 +6,14 @@ import json
 import multiprocessing
 import platform
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from itertools import chain
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 import torch
+from joblib.externals.loky import get_reusable_executor
 from torch import nn
 
 CPU = torch.device("cpu")
@@ -20,19 +21,48 @@ CPU = torch.device("cpu")
 
 @dataclass
 class Row:
-    """One comparison, with costs and floor in `unit` and memory in MiB."""
+    """One comparison, with costs and floor in `unit` and memory in MiB.
+
+    `costs` and `other_costs` hold the costs in each turn.
+    """
 
     what: str
     other: str
-    cost: float
-    other_cost: float
+    costs: list
+    other_costs: list
     floor: float | None = None
     memory: float | None = None
     unit: str = "s"
 
     @property
+    def cost(self):
+        return float(np.median(self.costs))
+
+    @property
+    def other_cost(self):
+        return float(np.median(self.other_costs))
+
+    @property
     def ratio(self):
         return self.other_cost / self.cost
+
+    @property
+    def noise(self):
+        """Standard deviation of the logarithm of the ratio over the turns, or None."""
+        if len(self.costs) < 2:
+            return None
+        logarithms = np.log(self.other_costs) - np.log(self.costs)
+        return float(logarithms.std(ddof=1))
+
+    @classmethod
+    def read(cls, found):
+        return cls(**{one.name: found[one.name] for one in fields(cls)})
+
+    def as_dict(self):
+        found = asdict(self)
+        for name in ("costs", "other_costs"):
+            found[name] = np.asarray(found[name], dtype=float).tolist()
+        return found | {"ratio": self.ratio, "noise": self.noise}
 
 
 def seconds(function, device=CPU):
@@ -50,7 +80,7 @@ def synchronize(device):
 
 
 def in_turns(ours, *others, n_repeats=5, device=CPU):
-    """Return median seconds of functions run in turns, and the memory of the first."""
+    """Return the seconds of functions in each turn, and the memory of the first."""
     for function in (ours, *others):
         function()
     memory = added_memory(ours, device)
@@ -58,7 +88,7 @@ def in_turns(ours, *others, n_repeats=5, device=CPU):
         [seconds(function, device) for function in (ours, *others)]
         for _ in range(n_repeats)
     ]
-    return [float(t) for t in np.median(times, axis=0)], memory
+    return list(np.transpose(times)), memory
 
 
 def added_memory(function, device=CPU):
@@ -152,29 +182,42 @@ def run_cases(cases, names, output, machine):
     for name in names:
         # Each case runs in its own process, so that its memory is measured alone.
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-            found = pool.submit(cases[name]).result()
+            found = pool.submit(run_case, cases[name]).result()
         for row in found:
             print(f"{row.what}: {row.ratio:.2f}x {row.other}", flush=True)
-        kept[name] = [asdict(row) | {"ratio": row.ratio} for row in found]
+        kept[name] = [row.as_dict() for row in found]
         rows = {name: kept[name] for name in cases if name in kept}
         write(output, machine, rows)
     print(f"\n{as_markdown(machine, rows)}")
 
 
+def run_case(case):
+    """Return the rows of a case, and end the workers of joblib that it has started.
+
+    A process of a pool waits for idle workers to end, which takes five minutes.
+    """
+    try:
+        return case()
+    finally:
+        get_reusable_executor().shutdown(kill_workers=True)
+
+
 def as_markdown(machine, rows):
     lines = [
         ", ".join(f"{name} {value}" for name, value in machine.items())
-        + ". Ratio: cost of the other way over that of the package.",
+        + ". Ratio: cost of the other way over that of the package, with its standard "
+        "deviation over the turns.",
         "",
         "| what | against | ratio | package | other | floor | memory |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for found in chain.from_iterable(rows.values()):
-        row = Row(**{key: value for key, value in found.items() if key != "ratio"})
+        row = Row.read(found)
         reached = "" if row.floor is None else f"{100 * row.floor / row.cost:.0f} %"
         memory = "" if row.memory is None else f"{row.memory:.0f} MiB"
+        spread = "" if row.noise is None else f" ± {row.ratio * row.noise:.2f}"
         lines.append(
-            f"| {row.what} | {row.other} | {row.ratio:.2f} | {row.cost:.3g} "
+            f"| {row.what} | {row.other} | {row.ratio:.2f}{spread} | {row.cost:.3g} "
             f"{row.unit} | {row.other_cost:.3g} {row.unit} | {reached} | {memory} |"
         )
     return "\n".join(lines) + "\n"

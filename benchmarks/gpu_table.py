@@ -62,7 +62,7 @@ def train(width, size, batch_size, n_steps):
         lambda: package_seconds_a_step(*options, compiled=True),
         lambda: plain_seconds_a_step(*options),
     ]
-    *ours, plain = np.median([[way() for way in ways] for _ in range(3)], axis=0)
+    *ours, plain = np.transpose([[way() for way in ways] for _ in range(3)])
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         UNet(width=width)(torch.zeros(batch_size, 1, size, size))
     operations = 3 * counter.get_total_flops()
@@ -71,8 +71,8 @@ def train(width, size, batch_size, n_steps):
         Row(
             f"training step, width {width}, {size}x{size}, batch {batch_size}, {how}",
             "plain eager float32 with a DataLoader",
-            float(seconds),
-            float(plain),
+            seconds,
+            plain,
             floor,
             added_memory(way, DEVICE),
         )
