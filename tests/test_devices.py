@@ -16,6 +16,7 @@ os._exit(code)
 def test_on_simulated_device():
     # Torch keeps the device until the process ends, so the tests have their own.
     paths = sorted(Path(__file__).parent.glob("on_device_*.py"))
+    assert len(paths) == 2
     command = [sys.executable, "-c", RUN, *paths]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

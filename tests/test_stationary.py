@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from sklearn_gahb import DNNDenoiser
+from sklearn_gahb import DNNDenoiser, GaussianNoise, VarianceStabilizedDenoiser
 from sklearn_gahb.checkpoints import load, load_pretrained, save
 from sklearn_gahb.datasets import make_disk_images, make_gaussian_textures
 from sklearn_gahb.images import check_images
@@ -36,14 +36,49 @@ def test_images_have_the_moments():
     again = moments(draw(found, 2000, (32, 32)).permute(0, 2, 3, 1).numpy())
     np.testing.assert_allclose(again[0], found[0], atol=0.03)
     # Interpolation between rings changes a spectrum that falls steeply.
-    np.testing.assert_allclose(again[1], found[1], rtol=0.25, atol=1e-3)
+    np.testing.assert_allclose(again[1], found[1], rtol=0.3, atol=1e-3)
 
 
-@pytest.mark.parametrize("size", [(32, 32), (32, 48), (96, 64)])
-def test_images_of_any_size_have_the_variance(size):
-    X = make_gaussian_textures(500, 32, random_state=0)
+@pytest.mark.parametrize("size", [(8, 8), (16, 40), (32, 32), (32, 48), (96, 64)])
+@pytest.mark.parametrize("make", [make_disk_images, make_gaussian_textures])
+def test_images_of_any_size_have_the_variance(make, size):
+    X = make(500, 32, random_state=0)
     drawn = draw(moments(X), 500, size)
     assert float(drawn.std()) == pytest.approx(X.std(), rel=0.15)
+
+
+@pytest.mark.parametrize("size", [64, 128])
+def test_the_brightness_of_disks_varies_alike_at_any_size(size):
+    """The parameters of disks do not depend on the size of the images."""
+    drawn = draw(moments(make_disk_images(1000, 64, random_state=0)), 500, (size, size))
+    expected = make_disk_images(500, size, random_state=1).mean(axis=(1, 2)).std()
+    assert float(drawn.mean((1, 2, 3)).std()) == pytest.approx(expected, rel=0.15)
+
+
+def test_all_images_count():
+    levels = np.linspace(0.1, 0.9, 10)
+    for X in [
+        [np.full((400, 700), level) for level in levels],
+        np.repeat(levels, 1000)[:, None, None] * np.ones((1, 16, 16)),
+        [*(np.full((20, 30), level) for level in levels), np.zeros((8, 8))],
+        # Every second image is dark.
+        np.resize([0.2, 0.8], 3000)[:, None, None] * np.ones((1, 16, 16)),
+    ]:
+        mean, covariance = moments(X)
+        side = 2 * len(covariance) - 2
+        values = X[:, 0, 0] if isinstance(X, np.ndarray) else levels
+        assert float(mean) == pytest.approx(0.5, abs=0.04)
+        variance = covariance[0].item() / side**2
+        assert variance == pytest.approx(values.var(), rel=0.2)
+
+
+def test_noise_does_not_count():
+    noisy = GaussianNoise(0.3, random_state=0).fit_transform(DISKS)
+    found = estimate_moments(check_images(noisy), noise_std=0.3)[1].ravel()
+    np.testing.assert_allclose(found, moments(DISKS)[1].ravel(), rtol=0.1, atol=0.02)
+    quick = DNNDenoiser(width=4, depth=1, max_steps=2, random_state=0)
+    quick.set_params(supervision="noisy", noise_std=0.3, loss="squared_error")
+    assert quick.fit(noisy).image_covariance_[-1] < 0.02
 
 
 def test_the_mean_brightness_varies_as_in_the_images():
@@ -109,3 +144,10 @@ def test_small_images_and_modules_start_from_the_mean():
     assert quick.fit(X).prior().moments is None
     assert not hasattr(quick, "image_mean_")
     quick.sample(2, random_state=0)
+
+
+def test_moments_of_stabilized_images_are_not_used():
+    quick = DNNDenoiser(width=4, depth=1, max_steps=2, random_state=0)
+    denoiser = VarianceStabilizedDenoiser(quick, peak=10).fit(DISKS[:20])
+    assert denoiser.denoiser_.prior().moments is not None
+    assert denoiser.prior().moments is None

@@ -168,11 +168,12 @@ class DNNDenoiser(CallbackSupportMixin, _NetworkDenoiser):
     train_indices_ : ndarray of int
         Indices of the images of `X` that the last `fit` trained on.
     image_mean_ : ndarray of shape (n_channels,)
-        Mean intensity of images of at least 8x8 pixels in the last `fit`. Sampling
-        starts from Gaussian images with this mean and with `image_covariance_`.
+        Estimated mean of the clean images, as a fraction of the data range. Defined
+        only if they have at least 8x8 pixels. Sampling starts from Gaussian images with
+        this mean and with `image_covariance_`.
     image_covariance_ : ndarray of shape (n_rings, n_channels, n_channels)
-        Covariance of the Fourier coefficients of those images. Ring r holds the radial
-        frequencies of about r / (2 n_rings - 2) cycles per pixel.
+        Covariance of the Fourier coefficients of crops of the images. Ring r holds the
+        radial frequencies of about r / (2 n_rings - 2) cycles per pixel.
     n_channels_in_ : int
         Number of channels seen during :term:`fit`.
     n_features_in_ : int
@@ -421,7 +422,7 @@ class DNNDenoiser(CallbackSupportMixin, _NetworkDenoiser):
         keep_run(self, run)
 
     def prior(self, size=None):
-        """Return crop size and highest noise level; see :meth:`BaseDenoiser.prior`."""
+        """Return size, noise level and moments; see :meth:`BaseDenoiser.prior`."""
         if size is None and self.patch_size is not None and self.image_shape is None:
             size = self.patch_size, self.patch_size
         size, sigma_max = super().prior(size).size, Recipe.of(self).noise_range[1]

@@ -1,6 +1,7 @@
 """Removal of Poisson-Gaussian noise by a denoiser of white Gaussian noise."""
 
 import copy
+from dataclasses import replace
 
 import torch
 from sklearn.base import clone
@@ -226,7 +227,8 @@ class VarianceStabilizedDenoiser(BaseDenoiser):
 
     def prior(self, size=None):
         """Return the prior of the inner denoiser; see :meth:`BaseDenoiser.prior`."""
-        return self.denoiser_.prior(size)
+        # The moments are those of stabilized images.
+        return replace(self.denoiser_.prior(size), moments=None)
 
     def noise_levels(self, y, noise_std=None):
         """Return Gaussian levels; see :meth:`BaseDenoiser.noise_levels`."""

@@ -162,7 +162,7 @@ class BaseDenoiser(
         Returns
         -------
         prior : Prior
-            Size and mean of the images, and the noise level that sampling starts from.
+            Size and distribution of the images, and the first noise level of samplers.
         """
         if size is None:
             size = getattr(self, "image_size_in_", None)

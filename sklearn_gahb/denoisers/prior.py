@@ -1,6 +1,6 @@
 """Prior knowledge that sampling starts from, and samples of a denoiser."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -41,13 +41,13 @@ class Prior:
     --------
     >>> from sklearn_gahb.denoisers import Prior
     >>> Prior(size=(32, 32), mean=0.5, sigma_max=1.0)
-    Prior(size=(32, 32), mean=0.5, sigma_max=1.0, moments=None)
+    Prior(size=(32, 32), mean=0.5, sigma_max=1.0)
     """
 
     size: tuple | None
     mean: float | torch.Tensor
     sigma_max: float
-    moments: tuple | None = None
+    moments: tuple | None = field(default=None, repr=False, compare=False)
 
 
 def keep_moments(denoiser, moments):
@@ -59,9 +59,10 @@ def keep_moments(denoiser, moments):
     moments : tuple of (Tensor, Tensor) or None
         Moments as in :class:`Prior`.
     """
-    for name, moment in zip(MOMENTS, moments or (None, None), strict=True):
+    for name in MOMENTS:
         vars(denoiser).pop(name, None)
-        if moment is not None:
+    if moments is not None:
+        for name, moment in zip(MOMENTS, moments, strict=True):
             setattr(denoiser, name, moment.numpy())
 
 
@@ -112,10 +113,10 @@ def draw_images(
     if mean is None:
         mean = prior.mean
         if prior.moments is not None:
-            fields = np.random.default_rng(rng.randint(2**31 - 1))
+            rng_of_start = np.random.default_rng(rng.randint(2**31 - 1))
             mean = draw_stationary_images(
-                *prior.moments, n_samples, prior.size, fields
-            ).float()
+                *prior.moments, n_samples, prior.size, rng_of_start
+            )
     y, trajectory = run_sampler(
         denoiser,
         GradientEstimation() if sampler is None else sampler,

@@ -54,7 +54,9 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         The analyzer passes the noise level to denoisers that use it.
     n_generated : int, default=0
         Number of images that each denoiser generates. All denoisers start from the same
-        noise. If 0, no image is generated and no similarity is computed.
+        noise and the same mean, 0.5 for networks. (Samples of a single network start
+        from moments of its training images instead.) If 0, no image is generated and no
+        similarity is computed.
     optimal : estimator, module or callable, default=None
         Optimal denoiser of these images, if it is known. It can be any object that
         :func:`~sklearn_gahb.as_denoiser` accepts. An unfitted estimator is fitted on
@@ -99,8 +101,8 @@ class GeneralizationAnalyzer(CallbackSupportMixin, BaseEstimator):
         workers would otherwise be idle. Callbacks are called for each network, but not
         for each training step. If a pass is interrupted, all networks of the pass are
         lost. If `n_networks_per_pass` is a number above 1, the estimator must be a
-        :class:`~sklearn_gahb.DNNDenoiser`. Its `architecture` must be a name, and early
-        stopping must be off.
+        :class:`~sklearn_gahb.DNNDenoiser` that names its `architecture`, without early
+        stopping, `conservative`, `residual` and callbacks.
     checkpoint_dir : str or path-like, default=None
         Folder in which `fit` saves every finished fit, with its measures and its
         generated images. A later call reuses a fit if the following are the same: the

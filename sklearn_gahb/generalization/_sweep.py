@@ -127,11 +127,12 @@ def run_sweep(design, analyzer, context):
         n_per_pass = choose_networks_per_pass(analyzer.estimator, tasks[0].X_train)
     passes = split_into_passes(tasks, Store(folder), n_per_pass, n_jobs)
     # Workers need only the images of their own tasks.
-    analyzer = clone(analyzer).set_params(n_networks_per_pass=n_per_pass)
-    shared = replace(design, X=None), analyzer, socket.gethostname()
+    shared = replace(design, X=None), clone(analyzer), socket.gethostname()
     # With more workers than passes, each worker would get too few threads.
     found = Parallel(n_jobs=min(n_jobs, len(passes)))(
-        delayed(run_in_worker)(os.getpid(), *shared, [tasks[i] for i in one])
+        delayed(run_in_worker)(
+            os.getpid(), *shared, [tasks[i] for i in one], n_per_pass > 1
+        )
         for one in passes
     )
     order = np.argsort(np.concatenate(passes))
@@ -160,7 +161,7 @@ def split_into_passes(tasks, store, n_per_pass, n_jobs):
     return sorted(passes + kept[:, None].tolist())
 
 
-def run_tasks(design, analyzer, host, tasks):
+def run_tasks(design, analyzer, host, tasks, in_one_pass):
     """Fit the estimators, measure them and generate images; reuse kept results.
 
     Parameters
@@ -173,6 +174,8 @@ def run_tasks(design, analyzer, host, tasks):
         Name of the host on which the callbacks run.
     tasks : list of Task
         A single task, or several tasks whose networks are trained in one pass.
+    in_one_pass : bool
+        Whether to train the networks in one pass, even if there is only one.
 
     Returns
     -------
@@ -186,7 +189,7 @@ def run_tasks(design, analyzer, host, tasks):
     if is_followed:
         for task in tasks:
             task.context.call_on_fit_task_begin(estimator=analyzer, X=task.X_train)
-    if missing and analyzer.n_networks_per_pass == 1:
+    if missing and not in_one_pass:
         (task,) = missing
         # With this context, callbacks see the estimator's steps as parts of the task.
         propagate = task.context.propagate_callback_context

@@ -28,14 +28,16 @@ class Sampler(ABC):
     Parameters
     ----------
     sigma_max : float, default=None
-        First noise level, in the units of the images. Sampling starts from the mean of
-        the images plus noise of this level. If the noise level is too low, samples
-        concentrate on the images closest to the mean, because the starting images lack
-        the variance of the clean images. A good choice is several times the typical
-        distance between two images (the norm of their difference), if the denoiser
-        works at this level. If None, the denoiser sets the first noise level. Networks
-        use the highest noise level that they were trained for. Denoisers that know the
-        spread of the images use ten times that spread. Other denoisers use 1.
+        First noise level, in the units of the images. Networks start from Gaussian
+        images with the moments of their training images, and other denoisers from the
+        mean of the images. Noise of this level is added. If the noise level is too low,
+        samples depend too much on this start: without the variance of the clean images,
+        they concentrate on the images closest to the mean. A good choice is several
+        times the typical distance between two images (the norm of their difference), if
+        the denoiser works at this level. If None, the denoiser sets the first noise
+        level. Networks use the highest noise level that they were trained for.
+        Denoisers that know the spread of the images use ten times that spread. Other
+        denoisers use 1.
     sigma_min : float, default=0.01
         Last noise level. Must be positive.
 

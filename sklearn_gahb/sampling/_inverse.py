@@ -123,8 +123,8 @@ def solve_inverse(
     mean : float or Tensor that broadcasts to (n, channels, height, width), default=None
         Mean of the noisy images that sampling starts from, where nothing is measured,
         as a fraction of the data range.
-        If None, the mean of the images passed to `fit` is used, or 0.5 if the denoiser
-        does not store this mean.
+        If None, networks start from 0.5. Other denoisers start from the mean of the
+        images passed to `fit`, or from 0.5 if they do not store this mean.
     batch_size : int, default=None
         Number of images to denoise at a time. If None, each batch holds about 2**18
         values, that is, images times pixels times channels.

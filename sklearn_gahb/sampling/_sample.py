@@ -46,9 +46,9 @@ def sample(
         Mean of the noisy images from which sampling starts, as a fraction of the data
         range of the denoiser. If None, a :class:`~sklearn_gahb.DNNDenoiser` starts from
         stationary Gaussian images with the mean and the covariance of the images passed
-        to `fit`, because noise of its highest level does not hide images. Other
-        denoisers start from the mean of these images, or from 0.5 if they do not store
-        this mean.
+        to `fit`, because its highest noise level does not hide images. Other denoisers
+        start from the mean of these images. Denoisers that do not store these moments,
+        such as :meth:`DNNDenoiser.from_module`, start from 0.5.
     batch_size : int, default=None
         Number of images to denoise at a time. If None, each batch holds about 2**18
         values, that is, images times pixels times channels. The batch size does not

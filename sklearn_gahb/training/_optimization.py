@@ -4,6 +4,8 @@ import copy
 import math
 import os
 import shutil
+import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, partial
 from itertools import islice, pairwise
@@ -25,6 +27,9 @@ from .processes import (
     rank_and_size,
     share_of,
 )
+
+# The number of threads of torch belongs to the whole process.
+_COUNTING_THREADS = threading.Lock()
 
 
 @dataclass
@@ -311,17 +316,26 @@ def convolution_times(dtypes, n_repeats=20):
         )
         for one in dtypes
     ]
-    times, n_threads = [], torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    times = []
+    with one_thread():
         for _ in range(n_repeats):
             for y, kernel in operands:
                 start = perf_counter()
                 torch.conv2d(y, kernel, padding=1)
                 times.append(perf_counter() - start)
-    finally:
-        torch.set_num_threads(n_threads)
     return [min(times[k :: len(dtypes)]) for k in range(len(dtypes))]
+
+
+@contextmanager
+def one_thread():
+    """Let torch compute on one thread, while no other thread does the same."""
+    with _COUNTING_THREADS:
+        n_threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(n_threads)
 
 
 def pays_to_compile(network, y, n_images):

@@ -28,8 +28,8 @@ from ._optimization import TrainingLog, count_operations, resolve_device, train
 from ._residuals import check_residual, of_fractions
 from .processes import broadcast_object, broadcast_state, check_agreement, is_shared
 
-# Eight networks in one pass were 1.3 to 2.3 times as fast as one after another at up to
-# 1.6e9 operations per step, and slower at 7e9.
+# On a CPU, eight networks in one pass were 1.3 to 2.3 times as fast as one after
+# another at up to 1.6e9 operations per step, and slower at 7e9.
 MOST_OPERATIONS = 3e9
 
 
@@ -72,8 +72,8 @@ class TrainingRun:
     log : TrainingLog
         Losses up to the last step.
     moments : tuple of (Tensor, Tensor) or None
-        Mean and covariance of the images as if they were stationary, or None if they
-        are too small; see
+        Mean and covariance of the clean images as if they were stationary, or None if
+        they are too small; see
         :func:`~sklearn_gahb.transforms.stationary.estimate_moments`.
     states : dict of int to dict
         State dicts of the network, by the number of steps, for the numbers in
@@ -120,7 +120,7 @@ class TrainingRun:
         if is_shared():
             check_agreement(recipe, clean, noisy)
         device = resolve_device(recipe.device)
-        self.moments = estimate_moments(clean)
+        self.moments = estimate_moments(clean, recipe.noise_std if is_alone else 0.0)
         rng = broadcast_object(check_random_state(random_state))
         self.recipe, self.log, self.states = recipe, TrainingLog(), {}
         self.train_indices, validation = split_indices(len(clean), recipe, rng)
@@ -259,9 +259,11 @@ def pays_side_by_side(recipe, n_channels, size):
     answer : bool
         False if a training step has more than `MOST_OPERATIONS` operations.
     """
+    # Operations are proportional to the number of pixels.
+    small = torch.zeros(1, n_channels, 32, 32)
     network = make_network(recipe, n_channels, seed=0)
-    n_operations = count_operations(network, torch.zeros(1, n_channels, *size))
-    return recipe.batch_size * n_operations < MOST_OPERATIONS
+    n_at_a_pixel = count_operations(network, small) / 32**2
+    return recipe.batch_size * math.prod(size) * n_at_a_pixel < MOST_OPERATIONS
 
 
 def train_side_by_side(runs):
