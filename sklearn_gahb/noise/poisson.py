@@ -5,6 +5,7 @@ from numbers import Real
 import numpy as np
 from sklearn.utils import check_random_state
 
+from .._fitting import unchanged_on_failure
 from .._sklearn_compat import Interval
 from ..images import ONE_LINE, check_images
 from ..units import warn_of_noise_std, warn_of_range
@@ -110,8 +111,9 @@ class PoissonNoise(GaussianNoise):
         ValueError
             If values of `X` are negative.
         """
-        super().fit(X)
-        check_not_negative(check_images(X, ONE_LINE, data_range=self.data_range))
+        with unchanged_on_failure(self):
+            super().fit(X)
+            check_not_negative(check_images(X, ONE_LINE, data_range=self.data_range))
         return self
 
     def _degrade(self, images):
