@@ -6,6 +6,7 @@ import torch
 
 from sklearn_gahb import (
     BandletDenoiser,
+    DiskPosteriorDenoiser,
     DNNDenoiser,
     EmpiricalDenoiser,
     GaussianNoise,
@@ -54,6 +55,27 @@ def test_huge_values(estimator, value):
         estimator.fit(np.full((3, 16, 16), 4 * 10**18))
     large = np.asarray(estimator.fit(X).transform(X * 1e15))
     assert np.isfinite(large).all()
+
+
+@pytest.mark.parametrize("images", [X, torch.from_numpy(255 * X).to(torch.uint64)])
+def test_huge_fractions_of_the_data_range(images):
+    """A tiny data range makes huge fractions of usual values."""
+    with pytest.raises(
+        ValueError, match=r"data_range=.* makes values of X .* as large"
+    ):
+        WienerDenoiser(noise_std=0.1, data_range=1e-20).fit(images)
+
+
+@pytest.mark.filterwarnings("ignore:noise_std=.* is very", "ignore:The effective")
+@pytest.mark.parametrize("noise_std", [0, 0.1, 1e15])
+def test_images_far_from_disks(noise_std):
+    """Intensities are at the border of [0, 1], in a layer thinner than rounding."""
+    denoiser = DiskPosteriorDenoiser(n_draws=100, noise_std=noise_std, random_state=0)
+    denoiser.fit(X[:2])
+    for images in (X[:2] * 1e15, X[:2] * 0, X[:2] - 1e12):
+        denoised = denoiser.transform(images)
+        assert denoised.min() >= -1e-6
+        assert denoised.max() <= 1 + 1e-6
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=name_of)
