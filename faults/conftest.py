@@ -1,0 +1,22 @@
+"""Settings of all tests of faults."""
+
+import pytest
+import torch
+from hypothesis import HealthCheck, settings
+
+# The same cases in each run. Fits take longer than the limits of hypothesis.
+settings.register_profile(
+    "faults",
+    database=None,
+    deadline=None,
+    derandomize=True,
+    max_examples=500,
+    suppress_health_check=list(HealthCheck),
+)
+settings.load_profile("faults")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread():
+    """Use one thread: tiny networks are then faster, and tests run in parallel."""
+    torch.set_num_threads(1)
