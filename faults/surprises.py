@@ -1,5 +1,6 @@
 """What no estimator and no function may do with any input."""
 
+import re
 import traceback
 import warnings
 from dataclasses import dataclass
@@ -14,8 +15,9 @@ import sklearn_gahb
 
 OURS = str(Path(sklearn_gahb.__file__).parent)
 VALIDATION = str(Path(sklearn.__file__).parent)
-# The caller must see these frames only as the last ones of our own checks.
-NUMBERS = (float, int, np.number, np.ndarray, torch.Tensor)
+# An argument, or what scikit-learn calls X.
+NAMES = r"\b(X|y|clean|denoised|[Ii]mages?|array|\w+=|'\w+' parameter)"
+CALLERS = str(Path(__file__).parent)
 
 
 @dataclass
@@ -37,17 +39,24 @@ def outcome(call):
         try:
             result = call()
         except (ValueError, TypeError) as error:
-            frame = traceback.extract_tb(error.__traceback__)[-1]
-            if not frame.filename.startswith((OURS, VALIDATION)):
-                raise AssertionError(f"raw error of {frame.filename}") from error
-            assert len(str(error)) > 20, f"{error!r} does not say what to change"
+            check_error(error)
             result = Refused(str(error))
         except Exception as error:
             raise AssertionError(f"surprising {error!r}") from error
     # scikit-learn adds up values to find infinite ones, with warnings.
     for record in [] if isinstance(result, Refused) else records:
         assert issubclass(record.category, UserWarning), str(record)
+        assert record.filename.startswith(CALLERS), f"points to our code: {record}"
     return result
+
+
+def check_error(error):
+    """Check that an error comes from a check of arguments, and says what is wrong."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    if not frame.filename.startswith((OURS, VALIDATION)):
+        raise AssertionError(f"raw error of {frame.filename}") from error
+    is_named = re.search(NAMES, str(error))
+    assert is_named, f"{error!r} does not name what is wrong"
 
 
 def bytes_of(images):

@@ -46,7 +46,7 @@ from sklearn_gahb import (
     WienerDenoiser,
 )
 from sklearn_gahb.datasets import make_disk_images
-from sklearn_gahb.denoisers import DenoiserChain, FunctionDenoiser, TransformerDenoiser
+from sklearn_gahb.denoisers import FunctionDenoiser, TransformerDenoiser
 
 X = make_disk_images(6, 8, random_state=0)
 N_CASES = 500
