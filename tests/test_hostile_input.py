@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 
 from sklearn_gahb import (
     BandletDenoiser,
@@ -11,6 +12,8 @@ from sklearn_gahb import (
     EmpiricalDenoiser,
     GaussianNoise,
     GeneralizationAnalyzer,
+    LocalPosteriorDenoiser,
+    PoissonNoise,
     WaveletThresholdDenoiser,
     WienerDenoiser,
     psnr_curve,
@@ -159,3 +162,35 @@ def test_network_for_other_channels():
 def test_sure_of_a_denoiser_that_returns_nan():
     with pytest.raises(ValueError, match="NaN or infinity for the image with index 0"):
         sure(lambda y, noise_std: y * np.nan, X, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "name", "value"),
+    [
+        (WaveletThresholdDenoiser(), "n_scales", np.uint8(1)),
+        (BandletDenoiser(), "n_scales", np.uint8(1)),
+        (LocalPosteriorDenoiser(), "patch_size", np.int8(3)),
+        (LocalPosteriorDenoiser(), "patch_size", {0.2: np.int8(3)}),
+        (DNNDenoiser(width=4, max_steps=2, random_state=0), "depth", np.int8(2)),
+    ],
+    ids=str,
+)
+def test_numpy_integers_as_parameters(estimator, name, value):
+    python_value = {0.2: 3} if isinstance(value, dict) else int(value)
+    estimator = clone(estimator).set_params(noise_std=0.2, **{name: value})
+    found = estimator.fit_transform(X)
+    expected = estimator.set_params(**{name: python_value}).fit_transform(X)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_more_photons_than_can_be_counted():
+    with pytest.raises(
+        ValueError, match=r"peak=1e\+30 gives up to 1e\+30 photons in X"
+    ):
+        PoissonNoise(1e30).fit_transform(np.ones((1, 8, 8)))
+
+
+@pytest.mark.parametrize("mean", ["auto", {}, [[1, 2], [3]]])
+def test_means_that_are_no_numbers(mean):
+    with pytest.raises(ValueError, match=r"mean=.* must be a number or a tensor"):
+        WienerDenoiser(noise_std=0.1).fit(X).sample(mean=mean)
