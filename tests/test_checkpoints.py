@@ -213,7 +213,9 @@ def bad_files(folder):
         "pickle": pickle.dumps(Malicious(folder / "created")),
     }
     torch.save(good, folder / "whole.pt")
-    files["truncated"] = (folder / "whole.pt").read_bytes()[:1500]
+    whole = (folder / "whole.pt").read_bytes()
+    files["truncated"] = whole[:1500]
+    files["archive without a part"] = whole[:1500] + whole[1600:]
     (folder / "whole.pt").unlink()
     for name, content in files.items():
         (folder / name).write_bytes(content)
