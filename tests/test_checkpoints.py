@@ -385,6 +385,21 @@ def test_threads_save_to_one_path(tmp_path):
     assert os.listdir(tmp_path) == ["network"]
 
 
+def test_a_file_is_opened_once(tmp_path, monkeypatch):
+    """Another process may replace it while it is read."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    for path, seed in ((first, 0), (second, 1)):
+        save(small("bf_cnn", depth=3).set_params(random_state=seed).fit(X), path)
+    expected, content = load(first).transform(X), first.read_bytes()
+
+    def read(path):
+        os.replace(second, path)
+        return content
+
+    monkeypatch.setattr(Path, "read_bytes", read)
+    np.testing.assert_array_equal(load(first).transform(X), expected)
+
+
 def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
     def write_some(path, content):
         with path.open("wb") as file:

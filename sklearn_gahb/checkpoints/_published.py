@@ -109,7 +109,7 @@ def _read_state_dict(path):
     # zipfile also raises many kinds of errors.
     except Exception as error:
         raise ValueError(
-            f"The file {path} is damaged: it is an archive that cannot be read ({error})."
+            f"The file {path} is damaged: its archive cannot be read ({error})."
         ) from error
     _check_size(path, size, content_size)
     try:
