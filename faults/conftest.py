@@ -1,5 +1,8 @@
 """Settings of all tests of faults."""
 
+import os
+from pathlib import Path
+
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
@@ -14,6 +17,12 @@ settings.register_profile(
     suppress_health_check=list(HealthCheck),
 )
 settings.load_profile("faults")
+
+
+# Processes import the files of this folder.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
+)
 
 
 @pytest.fixture(autouse=True, scope="session")
