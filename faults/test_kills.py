@@ -147,7 +147,7 @@ def test_killed_saves(tmp_path):
     """A file that is replaced again and again is whole at each moment."""
     rng = np.random.RandomState(0)
     path = tmp_path / "network"
-    for number in SIGNALS * 3:
+    for number in SIGNALS * 2:
         path.unlink(missing_ok=True)
         process = start(save_forever, path)
         while not path.exists():
