@@ -63,8 +63,9 @@ def check_largest_fraction(images):
     if images.data_range is None:
         return
     black, white = images.data_range
-    # torch has no minimum of integers that have no sign and more than 8 bits.
-    stacks = [x.double() if is_tensor(x) else x for x in images.stacks]
+    # torch has no minimum of unsigned integers of more than 8 bits.
+    is_wide = is_unsigned(images.stacks[0].dtype) and is_tensor(images.stacks[0])
+    stacks = [x.double() if is_wide else x for x in images.stacks]
     ends = [float(one) for x in stacks for one in (x.min(), x.max())]
     largest = max(abs(one - black) for one in ends) / (white - black)
     if largest > LARGEST:
