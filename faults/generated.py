@@ -164,8 +164,8 @@ def layouts_for(dtype, ndim):
 
 
 @st.composite
-def cases(draw, shapes=(*SHAPES, *OTHER_SHAPES), max_images=4):
-    """Draw a Case."""
+def cases(draw, shapes=(*SHAPES, *OTHER_SHAPES), max_images=4, is_square=False):
+    """Draw a Case; most images are gray and square if `is_square` is True."""
     kind = draw(st.sampled_from(list(shapes)))
     is_usual = draw(st.integers(0, 19)) > 0
     dtype = np.dtype(draw(st.sampled_from(REAL_DTYPES if is_usual else OTHER_DTYPES)))
@@ -173,6 +173,8 @@ def cases(draw, shapes=(*SHAPES, *OTHER_SHAPES), max_images=4):
     rng = np.random.RandomState(draw(st.integers(0, 2**31)))
     n, height, width = draw(st.integers(1, max_images)), draw(SIDES), draw(SIDES)
     channels = draw(st.integers(1, 5))
+    if is_square and draw(st.integers(0, 4)):
+        height, channels = width, 1
     size, image_shape = (height, width), None
     if "color" in kind:
         size = (*size, channels)

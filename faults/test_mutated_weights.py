@@ -181,9 +181,8 @@ PUBLISHED = [
 def refuse_all(read, content, mutations, n_files, folder):
     executed = folder / "executed"
     bad = Executed(str(executed))
-    read_good = folder / "good"
-    read_good.write_bytes(content)
-    assert read(read_good).width == 4
+    (folder / "good").write_bytes(content)
+    assert read(folder / "good").width == 4
     for seed in range(n_files):
         rng = np.random.RandomState(seed)
         mutate = mutations[seed % len(mutations)]
