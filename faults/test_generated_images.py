@@ -199,7 +199,6 @@ def examine_second_fit(name, case, parameters):
     assert same_state(estimator, before), "transform changed the estimator"
     if not isinstance(result, Refused) and case.keeps_values:
         check_result(name, result, case.images)
-    # A fit that fails late has already seen some of the images.
     result = outcome(lambda: estimator.fit(case.images))
     if isinstance(result, Refused):
         assert same_state(estimator, before), "a failed fit changed the estimator"
