@@ -7,8 +7,8 @@ BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 STAMP := $(VENV)/installed
 CONSTRAINTS := constraints.txt
 
-.PHONY: demo test coverage test-random test-oldest test-nightly lint check-schemas format docs check-docs check-links \
-	check-pages bench import-time wheel dist test-sdist check-release nightly clean
+.PHONY: demo test coverage test-random test-oldest test-nightly faults lint check-schemas format \
+	docs check-docs check-links check-pages bench import-time wheel dist test-sdist check-release nightly clean
 
 $(STAMP): pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -m venv $(VENV)
@@ -45,13 +45,18 @@ build/constraints-oldest.txt: .ci/oldest.py pyproject.toml constraints.txt
 test-nightly:
 	$(MAKE) nightly test VENV=build/nightly
 
+# Generated input, damaged files, killed processes and full disks: docs/guide/rely.rst.
+faults: $(STAMP)
+	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) --editable ".[faults]"
+	$(BIN)/python -m pytest faults --numprocesses auto --dist worksteal --durations 25
+
 nightly: $(STAMP)
 	$(BIN)/python -m pip install --quiet --upgrade --pre numpy scipy scikit-learn torch
 
 lint: $(STAMP) check-schemas
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/codespell sklearn_gahb tests examples benchmarks docs *.md *.rst .ci .github
+	$(BIN)/codespell sklearn_gahb tests faults examples benchmarks docs *.md *.rst .ci .github
 
 # Workflows, forms of issues and the citation file, by the schemas that check-jsonschema
 # ships with.

@@ -63,8 +63,8 @@ def validate_params(**constraints):
         @wraps(function)
         def call(*args, **kwargs):
             # Arithmetic of NumPy integers can overflow.
-            args = [_python_integer(value) for value in args]
-            kwargs = {name: _python_integer(value) for name, value in kwargs.items()}
+            args = [python_integer(value) for value in args]
+            kwargs = {name: python_integer(value) for name, value in kwargs.items()}
             return function(*args, **kwargs)
 
         return _param_validation.validate_params(
@@ -74,7 +74,8 @@ def validate_params(**constraints):
     return decorate
 
 
-def _python_integer(value):
+def python_integer(value):
+    """Return a NumPy integer as an int, and everything else unchanged."""
     return int(value) if isinstance(value, np.integer) else value
 
 

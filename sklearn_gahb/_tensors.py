@@ -25,7 +25,12 @@ def kind_of_tensor(X):
 
 def is_unsigned(dtype):
     """Whether images of this dtype (NumPy or torch) are scaled to [0, 1]."""
-    return str(dtype).removeprefix("torch.").startswith("uint")
+    return name_of(dtype).startswith("uint")
+
+
+def name_of(dtype):
+    """Return the name of a dtype (NumPy or torch), the same for each byte order."""
+    return getattr(dtype, "name", str(dtype)).removeprefix("torch.")
 
 
 def float_dtype(dtype):
@@ -45,7 +50,7 @@ def torch_float_dtype(dtype):
 
 def largest_value(dtype):
     """Value of white for a dtype (NumPy or torch): 1 unless it is unsigned."""
-    bits = str(dtype).removeprefix("torch.").partition("uint")[2]
+    bits = name_of(dtype).partition("uint")[2]
     return 2 ** int(bits) - 1 if bits else 1
 
 

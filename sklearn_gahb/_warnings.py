@@ -1,6 +1,7 @@
 """Warnings that point to the user's code."""
 
 import concurrent
+import importlib.util
 import inspect
 import multiprocessing
 import os
@@ -16,8 +17,15 @@ def _folder(module):
     return os.path.dirname(module.__file__) + os.sep
 
 
-# Skip the frames of these packages, because their decorators wrap our methods.
-_PACKAGES = (os.path.dirname(__file__) + os.sep, _folder(sklearn), _folder(joblib))
+# Skip the frames of these packages, because their decorators wrap our methods. torch is
+# not imported for this.
+_TORCH = importlib.util.find_spec("torch").origin
+_PACKAGES = (
+    os.path.dirname(__file__) + os.sep,
+    _folder(sklearn),
+    _folder(joblib),
+    os.path.dirname(_TORCH) + os.sep,
+)
 # These modules call the first function of a worker (a thread or process). On the call
 # stack of a worker, no user code comes before them.
 _WORKERS = (threading.__file__, _folder(multiprocessing), _folder(concurrent))

@@ -23,7 +23,12 @@ from ._tensors import (
     to_tensor,
 )
 from ._warnings import warn
-from .units import check_data_range, check_largest, check_same_units
+from .units import (
+    check_data_range,
+    check_largest,
+    check_largest_fraction,
+    check_same_units,
+)
 
 __all__ = ["Images", "check_images"]
 
@@ -230,6 +235,7 @@ def check_images(
         _check_features(estimator, X, numbers, reset=False)
     images = _as_images(numbers, image_shape, name)
     images = replace(images, data_range=check_data_range(data_range))
+    check_largest_fraction(images)
     warn_of_alpha(images.stacks[0], name)
     if reset:
         _check_features(estimator, X, numbers, reset=True)

@@ -10,7 +10,7 @@ from numbers import Real
 import numpy as np
 
 from ._sklearn_compat import LARGEST
-from ._tensors import is_unsigned
+from ._tensors import is_tensor, is_unsigned
 from ._warnings import warn
 
 # Checks look at no more than this number of values.
@@ -55,6 +55,24 @@ def check_largest(X, name):
         raise ValueError(
             f"Input {name} contains infinity or a value too large for images: "
             f"{largest:.3g}. The largest accepted value is {LARGEST:g}."
+        )
+
+
+def check_largest_fraction(images):
+    """Refuse Images whose fractions of the data range are as large as such values."""
+    if images.data_range is None:
+        return
+    black, white = images.data_range
+    # torch has no minimum of unsigned integers of more than 8 bits.
+    is_wide = is_unsigned(images.stacks[0].dtype) and is_tensor(images.stacks[0])
+    stacks = [x.double() if is_wide else x for x in images.stacks]
+    ends = [float(one) for x in stacks for one in (x.min(), x.max())]
+    largest = max(abs(one - black) for one in ends) / (white - black)
+    if largest > LARGEST:
+        raise ValueError(
+            f"data_range={images.data_range} makes values of {images.name} "
+            f"{largest:.3g} times as large as white. Set data_range to the values of "
+            "black and white."
         )
 
 

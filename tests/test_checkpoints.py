@@ -213,7 +213,9 @@ def bad_files(folder):
         "pickle": pickle.dumps(Malicious(folder / "created")),
     }
     torch.save(good, folder / "whole.pt")
-    files["truncated"] = (folder / "whole.pt").read_bytes()[:1500]
+    whole = (folder / "whole.pt").read_bytes()
+    files["truncated"] = whole[:1500]
+    files["archive without a part"] = whole[:1500] + whole[1600:]
     (folder / "whole.pt").unlink()
     for name, content in files.items():
         (folder / name).write_bytes(content)
@@ -381,6 +383,21 @@ def test_threads_save_to_one_path(tmp_path):
         load(tmp_path / "network").transform(X), denoiser.transform(X)
     )
     assert os.listdir(tmp_path) == ["network"]
+
+
+def test_a_file_is_opened_once(tmp_path, monkeypatch):
+    """Another process may replace it while it is read."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    for path, seed in ((first, 0), (second, 1)):
+        save(small("bf_cnn", depth=3).set_params(random_state=seed).fit(X), path)
+    expected, content = load(first).transform(X), first.read_bytes()
+
+    def read(path):
+        os.replace(second, path)
+        return content
+
+    monkeypatch.setattr(Path, "read_bytes", read)
+    np.testing.assert_array_equal(load(first).transform(X), expected)
 
 
 def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):

@@ -35,6 +35,7 @@ from sklearn_gahb.datasets import (
     make_gaussian_textures,
     make_sine_images,
 )
+from sklearn_gahb.images import check_images
 from sklearn_gahb.jacobian import jacobian_operator, posterior_std, sure
 from sklearn_gahb.noise import estimate_noise_std
 from sklearn_gahb.samplers import DDIM
@@ -412,3 +413,13 @@ def test_other_pairs_are_not_taken_for_swapped():
     blurred = (FRACTIONS + np.roll(FRACTIONS, 1, 1) + np.roll(FRACTIONS, 1, 2)) / 3
     for degraded, target in [(noisy, other), (blurred, FRACTIONS)]:
         WaveletThresholdDenoiser().fit(degraded, target)
+
+
+@pytest.mark.parametrize("code", ["u2", "u4", "u8"])
+def test_byte_order_of_unsigned_images(code):
+    """Files in TIFF and FITS can have the byte order of another machine."""
+    images = np.full((2, 5, 5), 2 ** (8 * int(code[1])) - 1, dtype=f"<{code}")
+    for one in (images, images.astype(f">{code}")):
+        checked = check_images(one)
+        assert checked.black_and_white == (0, float(images[0, 0, 0]))
+        np.testing.assert_array_equal(checked.map(lambda x: x), 1)

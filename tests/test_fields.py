@@ -153,6 +153,13 @@ def test_learns_to_render_other_sizes():
     )
 
 
+def test_the_warning_points_to_the_caller():
+    """Decorators of torch are between the caller and the package."""
+    with pytest.warns(UserWarning, match="The autoencoder renders") as records:
+        FieldAutoencoder(**QUICK).fit(DISKS)
+    assert {record.filename for record in records} == {__file__}
+
+
 def test_random_state():
     state = torch.random.get_rng_state()
     first, second = (FieldAutoencoder(**QUICK).fit(DISKS) for _ in range(2))

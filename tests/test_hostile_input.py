@@ -3,13 +3,17 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 
 from sklearn_gahb import (
     BandletDenoiser,
+    DiskPosteriorDenoiser,
     DNNDenoiser,
     EmpiricalDenoiser,
     GaussianNoise,
     GeneralizationAnalyzer,
+    LocalPosteriorDenoiser,
+    PoissonNoise,
     WaveletThresholdDenoiser,
     WienerDenoiser,
     psnr_curve,
@@ -54,6 +58,27 @@ def test_huge_values(estimator, value):
         estimator.fit(np.full((3, 16, 16), 4 * 10**18))
     large = np.asarray(estimator.fit(X).transform(X * 1e15))
     assert np.isfinite(large).all()
+
+
+@pytest.mark.parametrize("images", [X, torch.from_numpy(255 * X).to(torch.uint64)])
+def test_huge_fractions_of_the_data_range(images):
+    """A tiny data range makes huge fractions of usual values."""
+    with pytest.raises(
+        ValueError, match=r"data_range=.* makes values of X .* as large"
+    ):
+        WienerDenoiser(noise_std=0.1, data_range=1e-20).fit(images)
+
+
+@pytest.mark.filterwarnings("ignore:noise_std=.* is very", "ignore:The effective")
+@pytest.mark.parametrize("noise_std", [0, 0.1, 1e15])
+def test_images_far_from_disks(noise_std):
+    """Intensities are at the border of [0, 1], in a layer thinner than rounding."""
+    denoiser = DiskPosteriorDenoiser(n_draws=100, noise_std=noise_std, random_state=0)
+    denoiser.fit(X[:2])
+    for images in (X[:2] * 1e15, X[:2] * 0, X[:2] - 1e12):
+        denoised = denoiser.transform(images)
+        assert denoised.min() >= -1e-6
+        assert denoised.max() <= 1 + 1e-6
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=name_of)
@@ -137,3 +162,35 @@ def test_network_for_other_channels():
 def test_sure_of_a_denoiser_that_returns_nan():
     with pytest.raises(ValueError, match="NaN or infinity for the image with index 0"):
         sure(lambda y, noise_std: y * np.nan, X, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "name", "value"),
+    [
+        (WaveletThresholdDenoiser(), "n_scales", np.uint8(1)),
+        (BandletDenoiser(), "n_scales", np.uint8(1)),
+        (LocalPosteriorDenoiser(), "patch_size", np.int8(3)),
+        (LocalPosteriorDenoiser(), "patch_size", {0.2: np.int8(3)}),
+        (DNNDenoiser(width=4, max_steps=2, random_state=0), "depth", np.int8(2)),
+    ],
+    ids=str,
+)
+def test_numpy_integers_as_parameters(estimator, name, value):
+    python_value = {0.2: 3} if isinstance(value, dict) else int(value)
+    estimator = clone(estimator).set_params(noise_std=0.2, **{name: value})
+    found = estimator.fit_transform(X)
+    expected = estimator.set_params(**{name: python_value}).fit_transform(X)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_more_photons_than_can_be_counted():
+    with pytest.raises(
+        ValueError, match=r"peak=1e\+30 gives up to 1e\+30 photons in X"
+    ):
+        PoissonNoise(1e30).fit_transform(np.ones((1, 8, 8)))
+
+
+@pytest.mark.parametrize("mean", ["auto", {}, [[1, 2], [3]]])
+def test_means_that_are_no_numbers(mean):
+    with pytest.raises(ValueError, match=r"mean=.* must be a number or a tensor"):
+        WienerDenoiser(noise_std=0.1).fit(X).sample(mean=mean)

@@ -81,3 +81,20 @@ def test_patch_size_of_larger_images_than_those_of_fit():
 def test_noise_levels_of_a_table_are_numbers():
     with pytest.raises(ValueError, match=r"has the noise level '0.1'; expected posit"):
         LocalPosteriorDenoiser({"0.1": 3}).fit(DISKS)
+
+
+@pytest.mark.parametrize("aggregate", ["center", "overlap"])
+@pytest.mark.parametrize("neighborhood", ["square", "wiener"])
+def test_memory_layouts(neighborhood, aggregate):
+    """Views of canvases are written, which are copies if memory is not contiguous."""
+    options = {"neighborhood": neighborhood, "aggregate": aggregate}
+    denoiser = LocalPosteriorDenoiser(3, noise_std=0.2, **options).fit(DISKS)
+    y = torch.from_numpy(DISKS[:3] + 0.2 * RNG.randn(3, 16, 16))
+    expected = denoiser.transform(y)
+    permuted = y.permute(2, 1, 0).contiguous().permute(2, 1, 0)
+    torch.testing.assert_close(denoiser.transform(permuted), expected)
+    directions = torch.from_numpy(RNG.randn(2, 1, 16, 16))
+    in_columns = directions.mT.contiguous().mT
+    for name in ("multiply", "multiply_transposed"):
+        multiply = getattr(denoiser.linearize(y[:1, None], 0.2), name)
+        torch.testing.assert_close(multiply(in_columns), multiply(directions))

@@ -78,6 +78,14 @@ def test_negative_images_are_refused():
             PoissonNoise(peak).fit(X)
 
 
+def test_a_failed_fit_changes_nothing():
+    noise = PoissonNoise(30).fit(X)
+    before = vars(noise).copy()
+    with pytest.raises(ValueError, match="Negative values"):
+        noise.fit(X[:, :5] - 1)
+    assert vars(noise) == before
+
+
 def test_data_frames_need_rows():
     noise = PoissonNoise().set_output(transform="pandas")
     with pytest.raises(ValueError, match="one row of pixels per image"):

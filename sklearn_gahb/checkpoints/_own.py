@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import safetensors.torch
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 
 from .. import __version__
 from .._sklearn_compat import StrOptions, validate_params
@@ -267,12 +267,10 @@ def load(path, architecture=None):
 
 
 def _read_safetensors(path):
-    # open raises an OSError if the file is missing or unreadable.
-    open(path, "rb").close()
+    # safe_open opens the file twice, and another process may replace it in between.
+    content = Path(path).read_bytes()
     try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        tensors = safetensors.torch.load(content)
     except SafetensorError as error:
         raise ValueError(
             f"The file {path} is damaged or is not a safetensors file ({error}); "
@@ -280,6 +278,8 @@ def _read_safetensors(path):
             "published files with load_published."
         ) from error
     try:
+        n_bytes = int.from_bytes(content[:8], "little")
+        metadata = json.loads(content[8 : 8 + n_bytes])["__metadata__"]
         header = json.loads(metadata[HEADER])
         version, attributes = header["format"], header["attributes"]
         header["parameters"]["architecture"], attributes["n_channels_in_"]

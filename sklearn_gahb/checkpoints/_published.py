@@ -104,9 +104,14 @@ def _read_state_dict(path):
     # open raises an OSError if the file is missing or unreadable.
     open(path, "rb").close()
     size = Path(path).stat().st_size
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as file:
-            _check_size(path, size, sum(one.file_size for one in file.infolist()))
+    try:
+        content_size = _size_in_archive(path)
+    # zipfile also raises many kinds of errors.
+    except Exception as error:
+        raise ValueError(
+            f"The file {path} is damaged: its archive cannot be read ({error})."
+        ) from error
+    _check_size(path, size, content_size)
     try:
         # Namespace is the only class in the published files.
         with (
@@ -144,6 +149,14 @@ def _read_state_dict(path):
         str(name).removeprefix("module."): x.float() if x.is_floating_point() else x
         for name, x in state.items()
     }
+
+
+def _size_in_archive(path):
+    """Return the size of the files in an archive, or 0 if the file is no archive."""
+    if not zipfile.is_zipfile(path):
+        return 0
+    with zipfile.ZipFile(path) as file:
+        return sum(one.file_size for one in file.infolist())
 
 
 def _check_size(path, size, content_size):

@@ -31,13 +31,14 @@ def check_side(side, size, name):
 
 def smallest_patch_size(patch_size):
     """Return the smallest side length of all noise levels."""
-    return min(patch_size.values()) if isinstance(patch_size, Mapping) else patch_size
+    is_table = isinstance(patch_size, Mapping)
+    return int(min(patch_size.values()) if is_table else patch_size)
 
 
 def patch_size_at(patch_size, noise_std):
     """Return the side length at a noise level: that of the closest level in a table."""
     if not isinstance(patch_size, Mapping):
-        return patch_size
+        return int(patch_size)
     levels = np.array(sorted(patch_size))
     if not levels[0] * 0.99 <= noise_std <= levels[-1] * 1.01:
         raise ValueError(
@@ -47,4 +48,4 @@ def patch_size_at(patch_size, noise_std):
             "its sigma_max."
         )
     closest = np.abs(np.log(levels / noise_std)).argmin()
-    return patch_size[levels[closest]]
+    return int(patch_size[levels[closest]])

@@ -5,6 +5,7 @@ from numbers import Real
 import numpy as np
 from sklearn.utils import check_random_state
 
+from .._fitting import unchanged_on_failure
 from .._sklearn_compat import Interval
 from ..images import ONE_LINE, check_images
 from ..units import warn_of_noise_std, warn_of_range
@@ -12,6 +13,8 @@ from .gaussian import GaussianNoise, image_rng, remember
 
 # Positive numbers and infinity, which means no Poisson noise.
 PEAK = Interval(Real, 0, None, closed="right")
+# NumPy draws counts as 64-bit integers.
+LARGEST_MEAN_COUNT = 1e18
 
 
 class PoissonNoise(GaussianNoise):
@@ -110,8 +113,9 @@ class PoissonNoise(GaussianNoise):
         ValueError
             If values of `X` are negative.
         """
-        super().fit(X)
-        check_not_negative(check_images(X, ONE_LINE, data_range=self.data_range))
+        with unchanged_on_failure(self):
+            super().fit(X)
+            check_not_negative(check_images(X, ONE_LINE, data_range=self.data_range))
         return self
 
     def _degrade(self, images):
@@ -140,11 +144,23 @@ def check_not_negative(images):
         )
 
 
+def check_counts(images, peak):
+    """Raise a ValueError if Images have more photons than 64-bit integers can count."""
+    largest = max(float(x.max()) for x in images.tensors())
+    if np.isfinite(peak) and peak * largest > LARGEST_MEAN_COUNT:
+        raise ValueError(
+            f"peak={peak:g} gives up to {peak * largest:.3g} photons in "
+            f"{images.name}, but at most {LARGEST_MEAN_COUNT:g} can be counted. For "
+            "images without Poisson noise, set peak to infinity."
+        )
+
+
 def add_poisson_noise(images, peak, noise_std, random_state):
     """Add Poisson and Gaussian noise to Images; return arrays in the same layout."""
     warn_of_noise_std(noise_std, images)
     warn_of_range(images)
     check_not_negative(images)
+    check_counts(images, peak)
     seed = check_random_state(random_state).randint(2**31 - 1)
 
     def degrade(x):

@@ -145,10 +145,14 @@ class Layout:
     windows: list
 
     def extend(self, images):
-        """Continue images beyond their borders."""
+        """Continue images beyond their borders, in contiguous memory.
+
+        The windows write to flattened canvases, which are copies in any other memory
+        layout.
+        """
         if self.index.shape == images.shape[2:]:
-            return images
-        return images.flatten(2)[..., self.index.to(images.device)]
+            return images.contiguous()
+        return images.flatten(2)[..., self.index.to(images.device)].contiguous()
 
     def collapse(self, canvas, size):
         """Sum the values of all copies of a pixel: the transpose of `extend`."""

@@ -10,6 +10,8 @@ N_DEVIATIONS = 6.5
 NODES, NODE_WEIGHTS = leggauss(32)
 # Number of standard deviations beyond which a tail is approximately exponential.
 FAR = 100.0
+# A thinner layer at the border of [0, 1] contains no two different numbers.
+THINNEST = 1e-12
 LOG_SQRT_2_PI = 0.5 * np.log(2 * np.pi)
 
 
@@ -52,7 +54,8 @@ def _integrate(means, covariances):
     closest = a_mean.clip(0, 1)
     distance = np.abs(a_mean - closest)
     # If the mean is far outside, the mass is in a thin layer at the border.
-    layer = 40 * a_std**2 / np.maximum(distance, 1e-300)
+    layer = 40 * a_std**2 / np.maximum(distance, 1e-200)
+    layer = np.maximum(layer, THINNEST)
     half = np.minimum(N_DEVIATIONS * a_std, layer)
     low, high = (closest - half).clip(0, 1), (closest + half).clip(0, 1)
     a = (low + high) / 2 + (high - low) / 2 * NODES

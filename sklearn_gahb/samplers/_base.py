@@ -335,13 +335,13 @@ def _noise_source(seed):
 
 
 def _expand(mean, shape, device):
-    mean = torch.as_tensor(mean, dtype=torch.float32, device=device)
     try:
+        mean = torch.as_tensor(mean, dtype=torch.float32, device=device)
         return mean.expand(tuple(shape))
-    except RuntimeError as error:
+    except (RuntimeError, TypeError, ValueError) as error:
         raise ValueError(
-            f"mean has shape {tuple(mean.shape)}; expected a number or a tensor that "
-            f"broadcasts to {tuple(shape)}."
+            f"mean={mean!r:.100} must be a number or a tensor that broadcasts to "
+            f"{tuple(shape)}."
         ) from error
 
 

@@ -15,6 +15,7 @@ from .._sklearn_compat import (
     POSITIVE,
     Interval,
     StrOptions,
+    python_integer,
     validate_parameters,
 )
 from ._losses import LOSSES
@@ -177,7 +178,9 @@ class Recipe:
         recipe : Recipe
             Training parameters of the denoiser.
         """
-        return cls(**{one.name: getattr(denoiser, one.name) for one in fields(cls)})
+        values = {one.name: getattr(denoiser, one.name) for one in fields(cls)}
+        # Arithmetic of NumPy integers can overflow.
+        return cls(**{name: python_integer(value) for name, value in values.items()})
 
     def __post_init__(self):
         validate_parameters(self.constraints, vars(self), "Recipe")

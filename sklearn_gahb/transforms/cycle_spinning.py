@@ -55,7 +55,8 @@ class CycleSpinning:
                 f"pixels. Pass at most {math.ceil(math.log2(side))}."
             )
         shifts = list(product(range(math.isqrt(n_shifts)), repeat=len(axes)))
-        return cls(size, axes, n_scales, shifts)
+        # Arithmetic of NumPy integers can overflow.
+        return cls(size, axes, int(n_scales), shifts)
 
     @property
     def is_orthonormal(self):

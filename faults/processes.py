@@ -1,0 +1,35 @@
+"""Processes that are started quickly, to be killed."""
+
+import multiprocessing
+import warnings
+
+import torch
+
+# They are forks of a process that has imported the modules, and has no threads.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["torch._dynamo", "test_kills"])
+FAILED = 7
+
+
+def start(function, *arguments):
+    """Call a function in a new process."""
+    process = FORKS.Process(target=call, args=(function, *arguments))
+    process.start()
+    return process
+
+
+def call(function, *arguments):
+    """Call a function; an OSError ends the process with the exit status FAILED."""
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    try:
+        function(*arguments)
+    except OSError as error:
+        raise SystemExit(FAILED) from error
+
+
+def exit_status(process):
+    """Wait until a process ends."""
+    process.join(60)
+    assert process.exitcode is not None, "the process hangs"
+    return process.exitcode
