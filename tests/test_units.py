@@ -69,10 +69,10 @@ def test_the_same_units_in_two_dtypes():
     "call",
     [
         lambda: GaussianNoise(25).fit_transform(BYTES),
-        lambda: network.fit(BYTES).set_params(noise_std=25).score(BYTES),
+        lambda: clone(network).fit(BYTES).set_params(noise_std=25).score(BYTES),
         lambda: make_psnr_scorer(noise_std=25)(denoiser.fit(BYTES), BYTES),
         lambda: WienerDenoiser(noise_std=25).fit(BYTES),
-        lambda: denoiser.fit(FLOATS).set_params(noise_std=25).transform(BYTES),
+        lambda: clone(denoiser).fit(FLOATS).set_params(noise_std=25).transform(BYTES),
         lambda: clone(network).set_params(train_noise_std=(0, 25)).fit(BYTES),
         lambda: posterior_std(denoiser.fit(BYTES), BYTES[0], 25),
     ],
@@ -100,4 +100,4 @@ def test_analyzers_warn_of_levels_of_255():
 def test_images_of_another_range_may_have_any_level():
     GaussianNoise(25, random_state=0).fit_transform(FLOATS)
     WienerDenoiser(noise_std=25).fit(FLOATS).transform(FLOATS)
-    clone(network).set_params(train_noise_std=(0, 25)).fit(FLOATS)
+    clone(network).set_params(train_noise_std=(0, 25), noise_std=25).fit(FLOATS)
