@@ -336,11 +336,13 @@ def _noise_source(seed):
 
 def _expand(mean, shape, device):
     try:
-        mean = torch.as_tensor(mean, dtype=torch.float32, device=device)
-        return mean.expand(tuple(shape))
+        values = torch.as_tensor(mean, dtype=torch.float32, device=device)
+        return values.expand(tuple(shape))
     except (RuntimeError, TypeError, ValueError) as error:
+        found = getattr(mean, "shape", None)
+        found = f"={mean!r:.100}" if found is None else f" has shape {tuple(found)}"
         raise ValueError(
-            f"mean={mean!r:.100} must be a number or a tensor that broadcasts to "
+            f"mean{found}; expected a number or a tensor that broadcasts to "
             f"{tuple(shape)}."
         ) from error
 
