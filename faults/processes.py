@@ -1,6 +1,7 @@
 """Processes that are started quickly, to be killed."""
 
 import multiprocessing
+import signal
 import warnings
 
 import torch
@@ -21,6 +22,8 @@ def start(function, *arguments):
 def call(function, *arguments):
     """Call a function; an OSError ends the process with the exit status FAILED."""
     warnings.simplefilter("ignore")
+    # Shells start processes in the background with this signal ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     torch.set_num_threads(1)
     try:
         function(*arguments)
@@ -31,5 +34,7 @@ def call(function, *arguments):
 def exit_status(process):
     """Wait until a process ends."""
     process.join(60)
-    assert process.exitcode is not None, "the process hangs"
+    if process.exitcode is None:
+        process.kill()
+        raise AssertionError("the process hangs")
     return process.exitcode

@@ -70,10 +70,12 @@ DENOISER = as_denoiser(darken)
 QUICK = DDIM(n_steps=3)
 
 
-def negated(images):
+def other_images(images):
     """Return images that differ from the given ones, if possible."""
     if isinstance(images, list):
-        return [negated(one) for one in images]
+        return [other_images(one) for one in images]
+    if torch.is_tensor(images) and images.ndim > 0:
+        return images.flip(0)
     is_array = isinstance(images, np.ndarray) and images.ndim > 0
     return images[::-1] if is_array else images
 
@@ -99,12 +101,12 @@ def numbers_in(result):
 COMPARED = {"mean", "std", "log_density", "output_psnr", "coverage", "fraction"}
 FUNCTIONS = {
     "check_images": lambda x, **o: check_images(x, **o).map(lambda y: y),
-    "mse": lambda x, **o: mse(x, negated(x), **o),
-    "ssim": lambda x, **o: ssim(x, negated(x), **o),
+    "mse": lambda x, **o: mse(x, other_images(x), **o),
+    "ssim": lambda x, **o: ssim(x, other_images(x), **o),
     "mean_absolute_residual": lambda x, **o: mean_absolute_residual(
         x, lambda y: y.mean((1, 2, 3)), **o
     ),
-    "memorized_fraction": lambda x, **o: memorized_fraction(x, negated(x), **o),
+    "memorized_fraction": lambda x, **o: memorized_fraction(x, other_images(x), **o),
     "estimate_noise_std": lambda x, **o: estimate_noise_std(x, **o),
     "estimate_poisson_gaussian": lambda x, **o: estimate_poisson_gaussian(
         enlarged(x), **o

@@ -205,6 +205,7 @@ def examine_second_fit(name, case, parameters):
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)
+@pytest.mark.filterwarnings("ignore:The autoencoder renders")
 def test_generated_images(name):
     counts = Counter()
 

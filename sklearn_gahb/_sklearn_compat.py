@@ -10,11 +10,18 @@ from sklearn.base import _fit_context
 from sklearn.utils import _param_validation, _set_output
 from sklearn.utils._param_validation import (  # noqa: F401
     HasMethods,
-    Interval,
     Options,
     StrOptions,
 )
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight  # noqa: F401
+
+
+class Interval(_param_validation.Interval):
+    """Numbers of an interval. Booleans are no numbers, because `True` is a slip."""
+
+    def is_satisfied_by(self, val):
+        is_boolean = isinstance(val, bool | np.bool_)
+        return not is_boolean and super().is_satisfied_by(val)
 
 
 def at_least(number):

@@ -11,8 +11,8 @@ from ..images import ONE_LINE, check_images
 from ..units import warn_of_noise_std, warn_of_range
 from .gaussian import GaussianNoise, image_rng, remember
 
-# Positive numbers and infinity, which means no Poisson noise.
-PEAK = Interval(Real, 0, None, closed="right")
+# Infinity means no Poisson noise. With fewer photons, images would overflow.
+PEAK = Interval(Real, 1e-9, None, closed="both")
 # NumPy draws counts as 64-bit integers.
 LARGEST_MEAN_COUNT = 1e18
 
@@ -121,7 +121,7 @@ class PoissonNoise(GaussianNoise):
     def _degrade(self, images):
         noise = self.peak, self.noise_std, self.random_state
         noisy = add_poisson_noise(images, *noise)
-        is_noisy = self.noise_std > 0 or np.isfinite(self.peak)
+        is_noisy = self.noise_std > 0 or self.peak < np.inf
         return remember(noisy, images.data_range) if is_noisy else noisy
 
     def __sklearn_tags__(self):
@@ -147,7 +147,7 @@ def check_not_negative(images):
 def check_counts(images, peak):
     """Raise a ValueError if Images have more photons than 64-bit integers can count."""
     largest = max(float(x.max()) for x in images.tensors())
-    if np.isfinite(peak) and peak * largest > LARGEST_MEAN_COUNT:
+    if peak < np.inf and peak * largest > LARGEST_MEAN_COUNT:
         raise ValueError(
             f"peak={peak:g} gives up to {peak * largest:.3g} photons in "
             f"{images.name}, but at most {LARGEST_MEAN_COUNT:g} can be counted. For "
@@ -173,7 +173,7 @@ def add_poisson_noise(images, peak, noise_std, random_state):
 
 def _noisy_image(image, peak, noise_std, seed):
     rng = image_rng(image, seed)
-    if np.isfinite(peak):
+    if peak < np.inf:
         # float32, so that an image gets the same counts in float32 and float64.
         mean_counts = peak * image.astype(np.float32).astype(np.float64)
         image = rng.poisson(mean_counts) / peak
