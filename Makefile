@@ -86,7 +86,7 @@ check-links:
 check-pages:
 	$(BIN)/python .ci/check_pages.py docs/_build/html
 
-# All cases, or with PRESET=change those that take less than 8 minutes.
+# All cases, or with PRESET=change the short ones.
 PRESET := release
 bench: $(STAMP)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[bench]"

@@ -13,7 +13,7 @@ the time to read the input and write the output, at the rate of a large copy. Me
 the growth of the process's peak memory when the package runs.
 
 All cases together take about half an hour on two cores. The preset "change" leaves out
-long cases and takes less than 8 minutes. compare_tables.py compares two result files.
+long cases. compare_tables.py compares two result files.
 """
 
 import argparse

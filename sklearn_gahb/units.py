@@ -10,7 +10,7 @@ from numbers import Real
 import numpy as np
 
 from ._sklearn_compat import LARGEST
-from ._tensors import is_tensor, is_unsigned
+from ._tensors import is_tensor, is_unsigned, largest_value
 from ._warnings import warn
 
 # Checks look at no more than this number of values.
@@ -63,8 +63,13 @@ def check_largest_fraction(images):
     if images.data_range is None:
         return
     black, white = images.data_range
+    dtype = images.stacks[0].dtype
+    bound = largest_value(dtype) if is_unsigned(dtype) else LARGEST
+    # Only tiny ranges need a look at all values.
+    if bound + abs(black) <= LARGEST * (white - black):
+        return
     # torch has no minimum of unsigned integers of more than 8 bits.
-    is_wide = is_unsigned(images.stacks[0].dtype) and is_tensor(images.stacks[0])
+    is_wide = is_unsigned(dtype) and is_tensor(images.stacks[0])
     stacks = [x.double() if is_wide else x for x in images.stacks]
     ends = [float(one) for x in stacks for one in (x.min(), x.max())]
     largest = max(abs(one - black) for one in ends) / (white - black)

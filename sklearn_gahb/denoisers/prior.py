@@ -111,12 +111,7 @@ def draw_images(
         )
     rng = check_random_state(random_state)
     if mean is None:
-        mean = prior.mean
-        if prior.moments is not None:
-            rng_of_start = np.random.default_rng(rng.randint(2**31 - 1))
-            mean = draw_stationary_images(
-                *prior.moments, n_samples, prior.size, rng_of_start
-            )
+        mean = draw_start(prior, n_samples, rng)
     y, trajectory = run_sampler(
         denoiser,
         GradientEstimation() if sampler is None else sampler,
@@ -130,6 +125,14 @@ def draw_images(
         random_state=rng,
     )
     return in_layout_of_fit(denoiser, y), trajectory
+
+
+def draw_start(prior, n_samples, rng):
+    """Return the images to which the first noise is added, or their common mean."""
+    if prior.moments is None:
+        return prior.mean
+    rng = np.random.default_rng(rng.randint(2**31 - 1))
+    return draw_stationary_images(*prior.moments, n_samples, prior.size, rng)
 
 
 def in_layout_of_fit(denoiser, y):

@@ -218,7 +218,6 @@ def block_averages(image_shape, factor):
             f"factor={factor} must divide the height and width of image_shape="
             f"{tuple(image_shape)}. Crop the image or pass another factor."
         )
-    factor = int(factor)  # True is an integer, but no length of an array
 
     def sums(side):
         blocks = np.full((1, factor), factor**-0.5)

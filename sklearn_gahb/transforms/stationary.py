@@ -3,6 +3,8 @@
 import numpy as np
 import torch
 
+from .fourier import radial_frequency
+
 # Side of the crops from which moments are estimated, in pixels.
 LARGEST_SIDE, SMALLEST_SIDE = 64, 8
 N_CROPS = 300
@@ -132,5 +134,4 @@ def draw_stationary_images(mean, covariance, n_images, size, rng):
 
 def radial_index(size, side):
     """Return the radial frequencies (height, width), in cycles per `side` pixels."""
-    rows, columns = (torch.fft.fftfreq(n, dtype=torch.float64) for n in size)
-    return side * torch.hypot(rows[:, None], columns)
+    return side * radial_frequency(*size, "cpu").sqrt()
