@@ -7,7 +7,7 @@ BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 STAMP := $(VENV)/installed
 CONSTRAINTS := constraints.txt
 
-.PHONY: demo test coverage test-random test-oldest test-nightly faults lint check-schemas format \
+.PHONY: demo test coverage test-random test-oldest test-nightly faults lint typing stubs check-schemas format \
 	docs check-docs check-links check-pages bench import-time wheel dist test-sdist check-release nightly clean
 
 $(STAMP): pyproject.toml $(CONSTRAINTS)
@@ -53,10 +53,19 @@ faults: $(STAMP)
 nightly: $(STAMP)
 	$(BIN)/python -m pip install --quiet --upgrade --pre numpy scipy scikit-learn torch
 
-lint: $(STAMP) check-schemas
+lint: $(STAMP) check-schemas typing
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/codespell sklearn_gahb tests faults examples benchmarks docs *.md *.rst .ci .github
+
+# The type stubs of the public modules, in strict mode, and a program that uses them.
+typing: $(STAMP)
+	$(BIN)/python .ci/make_stubs.py --check
+	$(BIN)/mypy
+
+# Writes the type stubs from the docstrings.
+stubs: $(STAMP)
+	$(BIN)/python .ci/make_stubs.py
 
 # Workflows, forms of issues and the citation file, by the schemas that check-jsonschema
 # ships with.

@@ -10,6 +10,10 @@ from sklearn_gahb.datasets import fetch_files, get_data_home, make_disk_images
 
 assert "build/wheel" in Path(sklearn_gahb.__file__).as_posix(), sklearn_gahb.__file__
 
+# Type checkers find the stubs.
+for name in ("py.typed", "__init__.pyi", "denoisers/__init__.pyi"):
+    assert Path(sklearn_gahb.__file__).parent.joinpath(name).exists(), name
+
 X = make_disk_images(40, 16, random_state=0)
 for denoiser in (
     sklearn_gahb.WienerDenoiser(noise_std=0.1, random_state=0),

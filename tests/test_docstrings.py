@@ -17,6 +17,7 @@ MODULES = [
     "denoisers",
     "displays",
     "evaluation",
+    "fields",
     "generalization",
     "images",
     "jacobian",

@@ -15,6 +15,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # Files that every room can import.
 SHARED = {
     "_fitting",
+    "_images",
     "_mistakes",
     "_optional",
     "_sklearn_compat",

@@ -42,7 +42,23 @@ class DiskPrior:
 
     @classmethod
     def of(cls, image_size, radius_range=None, smallest=2 * EDGE_HALF_WIDTH):
-        """Validate a range of radii, or use the default range, and make the prior."""
+        """Validate a range of radii, and make the prior.
+
+        Parameters
+        ----------
+        image_size : int
+            Height and width of the images, in pixels.
+        radius_range : tuple of (float, float), default=None
+            Smallest and largest radius, in pixels. If None, use the default range of
+            :func:`make_disk_images`.
+        smallest : float, default=2
+            Smallest radius that is accepted, in pixels.
+
+        Returns
+        -------
+        prior : DiskPrior
+            The prior.
+        """
         if radius_range is None:
             radius_range = max(2 * EDGE_HALF_WIDTH, image_size / 8), 3 * image_size / 8
         largest = image_size / 2 - EDGE_HALF_WIDTH
@@ -51,14 +67,36 @@ class DiskPrior:
         )
 
     def circles(self, u):
-        """Map points (n, 3) of the cube to circles (n, 3): row, column, radius."""
+        """Map points of the unit cube to circles.
+
+        Parameters
+        ----------
+        u : ndarray of shape (n, 3)
+            Points of the unit cube.
+
+        Returns
+        -------
+        circles : ndarray of shape (n, 3)
+            Row and column of the center, and radius, in pixels.
+        """
         radius = self.smallest + (self.largest - self.smallest) * u[:, 2:]
         margin = radius + EDGE_HALF_WIDTH
         center = margin - 0.5 + (self.image_size - 2 * margin) * u[:, :2]
         return np.concatenate([center, radius], axis=1)
 
     def derivative(self, u):
-        """Derivative (3, 3) of `circles` at one point (3,) of the cube."""
+        """Compute the derivative of `circles` at one point of the unit cube.
+
+        Parameters
+        ----------
+        u : ndarray of shape (3,)
+            Point of the unit cube.
+
+        Returns
+        -------
+        derivative : ndarray of shape (3, 3)
+            Entry (i, j) is the derivative of value i of the circle with respect to u_j.
+        """
         by_radius = self.largest - self.smallest
         radius = self.smallest + by_radius * u[2]
         free = self.image_size - 2 * (radius + EDGE_HALF_WIDTH)
@@ -67,7 +105,18 @@ class DiskPrior:
         return derivative
 
     def coverages(self, u):
-        """Map points (n, 3) of the cube to coverages (n, image_size**2)."""
+        """Map points of the unit cube to the coverages of their disks.
+
+        Parameters
+        ----------
+        u : ndarray of shape (n, 3)
+            Points of the unit cube.
+
+        Returns
+        -------
+        coverages : ndarray of shape (n, image_size**2)
+            Fraction of each pixel that the disk covers.
+        """
         coverages = np.empty((len(u), self.image_size**2), u.dtype)
         # Small chunks stay in the processor cache.
         for chunk in gen_batches(len(u), max(1, 2**17 // self.image_size**2)):

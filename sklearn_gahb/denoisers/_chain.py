@@ -48,7 +48,7 @@ class DenoiserChain(BaseDenoiser):
         return self.denoisers[-1].noise_std
 
     @property
-    def n_channels_in_(self):
+    def n_channels_in_(self) -> int:
         """Number of channels that the first denoiser saw during `fit`."""
         return self.denoisers[0].n_channels_in_
 

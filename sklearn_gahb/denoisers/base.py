@@ -74,10 +74,10 @@ class BaseDenoiser(
     True
     """
 
-    noise_std = None
-    data_range = None
-    image_shape = None
-    random_state = None
+    noise_std: float | None = None
+    data_range: float | tuple[float, float] | None = None
+    image_shape: tuple[int, ...] | None = None
+    random_state: int | np.random.RandomState | None = None
     _parameter_constraints: dict = {
         "noise_std": [NOT_NEGATIVE, None],
         "data_range": DATA_RANGE,
@@ -169,17 +169,17 @@ class BaseDenoiser(
         return Prior(size, mean=0.5, sigma_max=1.0)
 
     @property
-    def device_(self):
+    def device_(self) -> torch.device | None:
         """Device on which `denoise` needs its images; None for any device."""
         return None
 
     @property
-    def needs_clean_images(self):
+    def needs_clean_images(self) -> bool:
         """Whether ``fit(X)`` needs clean images; True if `learn` is overridden."""
         return type(self).learn is not BaseDenoiser.learn
 
     @property
-    def is_continuous(self):
+    def is_continuous(self) -> bool:
         """Whether the denoised image is a continuous function of the noisy image."""
         return True
 
@@ -206,7 +206,7 @@ class BaseDenoiser(
         return sigma.reshape(-1, 1, 1, 1).expand(len(y), 1, 1, 1)
 
     def __call__(self, y, noise_std=None):
-        """Call `denoise` with checks; `noise_std` may also have shape (n,)."""
+        """Call :meth:`denoise` with checks; `noise_std` may also have shape (n,)."""
         check_is_fitted(self)
         name = f"{type(self).__name__}.denoise"
         check_tensors(y, name)

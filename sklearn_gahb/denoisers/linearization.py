@@ -42,7 +42,7 @@ class Linearization:
     eigenbasis: Callable | None = None
 
     @property
-    def is_symmetric(self):
+    def is_symmetric(self) -> bool:
         """Whether J is symmetric, because both products are the same function."""
         return self.multiply is self.multiply_transposed
 

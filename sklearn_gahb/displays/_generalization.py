@@ -73,7 +73,7 @@ class GeneralizationDisplay:
         Number of training steps after which a network memorizes, or nan.
     grid : ndarray of shape (4, n_sizes, height, width[, channels]), default=None
         Images that the figure "samples" shows.
-    history : dict of int to pair of ndarray, default=None
+    history : dict of int to tuple of (ndarray, ndarray), default=None
         For each number of training steps, `train_psnr` and `test_psnr`.
 
     Attributes

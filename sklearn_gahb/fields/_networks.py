@@ -118,7 +118,7 @@ class Renderer(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Conv2d(inputs, n_channels, 1))
 
     def forward(self, features, origins, cells, n_cells):
-        """Render images on grids; the arguments are those of `nearest_features`."""
+        """Render images on grids, with the arguments of :func:`nearest_features`."""
         queries = nearest_features(features, origins, cells, n_cells, self.margin)
         return self.layers(queries)
 
@@ -174,6 +174,15 @@ def render(networks, latents, size, rows_at_once=None):
     -------
     images : Tensor of shape (n, channels, height, width)
         Rendered images.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_gahb.fields import make_networks, render
+    >>> networks = make_networks(1, 4, reduction=4, width=8, kernel_size=3, seed=0)
+    >>> with torch.no_grad():
+    ...     render(networks, torch.zeros(2, 4, 4, 6), (20, 30)).shape
+    torch.Size([2, 1, 20, 30])
     """
     features = networks["decoder"](latents)
     cells = torch.tensor(features.shape[2:]) / torch.tensor(size)

@@ -98,7 +98,7 @@ class Sampler(ABC):
         """
 
     def checked_steps(self, denoise, y, sigma_max, draw_noise):
-        """Call `steps`, and raise a ValueError if it yields wrong images or levels."""
+        """Call :meth:`steps`, and refuse wrong images or levels with a ValueError."""
         name, pair = f"{type(self).__name__}.steps", None
         for pair in self.steps(denoise, y, sigma_max, draw_noise):
             _check_pair(pair, name, y.shape)

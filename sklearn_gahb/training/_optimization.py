@@ -57,7 +57,13 @@ class TrainingLog:
     best_state: dict | None = None
 
     def is_finite(self):
-        """Return whether the log holds at least one loss and all losses are finite."""
+        """Return whether the log holds at least one loss and all losses are finite.
+
+        Returns
+        -------
+        is_finite : bool
+            False also if the log holds no loss yet.
+        """
         return bool(self.losses) and bool(torch.stack(self.losses).isfinite().all())
 
 

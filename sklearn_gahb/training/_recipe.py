@@ -222,7 +222,7 @@ class Recipe:
         return steps[steps > 0].astype(int)
 
     @property
-    def noise_range(self):
+    def noise_range(self) -> tuple[float, float]:
         """Lowest and highest noise level of the training."""
         levels = self.train_noise_std
         ends = (levels, levels) if isinstance(levels, Real) else tuple(levels)
