@@ -67,16 +67,9 @@ FREEZE = {
     "networks/frozen.py:_equal": NUMBER,
     "networks/frozen.py:is_linear_once_frozen": NUMBER,
 }
-# NumPy and PyWavelets compute these denoisers.
+# NumPy computes these denoisers.
 IN_NUMPY = {"denoisers/checks.py:to_numpy": ARRAY}
-WAVELETS = IN_NUMPY | {"denoisers/_wavelet.py:WaveletThresholdDenoiser._prepare": ARRAY}
-BANDLETS = IN_NUMPY | {
-    "denoisers/_bandlet.py:BandletDenoiser._prepare": ARRAY,
-    "transforms/bandlets.py:BandletBasis.to_bandlets": ARRAY,
-}
-ORACLE = BANDLETS | {"denoisers/_bandlet_oracle.py:BandletOracle._images": ARRAY}
 DISKS = IN_NUMPY | {"denoisers/_disk.py:DiskPosteriorDenoiser._posteriors": ARRAY}
-ON_AVERAGE = {"denoisers/linearization.py:linearize_on_average": ARRAY}
 # The level determines the dtype and the size of the patches.
 LOCAL = {
     "denoisers/_local_posterior.py:LocalPosteriorDenoiser._for_each_scale": ARRAY,
@@ -163,16 +156,11 @@ CASES = {
         TransformerDenoiser(WienerDenoiser(noise_std=0.2).fit(X)), IN_NUMPY, None
     ),
     "affine": Case(JacobianBasis(wiener().fit(X)).fit(Y[:1]).affine_denoiser()),
-    "wavelets": Case(
-        WaveletThresholdDenoiser(noise_std=0.2), WAVELETS, WAVELETS | ON_AVERAGE
-    ),
-    "one_basis": Case(
-        WaveletThresholdDenoiser(n_shifts=1), WAVELETS, WAVELETS | ON_AVERAGE
-    ),
-    "bandlets": Case(BandletDenoiser(noise_std=0.2), BANDLETS, BANDLETS | ON_AVERAGE),
-    "oracle": Case(
-        BandletOracle(noise_std=0.2), ORACLE, BANDLETS | ORACLE | ON_AVERAGE
-    ),
+    "wavelets": Case(WaveletThresholdDenoiser(noise_std=0.2)),
+    "bayes": Case(WaveletThresholdDenoiser(threshold="bayes", noise_std=0.2)),
+    "one_basis": Case(WaveletThresholdDenoiser(n_shifts=1)),
+    "bandlets": Case(BandletDenoiser(noise_std=0.2)),
+    "oracle": Case(BandletOracle(noise_std=0.2)),
     "disks": Case(
         DiskPosteriorDenoiser(n_draws=500, noise_std=0.2, random_state=0), DISKS, DISKS
     ),
@@ -268,8 +256,8 @@ ON_DEVICE = {
     "wiener": (wiener(), SPECTRUM),
     "cut": (local(), MEAN | LOCAL),
     "support": (local(neighborhood="wiener"), SPECTRUM | LOCAL),
-    "wavelets": (WaveletThresholdDenoiser(noise_std=0.2), WAVELETS),
-    "bandlets": (BandletDenoiser(noise_std=0.2), BANDLETS),
+    "wavelets": (WaveletThresholdDenoiser(noise_std=0.2), {}),
+    "bandlets": (BandletDenoiser(noise_std=0.2), {}),
 }
 
 

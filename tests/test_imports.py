@@ -20,6 +20,7 @@ SHARED = {
     "_optional",
     "_sklearn_compat",
     "_tensors",
+    "_threads",
     "_warnings",
     "images",
     "units",

@@ -1,3 +1,5 @@
+from itertools import product
+
 import numpy as np
 import pytest
 import pywt
@@ -14,12 +16,13 @@ from sklearn_gahb import (
     psnr,
     ssim,
 )
+from sklearn_gahb.denoisers.linearization import linearize_by_autograd
 from sklearn_gahb.transforms.shrinkage import bayes_threshold, shrink, sure_threshold
 from sklearn_gahb.transforms.wavelets import WaveletBasis
 
 RNG = np.random.RandomState(0)
 NOISY = RNG.rand(5, 64, 32) + 0.2 * RNG.randn(5, 64, 32)
-C = RNG.randn(3, 2, 8, 8) * 2
+C = torch.from_numpy(RNG.randn(3, 2, 8, 8) * 2)
 
 
 @pytest.mark.parametrize("wavelet", ["haar", "db2", "sym4", "coif1"])
@@ -43,17 +46,43 @@ def test_equals_pywavelets_image_by_image(wavelet, shrinkage):
     np.testing.assert_allclose(denoised, expected, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("wavelet", ["haar", "sym4", "db8"])
+@pytest.mark.parametrize("wavelet", ["haar", "sym4", "db8", "coif3", "db20"])
 @pytest.mark.parametrize("shape", [(16, 16), (4, 8), (1, 16)])
-def test_transform_is_orthonormal(wavelet, shape):
+def test_transform_is_orthonormal_and_that_of_pywavelets(wavelet, shape):
     axes = [axis for axis in (2, 3) if shape[axis - 2] > 1]
-    units = np.eye(shape[0] * shape[1]).reshape(-1, 1, *shape)
+    units = torch.eye(shape[0] * shape[1], dtype=torch.float64).reshape(-1, 1, *shape)
     basis = WaveletBasis(pywt.Wavelet(wavelet), 2, axes)
     coarse, bands = basis.analyze(units)
-    flat = [band.reshape(len(units), -1) for band in (coarse, *bands)]
-    matrix = np.concatenate(flat, axis=1)
+    matrix = torch.cat([band.flatten(1) for band in (coarse, *bands)], dim=1)
     np.testing.assert_allclose(matrix @ matrix.T, np.eye(len(units)), atol=1e-10)
     np.testing.assert_allclose(basis.synthesize(coarse, bands), units, atol=1e-10)
+    images = units.numpy()
+    keys = ["".join(key) for key in product("ad", repeat=len(axes))]
+    for scale in range(2):
+        found = pywt.dwtn(images, wavelet, "periodization", axes)
+        images, *details = (found[key] for key in keys)
+        own = bands[scale * len(details) :]
+        for band, expected in zip(own, details, strict=False):
+            np.testing.assert_allclose(band, expected, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(coarse, images, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("wavelet", ["haar", "sym4"])
+def test_transform_is_differentiable(wavelet):
+    basis = WaveletBasis(pywt.Wavelet(wavelet), 1, [2, 3])
+    images = torch.from_numpy(NOISY[:2, None, :4, :6]).requires_grad_()
+    bands = basis.analyze(images)
+
+    def analyze(images):
+        coarse, bands = basis.analyze(images)
+        return coarse, *bands
+
+    assert torch.autograd.gradcheck(analyze, images)
+    parts = [bands[0], *bands[1]]
+    assert torch.autograd.gradcheck(
+        lambda coarse, *bands: basis.synthesize(coarse, bands),
+        [part.detach().requires_grad_() for part in parts],
+    )
 
 
 @pytest.mark.parametrize("shrinkage", ["hard", "soft", "garrote"])
@@ -68,13 +97,12 @@ def test_threshold_zero_reconstructs(shrinkage, shape, n_shifts):
 
 
 def test_classical_rule_keeps_what_exceeds_the_threshold():
-    c = np.array([-2.0, -1.0, 0.5, 1.0, 1.5])
-    np.testing.assert_array_equal(shrink(c, 1.0, "hard"), [-2, 0, 0, 0, 1.5])
-    np.testing.assert_array_equal(shrink(c, 1.0, "soft"), [-1, 0, 0, 0, 0.5])
-    np.testing.assert_allclose(
-        shrink(c, 1.0, "garrote"), [-1.5, 0, 0, 0, 1.5 - 1 / 1.5]
-    )
-    np.testing.assert_array_equal(shrink(np.zeros(2), 0.0, "garrote"), 0)
+    c = torch.tensor([-2.0, -1.0, 0.5, 1.0, 1.5])
+    T = torch.tensor(1.0)
+    np.testing.assert_array_equal(shrink(c, T, "hard"), [-2, 0, 0, 0, 1.5])
+    np.testing.assert_array_equal(shrink(c, T, "soft"), [-1, 0, 0, 0, 0.5])
+    np.testing.assert_allclose(shrink(c, T, "garrote"), [-1.5, 0, 0, 0, 1.5 - 1 / 1.5])
+    np.testing.assert_array_equal(shrink(torch.zeros(2), 0 * T, "garrote"), 0)
 
 
 def test_hard_thresholding_is_homogeneous_with_the_level():
@@ -86,8 +114,8 @@ def test_hard_thresholding_is_homogeneous_with_the_level():
 
 def test_sure_threshold_minimises_the_risk_estimate_over_a_grid():
     sigma = 0.7
-    T = sure_threshold(C, np.full((3, 1, 1, 1), sigma))
-    grid = np.linspace(0, np.abs(C).max(), 2000)
+    T = sure_threshold(C, torch.full((3, 1, 1, 1), sigma, dtype=C.dtype))
+    grid = np.linspace(0, C.abs().max().item(), 2000)
 
     def risk(c, t):
         kept = np.abs(c) > t
@@ -96,27 +124,27 @@ def test_sure_threshold_minimises_the_risk_estimate_over_a_grid():
         )
 
     for image, channel in np.ndindex(3, 2):
-        c, t = C[image, channel], T[image, channel, 0, 0]
+        c, t = C[image, channel].numpy(), T[image, channel].item()
         assert risk(c, t) <= min(risk(c, g) for g in grid) + 1e-9
 
 
 def test_sure_estimates_the_true_risk():
     rng = np.random.RandomState(1)
-    clean = np.where(rng.rand(1, 1, 256, 256) < 0.1, 5.0, 0.0)
-    noisy = clean + rng.randn(*clean.shape)
-    T = sure_threshold(noisy, np.ones((1, 1, 1, 1)))
-    grid = np.linspace(0, 5, 200)
-    errors = [((shrink(noisy, t, "soft") - clean) ** 2).mean() for t in grid]
-    error = ((shrink(noisy, T, "soft") - clean) ** 2).mean()
+    clean = torch.from_numpy(np.where(rng.rand(1, 1, 256, 256) < 0.1, 5.0, 0.0))
+    noisy = clean + torch.from_numpy(rng.randn(*clean.shape))
+    T = sure_threshold(noisy, torch.ones(1, 1, 1, 1, dtype=noisy.dtype))
+    grid = torch.linspace(0, 5, 200)
+    errors = [(shrink(noisy, t, "soft") - clean).square().mean() for t in grid]
+    error = (shrink(noisy, T, "soft") - clean).square().mean()
     assert error <= 1.02 * min(errors)
 
 
 def test_bayes_threshold_is_closed_form():
-    c = np.broadcast_to([3.0, -3.0], (1, 1, 4, 2))
-    T = bayes_threshold(c, np.full((1, 1, 1, 1), 1.0))
-    assert T.item() == pytest.approx(1 / np.sqrt(8))
-    assert bayes_threshold(c, np.full((1, 1, 1, 1), 4.0)).item() == np.inf
-    assert bayes_threshold(c, np.zeros((1, 1, 1, 1))).item() == 0
+    c = torch.tensor([3.0, -3.0]).expand(1, 1, 4, 2)
+    sigma = torch.ones(1, 1, 1, 1)
+    assert bayes_threshold(c, sigma).item() == pytest.approx(1 / np.sqrt(8))
+    assert bayes_threshold(c, 4 * sigma).item() == np.inf
+    assert bayes_threshold(c, 0 * sigma).item() == 0
 
 
 def test_cycle_spinning_is_the_mean_over_translations():
@@ -213,8 +241,21 @@ def test_parameters_set_after_fit_are_checked():
     for parameters in ({"n_shifts": 2}, {"noise_std": -1.0}, {"shrinkage": "hard"}):
         with pytest.raises(ValueError, match=next(iter(parameters))):
             clone(denoiser).fit(NOISY).set_params(**parameters).transform(NOISY)
-    with pytest.raises(ValueError, match="is not written in torch"):
-        as_denoiser(denoiser)(torch.ones(1, 1, 8, 8, requires_grad=True))
+
+
+@pytest.mark.parametrize(
+    "rule", [("universal", "soft"), (2.0, "garrote"), (2.0, "hard"), ("bayes", "soft")]
+)
+def test_torch_differentiates(rule):
+    """The Jacobian by autograd is that in closed form: thresholds are constants."""
+    threshold, shrinkage = rule
+    denoiser = WaveletThresholdDenoiser(
+        threshold=threshold, shrinkage=shrinkage, n_shifts=4, noise_std=0.2
+    ).fit(NOISY)
+    y, v = torch.from_numpy(NOISY[:1, None]), torch.from_numpy(NOISY[1:2, None])
+    found = linearize_by_autograd(as_denoiser(denoiser), y).multiply(v)
+    expected = denoiser.linearize(y).multiply(v)
+    torch.testing.assert_close(found, expected)
 
 
 def test_level_zero_keeps_the_image():
@@ -229,3 +270,22 @@ def test_noise_is_drawn_from_random_state():
     denoiser = WaveletThresholdDenoiser(noise_std=0.1, random_state=0).fit(NOISY)
     noisy = GaussianNoise(0.1, random_state=0).transform(NOISY)
     assert denoiser.score(NOISY) == denoiser.score(noisy, NOISY)
+
+
+def test_one_thread_computes(monkeypatch):
+    """On busy machines, several threads would wait for each other at each operation."""
+    n_threads, roll = [], torch.roll
+
+    def recorded(*args):
+        n_threads.append(torch.get_num_threads())
+        return roll(*args)
+
+    before = torch.get_num_threads()
+    monkeypatch.setattr(torch, "roll", recorded)
+    torch.set_num_threads(2)
+    try:
+        WaveletThresholdDenoiser(noise_std=0.1, n_shifts=4).fit(NOISY).transform(NOISY)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert set(n_threads) == {1}

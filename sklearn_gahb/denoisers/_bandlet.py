@@ -5,16 +5,15 @@ from itertools import pairwise
 from numbers import Integral
 
 import pywt
-import torch
 
 from .._sklearn_compat import COUNT, NOT_NEGATIVE
+from .._threads import one_thread
 from ..transforms.alpert import alpert_dictionary
 from ..transforms.bandlets import BandletBasis
 from ..transforms.cycle_spinning import CycleSpinning, check_n_shifts
 from ..transforms.shrinkage import shrink, shrinkage_slope
 from ..transforms.wavelets import WaveletBasis, check_wavelet
 from .base import BaseDenoiser
-from .checks import to_numpy
 from .linearization import linearize_on_average
 
 
@@ -97,11 +96,6 @@ class BandletDenoiser(BaseDenoiser):
     BandletOracle : Bandlet shrinkage that knows the clean image.
     WaveletThresholdDenoiser : Thresholding in a fixed basis.
 
-    Notes
-    -----
-    PyWavelets computes the wavelet transform on the CPU. Torch transforms the squares
-    on the device of the images.
-
     References
     ----------
     .. [1] S. Mallat, G. Peyre, "Orthogonal bandlet bases for geometric images
@@ -180,7 +174,8 @@ class BandletDenoiser(BaseDenoiser):
             basis, coarse, shrunk, _ = shrinkage_of(*images)
             return basis.synthesize(coarse, shrunk)
 
-        return torch.from_numpy(spin.average(shrink_images, *self._images(y))).to(y)
+        with one_thread():
+            return spin.average(shrink_images, *self._images(y))
 
     def linearize(self, y, noise_std=None):
         """Linearize in closed form; see :meth:`BaseDenoiser.linearize`."""
@@ -201,16 +196,16 @@ class BandletDenoiser(BaseDenoiser):
     is_continuous = False
 
     def _images(self, y):
-        """Return the arrays that the shrinkage depends on: the noisy images."""
-        return [to_numpy(y, self)]
+        """Return the images that the shrinkage depends on: the noisy images."""
+        return [y]
 
     def _prepare(self, y, noise_std):
-        """Return the translations, and a function that shrinks arrays."""
+        """Return the translations, and a function that shrinks images."""
         check_n_shifts(self.n_shifts)
         spin = CycleSpinning.of(y.shape[2:], self.n_scales, self.n_shifts)
         wavelets = WaveletBasis(self.wavelet_, spin.n_scales, spin.axes)
         dictionary = {size: y.new_tensor(one) for size, one in self.dictionary_.items()}
-        sigma = self.noise_levels(y, noise_std).cpu().numpy()
+        sigma = self.noise_levels(y, noise_std)
         return spin, partial(self._shrinkage, wavelets, dictionary, sigma)
 
     def _shrinkage(self, wavelets, dictionary, sigma, noisy):

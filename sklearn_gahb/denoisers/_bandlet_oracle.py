@@ -249,7 +249,7 @@ class BandletOracle(BandletDenoiser):
                 f"clean has shape {tuple(self._clean.shape)}, but the noisy images "
                 f"have shape {tuple(y.shape)}. Pass the clean versions of these images."
             )
-        clean = self._clean.detach().to(y.dtype).cpu().numpy()
+        clean = self._clean.detach().to(y)
         return [*super()._images(y), clean]
 
     def _shrinkage(self, wavelets, dictionary, sigma, noisy, clean):

@@ -4,15 +4,17 @@ import math
 from functools import partial
 
 import pywt
-import torch
 
 from .._sklearn_compat import COUNT, NOT_NEGATIVE, StrOptions
+from .._threads import one_thread
 from ..transforms.cycle_spinning import CycleSpinning, check_n_shifts
 from ..transforms.shrinkage import band_threshold, shrink, shrinkage_slope
 from ..transforms.wavelets import WaveletBasis, check_wavelet
 from .base import BaseDenoiser
-from .checks import to_numpy
 from .linearization import linearize_on_average
+
+# Translations of small images are transformed together.
+PIXELS_AT_ONCE = 2**18
 
 
 class WaveletThresholdDenoiser(BaseDenoiser):
@@ -166,15 +168,15 @@ class WaveletThresholdDenoiser(BaseDenoiser):
             bands = [shrink(c, threshold_of(c), self.shrinkage) for c in bands]
             return basis.synthesize(coarse, bands)
 
-        return torch.from_numpy(spin.average(shrink_images, to_numpy(y, self))).to(y)
+        with one_thread():
+            return spin.average(shrink_images, y, n_pixels_at_once=PIXELS_AT_ONCE)
 
     def linearize(self, y, noise_std=None):
         """Linearize in closed form; see :meth:`BaseDenoiser.linearize`."""
         y = y.detach()
-        image = to_numpy(y, self)
         spin, basis, threshold_of = self._prepare(y, noise_std)
         slopes = []
-        for translated in spin.translate(image):
+        for translated in spin.translate(y):
             _, bands = basis.analyze(*translated)
             slopes.append(
                 [shrinkage_slope(c, threshold_of(c), self.shrinkage) for c in bands]
@@ -183,7 +185,7 @@ class WaveletThresholdDenoiser(BaseDenoiser):
             spin,
             [partial(basis.multiply, factors=one) for one in slopes],
             self.denoise(y, noise_std),
-            partial(basis.eigenbasis, image, slopes[0]),
+            partial(basis.eigenbasis, y, slopes[0]),
         )
 
     @property
@@ -201,12 +203,12 @@ class WaveletThresholdDenoiser(BaseDenoiser):
         check_thresholding(self.threshold, self.shrinkage, self.n_shifts)
         spin = CycleSpinning.of(y.shape[2:], self.n_scales, self.n_shifts)
         basis = WaveletBasis(self.wavelet_, spin.n_scales, spin.axes)
-        threshold_of = partial(
-            band_threshold,
-            sigma=self.noise_levels(y, noise_std).cpu().numpy(),
-            threshold=self.threshold,
-            n_pixels=math.prod(spin.size),
-        )
+        levels, n_pixels = self.noise_levels(y, noise_std), math.prod(spin.size)
+
+        def threshold_of(c):
+            sigma = levels.repeat(len(c) // len(levels), 1, 1, 1)
+            return band_threshold(c, sigma, self.threshold, n_pixels)
+
         return spin, basis, threshold_of
 
 

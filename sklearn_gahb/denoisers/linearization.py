@@ -54,21 +54,14 @@ def linearize_on_average(spin, maps, x_hat, eigenbasis):
     ----------
     spin : CycleSpinning
     maps : list of callable
-        Derivative for each translation, as a symmetric map of arrays.
+        Derivative for each translation, as a symmetric map.
     x_hat : Tensor of shape (1, channels, height, width)
         Denoised image.
     eigenbasis : callable
         Eigenbasis of the first map. Used only if images are not translated or extended.
     """
-
-    def on_tensors(function):
-        return lambda v: torch.from_numpy(function(v.cpu().numpy())).to(v.device)
-
-    def eigenbasis_of_tensors(n):
-        return tuple(torch.from_numpy(one).to(x_hat.device) for one in eigenbasis(n))
-
-    basis = eigenbasis_of_tensors if spin.is_orthonormal else None
-    return Linearization(x_hat, *map(on_tensors, spin.products(maps)), basis)
+    products = map(torch.no_grad(), spin.products(maps))
+    return Linearization(x_hat, *products, eigenbasis if spin.is_orthonormal else None)
 
 
 def linearize_by_autograd(denoise, y):

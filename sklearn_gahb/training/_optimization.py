@@ -4,8 +4,6 @@ import copy
 import math
 import os
 import shutil
-import threading
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, partial
 from itertools import islice, pairwise
@@ -16,6 +14,7 @@ import torch
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.flop_counter import FlopCounterMode
 
+from .._threads import one_thread
 from ..networks.norms import has_norms, has_statistics, start_training
 from ._losses import loss_of, mean_squared_errors
 from ._optimizers import make_optimizers, make_scheduler
@@ -27,9 +26,6 @@ from .processes import (
     rank_and_size,
     share_of,
 )
-
-# The number of threads of torch belongs to the whole process.
-_COUNTING_THREADS = threading.Lock()
 
 
 @dataclass
@@ -330,18 +326,6 @@ def convolution_times(dtypes, n_repeats=20):
                 torch.conv2d(y, kernel, padding=1)
                 times.append(perf_counter() - start)
     return [min(times[k :: len(dtypes)]) for k in range(len(dtypes))]
-
-
-@contextmanager
-def one_thread():
-    """Let torch compute on one thread, while no other thread does the same."""
-    with _COUNTING_THREADS:
-        n_threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(n_threads)
 
 
 def pays_to_compile(network, y, n_images):

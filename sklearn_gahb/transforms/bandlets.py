@@ -12,7 +12,6 @@ import math
 from dataclasses import dataclass
 from itertools import pairwise
 
-import numpy as np
 import torch
 
 from .wavelets import WaveletBasis
@@ -38,11 +37,12 @@ class BandletBasis(WaveletBasis):
     geometry: dict
 
     @classmethod
+    @torch.no_grad()
     def best(cls, wavelets, bands, T, dictionary, penalty):
         """Find the best basis of images at thresholds T, given their wavelet bands."""
-        scale = np.divide(1, T, out=np.zeros_like(T), where=T > 0)
-        bands = as_planes([scale * band for band in bands], dictionary)
-        geometry = choose_geometry(bands, dictionary, penalty)
+        scale = torch.where(T > 0, 1 / T, 0)
+        planes = [(scale * band).flatten(0, 1) for band in bands]
+        geometry = choose_geometry(planes, dictionary, penalty)
         return cls(**vars(wavelets), dictionary=dictionary, geometry=geometry)
 
     def analyze(self, images):
@@ -56,7 +56,7 @@ class BandletBasis(WaveletBasis):
 
     def to_bandlets(self, bands, inverse=False):
         """Transform wavelet coefficients to bandlet coefficients, or back."""
-        planes = as_planes(bands, self.dictionary)
+        planes = [band.flatten(0, 1) for band in bands]
         n_known = next((len(one[0]) for one in self.geometry.values() if one), 1)
         geometry = {
             size: [one.repeat(len(planes[0]) // n_known, 1, 1) for one in choices]
@@ -64,14 +64,7 @@ class BandletBasis(WaveletBasis):
         }
         planes = transform_leaves(planes, geometry, self.dictionary, inverse=inverse)
         pairs = zip(planes, bands, strict=True)
-        return [plane.cpu().numpy().reshape(band.shape) for plane, band in pairs]
-
-
-def as_planes(bands, dictionary):
-    """Convert arrays (n, channels, h, w) to tensors (n * channels, h, w)."""
-    like = next(iter(dictionary.values()))
-    planes = [band.reshape(-1, *band.shape[2:]) for band in bands]
-    return [torch.from_numpy(np.ascontiguousarray(one)).to(like) for one in planes]
+        return [plane.reshape(band.shape) for plane, band in pairs]
 
 
 def choose_geometry(bands, dictionary, penalty):

@@ -2,9 +2,12 @@
 
 import math
 from dataclasses import dataclass
-from itertools import product, repeat
+from functools import reduce
+from itertools import product
 
-import numpy as np
+import torch
+import torch.nn.functional as F
+from sklearn.utils import gen_batches
 
 MOST_SHIFTS = 4096
 
@@ -13,7 +16,7 @@ MOST_SHIFTS = 4096
 class CycleSpinning:
     """Average over translations, and extend images to a periodic size.
 
-    Images are arrays of shape (n, channels, height, width). Sides that are not
+    Images are tensors of shape (n, channels, height, width). Sides that are not
     multiples of ``2**n_scales`` are extended by reflection. A side of one pixel is not
     transformed.
 
@@ -67,14 +70,37 @@ class CycleSpinning:
 
     def translate(self, *images):
         """Yield the extended and translated images, for each translation."""
-        extended = [np.pad(one, self._pads(), mode="symmetric") for one in images]
+        extended = [self._extend(one) for one in images]
         for shift in self.shifts:
-            yield [np.roll(one, shift, self.axes) for one in extended]
+            yield [self._roll(one, shift) for one in extended]
 
-    def average(self, function, *images):
-        """Apply a map to translated images, undo the translations, average and crop."""
-        functions = zip(repeat(function), self.translate(*images))
-        return self._crop(self._mean(f(*translated) for f, translated in functions))
+    def average(self, function, *images, n_pixels_at_once=1):
+        """Apply a map to translated images, undo the translations, average and crop.
+
+        Parameters
+        ----------
+        function : callable
+            Map of m n images: the n images for the first translation, for the second
+            translation, and so on.
+        *images : Tensor of shape (n, channels, height, width)
+            Images to pass to the map.
+        n_pixels_at_once : int, default=1
+            If images are small, the number m of translations is such that a call of the
+            map gets at most so many pixels.
+
+        Returns
+        -------
+        mean : Tensor of shape (n, channels, height, width)
+        """
+        extended = [self._extend(one) for one in images]
+        m = max(1, n_pixels_at_once // max(1, extended[0].numel()))
+        groups = [self.shifts[some] for some in gen_batches(len(self.shifts), m)]
+
+        def apply(shifts):
+            translated = ([self._roll(one, s) for s in shifts] for one in extended)
+            return function(*map(torch.cat, translated)).chunk(len(shifts))
+
+        return self._crop(self._mean(one for group in groups for one in apply(group)))
 
     def products(self, maps):
         """Return functions that apply the mean of symmetric maps over the translations.
@@ -93,26 +119,41 @@ class CycleSpinning:
 
         def average(extended):
             pairs = zip(maps, self.shifts, strict=True)
-            return self._mean(m(np.roll(extended, s, self.axes)) for m, s in pairs)
+            return self._mean(m(self._roll(extended, shift)) for m, shift in pairs)
 
         def multiply(v):
-            return self._crop(average(np.pad(v, self._pads(), mode="symmetric")))
+            return self._crop(average(self._extend(v)))
 
         def multiply_transposed(u):
-            return self._fold(average(np.pad(u, self._pads())))
+            (_, rows), (_, columns) = self._margins()
+            return self._fold(average(F.pad(u, (0, columns, 0, rows))))
 
         return multiply, multiply_transposed
 
     def _mean(self, translated):
-        total = 0
-        for shift, image in zip(self.shifts, translated, strict=True):
-            total += np.roll(image, [-s for s in shift], self.axes)
-        return total / len(self.shifts)
+        back = [[-s for s in shift] for shift in self.shifts]
+        pairs = zip(translated, back, strict=True)
+        moved = (self._roll(one, shift) for one, shift in pairs)
+        return reduce(torch.add, moved) / len(self.shifts)
 
-    def _pads(self):
-        sides = dict(zip((2, 3), self.size, strict=True))
+    def _roll(self, images, shift):
+        return torch.roll(images, tuple(shift), self.axes) if any(shift) else images
+
+    def _margins(self):
+        """Return each axis of the images and the number of pixels to add to it."""
         multiple = 2**self.n_scales
-        return [(0, -sides[i] % multiple if i in self.axes else 0) for i in range(4)]
+        return [
+            (axis, -side % multiple if axis in self.axes else 0)
+            for axis, side in zip((2, 3), self.size, strict=True)
+        ]
+
+    def _extend(self, images):
+        """Mirror the last rows and columns."""
+        for axis, margin in self._margins():
+            if margin:
+                last = images.narrow(axis, images.shape[axis] - margin, margin)
+                images = torch.cat([images, last.flip(axis)], axis)
+        return images
 
     def _crop(self, extended):
         height, width = self.size
@@ -120,12 +161,11 @@ class CycleSpinning:
 
     def _fold(self, extended):
         """Apply the transpose of the extension: add copied pixels to the originals."""
-        for axis, n in zip((2, 3), self.size, strict=True):
-            inner, copied = np.split(extended, [n], axis=axis)
-            inner, copied = inner.copy(), np.flip(copied, axis)
-            last = [slice(None)] * 4
-            last[axis] = slice(n - copied.shape[axis], n)
-            inner[tuple(last)] += copied
+        for axis, margin in self._margins():
+            side = extended.shape[axis] - margin
+            inner = extended.narrow(axis, 0, side).clone()
+            copied = extended.narrow(axis, side, margin).flip(axis)
+            inner.narrow(axis, side - margin, margin).add_(copied)
             extended = inner
         return extended
 

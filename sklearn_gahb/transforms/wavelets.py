@@ -1,17 +1,16 @@
 """Periodized wavelet transforms."""
 
 from dataclasses import dataclass
-from itertools import product
 
-import numpy as np
 import pywt
+import torch
 
 ORTHOGONAL = "'haar', 'db2', 'sym4' or 'coif1'"
 
 
 @dataclass(frozen=True)
 class WaveletBasis:
-    """Periodized wavelets on images of shape (n, channels, height, width).
+    """Periodized wavelets on tensors of shape (n, channels, height, width).
 
     The transform is orthonormal if each side is a multiple of ``2**n_scales``, for any
     filter length.
@@ -32,19 +31,26 @@ class WaveletBasis:
         """Return the coarse band and detail bands (n, channels, h, w), finest first."""
         bands = []
         for _ in range(self.n_scales):
-            found = pywt.dwtn(images, self.wavelet, "periodization", self.axes)
-            images, *details = (found[key] for key in self._keys())
+            parts = [images]
+            # Axis 2 is the last one, so that the bands are contiguous.
+            for axis in reversed(self.axes):
+                halves = (self._split(part, axis) for part in parts)
+                low, high = zip(*halves, strict=True)
+                parts = [*low, *high]
+            images, *details = parts
             bands += details
         return images, bands
 
     def synthesize(self, coarse, bands):
         """Invert `analyze`."""
-        keys = self._keys()
+        n_details = 2 ** len(self.axes) - 1
         for scale in reversed(range(self.n_scales)):
-            first = scale * (len(keys) - 1)
-            parts = [coarse, *bands[first : first + len(keys) - 1]]
-            found = dict(zip(keys, parts, strict=True))
-            coarse = pywt.idwtn(found, self.wavelet, "periodization", self.axes)
+            parts = [coarse, *bands[scale * n_details :][:n_details]]
+            for axis in self.axes:
+                middle = len(parts) // 2
+                halves = zip(parts[:middle], parts[middle:], strict=True)
+                parts = [self._merge(low, high, axis) for low, high in halves]
+            (coarse,) = parts
         return coarse
 
     def multiply(self, images, factors):
@@ -58,28 +64,89 @@ class WaveletBasis:
 
         Parameters
         ----------
-        image : ndarray of shape (1, channels, height, width)
+        image : Tensor of shape (1, channels, height, width)
             Image that breaks ties: if factors are equal, its larger coefficients come
             first.
-        factors : list of ndarray of the shapes of the detail bands
+        factors : list of Tensor of the shapes of the detail bands
             Factors of the detail coefficients. The factors of the coarse band are 1.
         n : int
             Number of vectors.
 
         Returns
         -------
-        factors : ndarray of shape (d,)
-        atoms : ndarray of shape (n, channels, height, width)
+        factors : Tensor of shape (d,)
+        atoms : Tensor of shape (n, channels, height, width)
         """
         coarse, bands = self.analyze(image)
         factors, (coarse, *bands) = largest_factors(
-            [coarse, *bands], [np.ones_like(coarse), *factors], n
+            [coarse, *bands], [torch.ones_like(coarse), *factors], n
         )
         return factors, self.synthesize(coarse, bands)
 
-    def _keys(self):
-        """Names of the bands in PyWavelets. The coarse band is first."""
-        return ["".join(key) for key in product("ad", repeat=len(self.axes))]
+    def _split(self, images, axis):
+        return split(images, self.wavelet.dec_lo, self.wavelet.dec_hi, axis)
+
+    def _merge(self, low, high, axis):
+        return merge(low, high, self.wavelet.dec_lo, self.wavelet.dec_hi, axis)
+
+
+def split(images, low_pass, high_pass, axis):
+    """Filter periodic images along axis 2 or 3, and keep every second value.
+
+    The filters of length L are those of PyWavelets, and so is the alignment: value i of
+    the result is the sum of f[L - 1 - k] x[2 i + k - L / 2 + 1] over k.
+    """
+    length, n_rows = len(low_pass), images.shape[axis]
+    rows = _periodic_rows(images, axis, length // 2 - 1)
+    taps = [rows[:, :, k : k + n_rows : 2] for k in range(length)]
+    return [
+        _weighted_sum(taps, one[::-1]).transpose(2, axis)
+        for one in (low_pass, high_pass)
+    ]
+
+
+def merge(low, high, low_pass, high_pass, axis):
+    """Invert `split` for orthogonal filters: apply its transpose."""
+    length, n_rows = len(low_pass), low.shape[axis]
+    reach = length // 2 - 1
+    margin = (reach + 1) // 2
+    halves = [_periodic_rows(one, axis, margin) for one in (low, high)]
+    # Row 2 i + r is the sum of f[L - 1 - k] c[i + s], where k = r + L / 2 - 1 - 2 s.
+    rows = []
+    for r in (0, 1):
+        pairs = [(s, r + reach - 2 * s) for s in range(-margin, margin + 1)]
+        pairs = [(margin + s, length - 1 - k) for s, k in pairs if 0 <= k < length]
+        taps = [half[:, :, s : s + n_rows] for half in halves for s, _ in pairs]
+        weights = [one[k] for one in (low_pass, high_pass) for _, k in pairs]
+        rows.append(_weighted_sum(taps, weights))
+    return torch.stack(rows, 3).flatten(2, 3).transpose(2, axis)
+
+
+def _periodic_rows(images, axis, margin):
+    """Make an axis the axis of rows, and repeat `margin` rows before and after them.
+
+    In the result, the values of a row are neighbors in memory.
+    """
+    rows = images.transpose(2, axis)
+    n_rows = rows.shape[2]
+    if margin == 0:
+        return rows.contiguous()
+    if margin > n_rows:
+        numbers = torch.arange(-margin, n_rows + margin, device=rows.device)
+        return rows[:, :, numbers % n_rows]
+    n, n_channels, _, n_columns = rows.shape
+    extended = rows.new_empty(n, n_channels, n_rows + 2 * margin, n_columns)
+    extended[:, :, margin:-margin] = rows
+    extended[:, :, :margin] = rows[:, :, -margin:]
+    extended[:, :, -margin:] = rows[:, :, :margin]
+    return extended
+
+
+def _weighted_sum(tensors, weights):
+    total = tensors[0] * weights[0]
+    for one, weight in zip(tensors[1:], weights[1:], strict=True):
+        total.add_(one, alpha=weight)
+    return total
 
 
 def largest_factors(bands, factors, n):
@@ -87,27 +154,27 @@ def largest_factors(bands, factors, n):
 
     Parameters
     ----------
-    bands : list of ndarray of shape (1, channels, h, w)
+    bands : list of Tensor of shape (1, channels, h, w)
         Coefficients. If factors are equal, larger coefficients come first.
-    factors : list of ndarray of the same shapes
+    factors : list of Tensor of the same shapes
     n : int
         Number of unit coefficients.
 
     Returns
     -------
-    factors : ndarray of shape (d,)
-    units : list of ndarray of shape (n, channels, h, w)
+    factors : Tensor of shape (d,)
+    units : list of Tensor of shape (n, channels, h, w)
         Bands of n images, each with a single coefficient of 1.
     """
-    factors = np.concatenate([factor.ravel() for factor in factors])
-    sizes = np.concatenate([np.abs(band).ravel() for band in bands])
-    order = np.lexsort((-sizes, -factors))
-    units = np.zeros((n, len(order)), dtype=bands[0].dtype)
-    units[np.arange(n), order[:n]] = 1
-    ends = np.cumsum([band.size for band in bands])
+    factors = torch.cat([factor.flatten() for factor in factors])
+    sizes = torch.cat([band.abs().flatten() for band in bands])
+    order = sizes.argsort(descending=True, stable=True)
+    order = order[factors[order].argsort(descending=True, stable=True)]
+    units = sizes.new_zeros(n, len(order)).scatter_(1, order[:n, None], 1)
+    parts = units.split([band.numel() for band in bands], dim=1)
     parts = [
         part.reshape(n, *band.shape[1:])
-        for part, band in zip(np.split(units, ends[:-1], axis=1), bands, strict=True)
+        for part, band in zip(parts, bands, strict=True)
     ]
     return factors[order], parts
 
