@@ -7,7 +7,7 @@ BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 STAMP := $(VENV)/installed
 CONSTRAINTS := constraints.txt
 
-.PHONY: demo test coverage test-random test-oldest test-nightly faults lint typing stubs check-schemas format \
+.PHONY: demo test coverage test-random test-oldest test-nightly test-ray faults lint typing stubs check-schemas format \
 	docs check-docs check-links check-pages bench import-time wheel dist test-sdist check-release nightly clean
 
 $(STAMP): pyproject.toml $(CONSTRAINTS)
@@ -49,6 +49,11 @@ test-nightly:
 faults: $(STAMP)
 	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) --editable ".[faults]"
 	$(BIN)/python -m pytest faults --numprocesses auto --dist worksteal --durations 25
+
+# The cluster example on Ray, which the tests skip if Ray is not installed.
+test-ray: $(STAMP)
+	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) --editable ".[ray]"
+	$(BIN)/python -m pytest tests/test_generalization_runs.py -k ray
 
 nightly: $(STAMP)
 	$(BIN)/python -m pip install --quiet --upgrade --pre numpy scipy scikit-learn torch
