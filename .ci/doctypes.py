@@ -12,7 +12,7 @@ NAMES = {
     "callable": "Callable[..., Any]",
     "denoiser": "BaseEstimator | torch.nn.Module | Callable[..., Any]",
     "dict": "dict[Any, Any]",
-    "dtype": "torch.dtype",
+    "dtype": "np.dtype[Any]",
     "estimator": "BaseEstimator",
     "float": "float",
     "Ignored": "object",
@@ -64,7 +64,7 @@ def without_shape(text):
     text = re.sub(rf",? of shape {SHAPE}(?:(?:, or | or |, ){SHAPE})*", "", text)
     text = re.sub(r" of the shapes? of (?:`\w+`|the image passed to `fit`)", "", text)
     text = re.sub(rf" that broadcasts to (?:{SHAPE}|`\w+`)", "", text)
-    text = re.sub(r" of n levels|, dtype=\w+", "", text)
+    text = re.sub(r" of (?:n levels|one level)|, dtype=\w+", "", text)
     return text
 
 

@@ -14,7 +14,7 @@ import inspect
 import re
 import subprocess
 import sys
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 from doctypes import annotation
@@ -51,6 +51,8 @@ BASES = {
 }
 IMPORTS = {
     "os": "import os",
+    "dataclass": "from dataclasses import dataclass",
+    "field": "from dataclasses import field",
     "Callable": "from collections.abc import Callable",
     "Iterable": "from collections.abc import Iterable",
     "Iterator": "from collections.abc import Iterator",
@@ -100,8 +102,8 @@ def main():
         for path, text in stubs.items()
         if not path.exists() or path.read_text() != text
     ]
-    if check and stale:
-        sys.exit(f"run `make stubs`, because these are not up to date: {stale}")
+    if check:
+        sys.exit(f"run `make stubs`: these are not up to date: {stale}" if stale else 0)
     for path, text in stubs.items():
         path.write_text(text)
 
@@ -167,15 +169,42 @@ def class_stub(cls):
     names = dict.fromkeys(BASES.get(base.__name__, base.__name__) for base in bases)
     heading = f"class {cls.__name__}({', '.join(names)}):".replace("():", ":")
     lines = []
-    if not issubclass(cls, Warning):
+    if is_dataclass(cls):
+        heading = f"@dataclass(frozen={cls.__dataclass_params__.frozen})\n{heading}"
+        lines += fields_of(cls)
+    elif not issubclass(cls, Warning):
         inherited = attributes(ours[0]) if ours else {}
         lines += [attribute(*one, inherited) for one in attributes(cls).items()]
         lines.append(constructor(cls))
     for name in sorted(dir(cls)):
-        is_public = name[0] != "_" or name == "__call__"
+        is_public = name[0] != "_" or name in ("__call__", "__iter__", "__len__")
         if is_public and defined_here(cls, name, ours):
             lines += member(cls, name)
     return "\n    ".join([heading, *(lines or ["..."])])
+
+
+def fields_of(cls):
+    """Declare the fields and attributes of a dataclass, which base classes lack."""
+    found, own = attributes(cls), vars(cls).get("__annotations__", ())
+    lines = [field_line(cls, one) for one in fields(cls) if one.name in own]
+    others = [name for name in found if name not in cls.__dataclass_fields__]
+    # Without a property, an attribute would be a field.
+    return lines + [
+        line
+        for name in others
+        for line in ("@property", f"def {name}(self) -> {found[name]}: ...")
+    ]
+
+
+def field_line(cls, one):
+    """Declare a field of a dataclass."""
+    parameter = inspect.signature(cls).parameters[one.name]
+    text = parameter_type(parameter, types_in_class(cls))
+    value = default(parameter)
+    if one.kw_only:
+        options = f"default{value.replace(' ', '')}, " if value else ""
+        value = f" = field({options}kw_only=True)"
+    return f"{one.name}: {text}{value}"
 
 
 def attributes(cls):
@@ -188,7 +217,7 @@ def attributes(cls):
         if name in parameters:
             found[name] = parameter_type(parameters[name], types)
         elif not isinstance(inspect.getattr_static(cls, name, None), property):
-            found[name] = annotation(text, HOMES)
+            found[name] = any_if_union(annotation(text, HOMES))
     return found
 
 
@@ -204,9 +233,8 @@ def types_in_class(cls):
 
 def written(annotation):
     """Return the text of an annotation in the code."""
-    return inspect.formatannotation(annotation).replace(
-        "numpy.random.mtrand.RandomState", "RandomState"
-    )
+    text = inspect.formatannotation(annotation)
+    return re.sub(r"collections\.abc\.|numpy\.random\.mtrand\.", "", text)
 
 
 def constructor(cls):
@@ -258,6 +286,8 @@ def property_type(cls, name):
 
 
 def method(cls, name, function):
+    if name == "__len__":
+        return "def __len__(self) -> int: ..."
     doc = documentation(cls, name)
     signature = inspect.signature(function)
     types = types_in(doc, "Parameters")
@@ -302,7 +332,8 @@ def types_in(doc, *sections):
 def returned(doc):
     """Return the annotation of what a function returns or yields.
 
-    Callers cannot narrow a union of arrays, so that it becomes Any, as in typeshed.
+    Callers would have to check which element of a union they got, so that a union
+    becomes Any, as in typeshed.
     """
     section = doc["Yields"] or doc["Returns"]
     if not section:
@@ -311,10 +342,18 @@ def returned(doc):
         return "Self"
     if any(re.search("(?i)only (returned )?if", " ".join(one.desc)) for one in section):
         return "Any"
-    found = [annotation(text or name, HOMES) for name, text, _ in section]
-    found = [one if len({*one.split(" | ")} - {"None"}) < 2 else "Any" for one in found]
+    found = [
+        annotation(text or name, HOMES)
+        for names, text, _ in section
+        for name in (names.split(",") if text else [names])
+    ]
+    found = [any_if_union(one) for one in found]
     result = found[0] if len(found) == 1 else f"tuple[{', '.join(found)}]"
     return f"Iterator[{result}]" if doc["Yields"] else result
+
+
+def any_if_union(text):
+    return text if len({*text.split(" | ")} - {"None"}) < 2 else "Any"
 
 
 def declaration(name, signature, types, result, owner=""):
@@ -339,6 +378,7 @@ def parameter_type(one, types):
     """Return the annotation of a parameter, which accepts any sequence as a list."""
     text = annotation(types[one.name], HOMES)
     text = text.replace("list[", "Sequence[").replace("dict[", "Mapping[")
+    text = re.sub(r"tuple\[(\w+)(, (\1|\.\.\.))*\]", r"Sequence[\1]", text)
     accepts_none = {"None", "Any"} & {*text.split(" | ")}
     return f"{text} | None" if one.default is None and not accepts_none else text
 
@@ -346,7 +386,7 @@ def parameter_type(one, types):
 def default(one):
     if one.default is one.empty:
         return ""
-    is_literal = isinstance(one.default, bool | int | float | str | None)
+    is_literal = isinstance(one.default, bool | int | float | str | tuple | None)
     return f" = {one.default!r}" if is_literal else " = ..."
 
 

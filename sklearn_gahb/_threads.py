@@ -1,20 +1,23 @@
 """The number of threads that torch computes with."""
 
-from contextlib import contextmanager
+from functools import cache
 
 import torch
+from threadpoolctl import ThreadpoolController
 
 
-@contextmanager
 def one_thread():
-    """Let torch compute on one thread in this thread of Python.
+    """Let torch compute on one thread, in the calling thread only: a context manager.
 
-    Short operations gain little from several threads. On a busy machine, threads wait
-    for each other, so that such operations take up to a hundred times as long.
+    Short operations gain little from several threads. If the machine is busy, the
+    threads wait for each other, and such operations can take a hundred times as long.
+    `torch.set_num_threads` would also change the number for new threads.
     """
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(n_threads)
+    # The first call of a thread sets its number of threads.
+    torch.get_num_threads()
+    return _controller().limit(limits=1, user_api="openmp")
+
+
+@cache
+def _controller():
+    return ThreadpoolController()

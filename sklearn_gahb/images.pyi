@@ -1,6 +1,7 @@
 # Written by `make stubs` from the docstrings.
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,18 +11,13 @@ from sklearn.base import BaseEstimator
 
 __all__ = ["Images", "check_images"]
 
+@dataclass(frozen=True)
 class Images:
     data: NDArray[Any] | torch.Tensor | Sequence[Any]
     stacks: Sequence[NDArray[Any] | torch.Tensor]
-    name: str
-    data_range: tuple[float, float] | None
-    def __init__(
-        self,
-        data: NDArray[Any] | torch.Tensor | Sequence[Any],
-        stacks: Sequence[NDArray[Any] | torch.Tensor],
-        name: str = "X",
-        data_range: tuple[float, float] | None = None,
-    ) -> None: ...
+    name: str = "X"
+    data_range: Sequence[float] | None = None
+    def __len__(self) -> int: ...
     def as_one_stack(self) -> Any: ...
     @property
     def black_and_white(self) -> tuple[float, float]: ...
@@ -42,9 +38,9 @@ class Images:
 
 def check_images(
     X: ArrayLike | Sequence[ArrayLike],
-    image_shape: tuple[int, ...] | None = None,
+    image_shape: Sequence[int] | None = None,
     *,
-    data_range: float | tuple[float, float] | None = None,
+    data_range: float | Sequence[float] | None = None,
     name: str = "X",
     estimator: BaseEstimator | None = None,
     reset: bool | None = None,

@@ -1,5 +1,7 @@
 """A typed program: `make typing` checks this file with mypy in strict mode."""
 
+import io
+from dataclasses import dataclass, replace
 from typing import Any, Literal, assert_type
 
 import numpy as np
@@ -8,14 +10,19 @@ from numpy.typing import NDArray
 
 import sklearn_gahb
 from sklearn_gahb import (
+    BandletDenoiser,
     DNNDenoiser,
     GeneralizationAnalyzer,
     JacobianBasis,
     WaveletThresholdDenoiser,
     datasets,
     psnr_curve,
+    training,
 )
 from sklearn_gahb.denoisers import BaseDenoiser, Linearization
+from sklearn_gahb.displays import ComparisonDisplay
+from sklearn_gahb.images import check_images
+from sklearn_gahb.samplers import DDIM
 from sklearn_gahb.sampling import MeasurementOperator, observed_pixels, solve_inverse
 
 
@@ -39,6 +46,27 @@ def test_estimators_are_typed() -> None:
     assert_type(network.noise_std, float | None)
     analyzer = GeneralizationAnalyzer(wavelets, train_sizes=(1, 2), random_state=0)
     assert_type(analyzer.n_networks_per_pass, int | Literal["auto"])
+
+
+def test_containers_and_displays_are_typed() -> None:
+    X = datasets.make_disk_images(8, 16, random_state=0)
+    images = check_images(X, data_range=[0, 1])
+    assert_type(len(images), int)
+    recipe = replace(training.Recipe(width=4, compile=False), max_steps=2)
+    run = training.TrainingRun(recipe, images, random_state=0)
+    for start, stop in run:
+        assert_type((start, stop), tuple[int, int])
+    bandlets = BandletDenoiser(block_sizes=[4, 8], noise_std=0.1).fit(X)
+    display = ComparisonDisplay.from_estimators({"bandlets": bandlets}, X, X + 0.1)
+    display.figure_.savefig(io.BytesIO())
+
+
+def test_samplers_are_dataclasses() -> None:
+    @dataclass(frozen=True)
+    class Slow(DDIM):
+        factor: float = 2.0
+
+    assert Slow(5, factor=3.0, sigma_min=0.1).n_steps == 5
 
 
 def test_functions_are_typed() -> None:

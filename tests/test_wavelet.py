@@ -1,4 +1,5 @@
 from itertools import product
+from threading import Event, Thread
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from sklearn_gahb import (
     psnr,
     ssim,
 )
+from sklearn_gahb._threads import one_thread
 from sklearn_gahb.denoisers.linearization import linearize_by_autograd
 from sklearn_gahb.transforms.shrinkage import bayes_threshold, shrink, sure_threshold
 from sklearn_gahb.transforms.wavelets import WaveletBasis
@@ -243,19 +245,70 @@ def test_parameters_set_after_fit_are_checked():
             clone(denoiser).fit(NOISY).set_params(**parameters).transform(NOISY)
 
 
+@pytest.mark.parametrize("noise_std", [0.2, 0.0])
 @pytest.mark.parametrize(
-    "rule", [("universal", "soft"), (2.0, "garrote"), (2.0, "hard"), ("bayes", "soft")]
+    "rule",
+    [
+        ("universal", "soft"),
+        (2.0, "garrote"),
+        (2.0, "hard"),
+        ("bayes", "soft"),
+        ("sure", "soft"),
+    ],
 )
-def test_torch_differentiates(rule):
+def test_torch_differentiates(rule, noise_std):
     """The Jacobian by autograd is that in closed form: thresholds are constants."""
     threshold, shrinkage = rule
     denoiser = WaveletThresholdDenoiser(
-        threshold=threshold, shrinkage=shrinkage, n_shifts=4, noise_std=0.2
+        threshold=threshold, shrinkage=shrinkage, n_shifts=4, noise_std=noise_std
     ).fit(NOISY)
     y, v = torch.from_numpy(NOISY[:1, None]), torch.from_numpy(NOISY[1:2, None])
     found = linearize_by_autograd(as_denoiser(denoiser), y).multiply(v)
     expected = denoiser.linearize(y).multiply(v)
     torch.testing.assert_close(found, expected)
+    # Coefficients of a flat part are 0.
+    y[..., :40, :] = 0.5
+    found = linearize_by_autograd(as_denoiser(denoiser), y).multiply(v)
+    torch.testing.assert_close(found, denoiser.linearize(y).multiply(v))
+
+
+def test_empty_batch():
+    denoiser = as_denoiser(WaveletThresholdDenoiser(noise_std=0.1).fit(NOISY))
+    assert denoiser(torch.zeros(0, 1, 16, 16)).shape == (0, 1, 16, 16)
+
+
+def test_threads_keep_their_numbers_of_threads():
+    """The second of two overlapping threads ends first. A third thread starts later."""
+    found, begun, ended = [], Event(), Event()
+
+    def first():
+        torch.get_num_threads()
+        with one_thread():
+            begun.set()
+            ended.wait(10)
+        found.append(torch.get_num_threads())
+
+    def second():
+        begun.wait(10)
+        with one_thread():
+            found.append(torch.get_num_threads())
+        found.append(torch.get_num_threads())
+        ended.set()
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        threads = [Thread(target=one) for one in (first, second)]
+        for one in threads:
+            one.start()
+        for one in threads:
+            one.join()
+        third = Thread(target=lambda: found.append(torch.get_num_threads()))
+        third.start()
+        third.join()
+        assert found == [1, 2, 2, 2]
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_level_zero_keeps_the_image():

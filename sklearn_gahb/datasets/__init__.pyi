@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,11 +35,11 @@ __all__ = [
     "render_disks",
 ]
 
+@dataclass(frozen=True)
 class DiskPrior:
     image_size: int
     smallest: float
     largest: float
-    def __init__(self, image_size: int, smallest: float, largest: float) -> None: ...
     def circles(self, u: NDArray[Any]) -> NDArray[Any]: ...
     def coverages(self, u: NDArray[Any]) -> NDArray[Any]: ...
     def derivative(self, u: NDArray[Any]) -> NDArray[Any]: ...
@@ -46,7 +47,7 @@ class DiskPrior:
     def of(
         cls,
         image_size: int,
-        radius_range: tuple[float, float] | None = None,
+        radius_range: Sequence[float] | None = None,
         smallest: float = 2.0,
     ) -> DiskPrior: ...
 
@@ -81,8 +82,8 @@ def load_image_folder(
     path: str | os.PathLike[str],
     *,
     color: bool = False,
-    resize: int | tuple[int, ...] | None = None,
-    crop: int | tuple[int, ...] | None = None,
+    resize: int | Sequence[int] | None = None,
+    crop: int | Sequence[int] | None = None,
     extensions: Sequence[str] | None = None,
     recursive: bool = False,
     on_error: Literal["raise", "skip"] = "raise",
@@ -92,7 +93,7 @@ def load_photo_patches(
     n_patches: int = 10000,
     *,
     subset: Literal["train", "test", "all"] = "train",
-    test_photos: Sequence[str] = ...,
+    test_photos: Sequence[str] = ("camera", "flower"),
     color: bool = False,
     random_state: int | RandomState | None = None,
 ) -> Bunch: ...
@@ -131,7 +132,7 @@ def make_disk_images(
     n_samples: int = 100,
     image_size: int = 32,
     *,
-    radius_range: tuple[float, ...] | None = None,
+    radius_range: Sequence[float] | None = None,
     return_parameters: bool = False,
     random_state: int | RandomState | None = None,
 ) -> Any: ...
@@ -150,14 +151,14 @@ def make_ray_images(
     image_size: int = 32,
     *,
     image: ArrayLike | None = None,
-    scale_range: tuple[float, ...] = ...,
+    scale_range: Sequence[float] = (0.0, 1.0),
     random_state: int | RandomState | None = None,
 ) -> NDArray[Any]: ...
 def make_sine_images(
     n_samples: int = 100,
     image_size: int = 32,
     *,
-    amplitude_range: tuple[float, ...] = ...,
+    amplitude_range: Sequence[float] = (0.0, 1.0),
     random_state: int | RandomState | None = None,
 ) -> NDArray[Any]: ...
 def render_disks(parameters: ArrayLike, image_size: int) -> NDArray[Any]: ...

@@ -1,6 +1,7 @@
 # Written by `make stubs` from the docstrings.
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -36,38 +37,26 @@ __all__ = [
     "choose_patch_size",
 ]
 
+@dataclass(frozen=True)
 class Linearization:
     x_hat: torch.Tensor
     multiply: Callable[..., Any]
     multiply_transposed: Callable[..., Any]
-    eigenbasis: Callable[..., Any] | None
-    def __init__(
-        self,
-        x_hat: torch.Tensor,
-        multiply: Callable[..., Any],
-        multiply_transposed: Callable[..., Any],
-        eigenbasis: Callable[..., Any] | None = None,
-    ) -> None: ...
+    eigenbasis: Callable[..., Any] | None = None
     @property
     def is_symmetric(self) -> bool: ...
 
+@dataclass(frozen=True)
 class Prior:
-    size: tuple[int, int] | None
+    size: Sequence[int] | None
     mean: float | torch.Tensor
     sigma_max: float
-    moments: tuple[torch.Tensor, torch.Tensor] | None
-    def __init__(
-        self,
-        size: tuple[int, int] | None,
-        mean: float | torch.Tensor,
-        sigma_max: float,
-        moments: tuple[torch.Tensor, torch.Tensor] | None = None,
-    ) -> None: ...
+    moments: tuple[torch.Tensor, torch.Tensor] | None = None
 
 class BaseDenoiser(TransformerMixin, BaseEstimator):
     noise_std: float | None
-    data_range: float | tuple[float, float] | None
-    image_shape: tuple[int, ...] | None
+    data_range: float | Sequence[float] | None
+    image_shape: Sequence[int] | None
     random_state: int | RandomState | None
     def __init__(self) -> None: ...
     def __call__(
@@ -94,14 +83,14 @@ class BaseDenoiser(TransformerMixin, BaseEstimator):
     def is_continuous(self) -> bool: ...
     def learn(self, clean: Images, noisy: Images | None = None) -> None: ...
     def linearize(
-        self, y: torch.Tensor, noise_std: float | None = None
+        self, y: torch.Tensor, noise_std: float | torch.Tensor | None = None
     ) -> Linearization: ...
     @property
     def needs_clean_images(self) -> bool: ...
     def noise_levels(
         self, y: torch.Tensor, noise_std: float | torch.Tensor | None = None
     ) -> torch.Tensor: ...
-    def prior(self, size: tuple[int, int] | None = None) -> Prior: ...
+    def prior(self, size: Sequence[int] | None = None) -> Prior: ...
     def psnr_per_image(
         self,
         X: ArrayLike | Sequence[ArrayLike],
@@ -113,7 +102,7 @@ class BaseDenoiser(TransformerMixin, BaseEstimator):
         self,
         n_samples: int = 1,
         *,
-        image_shape: tuple[int, ...] | None = None,
+        image_shape: Sequence[int] | None = None,
         sampler: Sampler | None = None,
         mean: float | torch.Tensor | None = None,
         batch_size: int | None = None,
@@ -137,8 +126,8 @@ class BM3DDenoiser(BaseDenoiser):
     profile: Literal["np", "vn", "high"]
     noise_std: float | None
     n_jobs: int | None
-    data_range: float | tuple[float, float] | None
-    image_shape: tuple[int, ...] | None
+    data_range: float | Sequence[float] | None
+    image_shape: Sequence[int] | None
     random_state: int | RandomState | None
     n_channels_in_: int
     n_features_in_: int
@@ -149,8 +138,8 @@ class BM3DDenoiser(BaseDenoiser):
         *,
         noise_std: float | None = None,
         n_jobs: int | None = None,
-        data_range: float | tuple[float, float] | None = None,
-        image_shape: tuple[int, ...] | None = None,
+        data_range: float | Sequence[float] | None = None,
+        image_shape: Sequence[int] | None = None,
         random_state: int | RandomState | None = None,
     ) -> None: ...
     def denoise(
@@ -163,15 +152,15 @@ class BandletDenoiser(BaseDenoiser):
     is_continuous: bool
     wavelet: str | pywt.Wavelet
     n_scales: int | None
-    block_sizes: tuple[int, ...]
-    moments: tuple[int, int]
+    block_sizes: Sequence[int]
+    moments: Sequence[int]
     angles_per_size: int
     threshold: float
     geometry_cost: float
     n_shifts: int
     noise_std: float | None
-    data_range: float | tuple[float, float] | None
-    image_shape: tuple[int, ...] | None
+    data_range: float | Sequence[float] | None
+    image_shape: Sequence[int] | None
     random_state: int | RandomState | None
     wavelet_: pywt.Wavelet
     dictionary_: dict[int, NDArray[Any]]
@@ -183,15 +172,15 @@ class BandletDenoiser(BaseDenoiser):
         wavelet: str | pywt.Wavelet = "haar",
         *,
         n_scales: int | None = None,
-        block_sizes: tuple[int, ...] = ...,
-        moments: tuple[int, int] = ...,
+        block_sizes: Sequence[int] = (4, 8),
+        moments: Sequence[int] = (1, 2),
         angles_per_size: int = 4,
         threshold: float = 3.0,
         geometry_cost: float = 0.5,
         n_shifts: int = 1,
         noise_std: float | None = None,
-        data_range: float | tuple[float, float] | None = None,
-        image_shape: tuple[int, ...] | None = None,
+        data_range: float | Sequence[float] | None = None,
+        image_shape: Sequence[int] | None = None,
         random_state: int | RandomState | None = None,
     ) -> None: ...
     def denoise(
@@ -199,38 +188,38 @@ class BandletDenoiser(BaseDenoiser):
     ) -> torch.Tensor: ...
     def learn(self, clean: Images, noisy: Images | None = None) -> None: ...
     def linearize(
-        self, y: torch.Tensor, noise_std: float | None = None
+        self, y: torch.Tensor, noise_std: float | torch.Tensor | None = None
     ) -> Linearization: ...
 
 class DenoiserChain(BaseDenoiser):
     denoisers: Sequence[BaseDenoiser]
     def __init__(self, denoisers: Sequence[BaseDenoiser]) -> None: ...
-    data_range: float | tuple[float, float] | None
+    data_range: float | Sequence[float] | None
     def denoise(
         self, y: torch.Tensor, noise_std: float | torch.Tensor | None = None
     ) -> torch.Tensor: ...
     @property
     def device_(self) -> torch.device | None: ...
     def fit(self, X: Any, y: Any = None) -> Self: ...
-    image_shape: tuple[int, ...] | None
+    image_shape: Sequence[int] | None
     @property
     def is_continuous(self) -> bool: ...
     def linearize(
-        self, y: torch.Tensor, noise_std: float | None = None
+        self, y: torch.Tensor, noise_std: float | torch.Tensor | None = None
     ) -> Linearization: ...
     @property
     def n_channels_in_(self) -> int: ...
     noise_std: float | None
-    def prior(self, size: tuple[int, int] | None = None) -> Prior: ...
+    def prior(self, size: Sequence[int] | None = None) -> Prior: ...
     def with_clean(self, clean: torch.Tensor) -> BaseDenoiser: ...
 
 class DiskPosteriorDenoiser(BaseDenoiser):
     needs_clean_images: bool
-    radius_range: tuple[float, float] | None
+    radius_range: Sequence[float] | None
     n_draws: int
     noise_std: float | None
-    data_range: float | tuple[float, float] | None
-    image_shape: tuple[int, ...] | None
+    data_range: float | Sequence[float] | None
+    image_shape: Sequence[int] | None
     random_state: int | RandomState | None
     image_size_: int
     radius_range_: tuple[float, float]
@@ -239,12 +228,12 @@ class DiskPosteriorDenoiser(BaseDenoiser):
     feature_names_in_: NDArray[Any]
     def __init__(
         self,
-        radius_range: tuple[float, float] | None = None,
+        radius_range: Sequence[float] | None = None,
         *,
         n_draws: int = 1500,
         noise_std: float | None = None,
-        data_range: float | tuple[float, float] | None = None,
-        image_shape: tuple[int, ...] | None = None,
+        data_range: float | Sequence[float] | None = None,
+        image_shape: Sequence[int] | None = None,
         random_state: int | RandomState | None = None,
     ) -> None: ...
     def denoise(
@@ -255,18 +244,18 @@ class DiskPosteriorDenoiser(BaseDenoiser):
     ) -> NDArray[Any]: ...
     def learn(self, clean: Images, noisy: Images | None = None) -> None: ...
     def linearize(
-        self, y: torch.Tensor, noise_std: float | None = None
+        self, y: torch.Tensor, noise_std: float | torch.Tensor | None = None
     ) -> Linearization: ...
-    def prior(self, size: tuple[int, int] | None = None) -> Prior: ...
+    def prior(self, size: Sequence[int] | None = None) -> Prior: ...
 
 class EmpiricalDenoiser(BaseDenoiser):
     noise_std: float | None
     smoothing_std: float
     n_perturbations: int
-    data_range: float | tuple[float, float] | None
-    image_shape: tuple[int, ...] | None
+    data_range: float | Sequence[float] | None
+    image_shape: Sequence[int] | None
     random_state: int | RandomState | None
-    train_images_: NDArray[Any] | torch.Tensor
+    train_images_: Any
     perturbations_: NDArray[Any]
     n_channels_in_: int
     n_features_in_: int
@@ -277,8 +266,8 @@ class EmpiricalDenoiser(BaseDenoiser):
         *,
         smoothing_std: float = 0.0,
         n_perturbations: int = 16,
-        data_range: float | tuple[float, float] | None = None,
-        image_shape: tuple[int, ...] | None = None,
+        data_range: float | Sequence[float] | None = None,
+        image_shape: Sequence[int] | None = None,
         random_state: int | RandomState | None = None,
     ) -> None: ...
     def denoise(
@@ -286,16 +275,16 @@ class EmpiricalDenoiser(BaseDenoiser):
     ) -> torch.Tensor: ...
     def learn(self, clean: Images, noisy: Images | None = None) -> None: ...
     def linearize(
-        self, y: torch.Tensor, noise_std: float | None = None
+        self, y: torch.Tensor, noise_std: float | torch.Tensor | None = None
     ) -> Linearization: ...
-    def prior(self, size: tuple[int, int] | None = None) -> Prior: ...
+    def prior(self, size: Sequence[int] | None = None) -> Prior: ...
 
 class FunctionDenoiser(BaseDenoiser):
     function: Callable[..., Any]
     device: str | torch.device | None
     noise_std: float | None
-    data_range: float | tuple[float, float] | None
-    image_shape: tuple[int, ...] | None
+    data_range: float | Sequence[float] | None
+    image_shape: Sequence[int] | None
     random_state: int | RandomState | None
     def __init__(
         self,
@@ -303,8 +292,8 @@ class FunctionDenoiser(BaseDenoiser):
         *,
         device: str | torch.device | None = None,
         noise_std: float | None = None,
-        data_range: float | tuple[float, float] | None = None,
-        image_shape: tuple[int, ...] | None = None,
+        data_range: float | Sequence[float] | None = None,
+        image_shape: Sequence[int] | None = None,
         random_state: int | RandomState | None = None,
     ) -> None: ...
     def denoise(
@@ -316,8 +305,8 @@ class FunctionDenoiser(BaseDenoiser):
 class GaussianDenoiser(BaseDenoiser):
     covariance: Literal["empirical", "shrunk"]
     noise_std: float | None
-    data_range: float | tuple[float, float] | None
-    image_shape: tuple[int, ...] | None
+    data_range: float | Sequence[float] | None
+    image_shape: Sequence[int] | None
     random_state: int | RandomState | None
     mean_: NDArray[Any]
     components_: NDArray[Any]
@@ -332,8 +321,8 @@ class GaussianDenoiser(BaseDenoiser):
         covariance: Literal["empirical", "shrunk"] = "empirical",
         *,
         noise_std: float | None = None,
-        data_range: float | tuple[float, float] | None = None,
-        image_shape: tuple[int, ...] | None = None,
+        data_range: float | Sequence[float] | None = None,
+        image_shape: Sequence[int] | None = None,
         random_state: int | RandomState | None = None,
     ) -> None: ...
     def denoise(
@@ -344,12 +333,12 @@ class GaussianDenoiser(BaseDenoiser):
     ) -> NDArray[Any]: ...
     def learn(self, clean: Images, noisy: Images | None = None) -> None: ...
     def linearize(
-        self, y: torch.Tensor, noise_std: float | None = None
+        self, y: torch.Tensor, noise_std: float | torch.Tensor | None = None
     ) -> Linearization: ...
     def log_density(
         self, X: ArrayLike | Sequence[ArrayLike], noise_std: float = 0.0
     ) -> NDArray[Any]: ...
-    def prior(self, size: tuple[int, int] | None = None) -> Prior: ...
+    def prior(self, size: Sequence[int] | None = None) -> Prior: ...
 
 class LocalPosteriorDenoiser(BaseDenoiser):
     patch_size: int | Mapping[Any, Any]
@@ -360,13 +349,13 @@ class LocalPosteriorDenoiser(BaseDenoiser):
     support_threshold: float
     n_patches: int | None
     noise_std: float | None
-    data_range: float | tuple[float, float] | None
-    image_shape: tuple[int, ...] | None
+    data_range: float | Sequence[float] | None
+    image_shape: Sequence[int] | None
     random_state: int | RandomState | None
-    train_images_: NDArray[Any] | torch.Tensor
+    train_images_: Any
     mean_: NDArray[Any]
     seed_: int
-    linear_denoiser_: GaussianDenoiser | WienerDenoiser
+    linear_denoiser_: Any
     n_channels_in_: int
     n_features_in_: int
     feature_names_in_: NDArray[Any]
@@ -381,8 +370,8 @@ class LocalPosteriorDenoiser(BaseDenoiser):
         support_threshold: float = 0.1,
         n_patches: int | None = None,
         noise_std: float | None = None,
-        data_range: float | tuple[float, float] | None = None,
-        image_shape: tuple[int, ...] | None = None,
+        data_range: float | Sequence[float] | None = None,
+        image_shape: Sequence[int] | None = None,
         random_state: int | RandomState | None = None,
     ) -> None: ...
     def denoise(
@@ -390,9 +379,9 @@ class LocalPosteriorDenoiser(BaseDenoiser):
     ) -> torch.Tensor: ...
     def learn(self, clean: Images, noisy: Images | None = None) -> None: ...
     def linearize(
-        self, y: torch.Tensor, noise_std: float | None = None
+        self, y: torch.Tensor, noise_std: float | torch.Tensor | None = None
     ) -> Linearization: ...
-    def prior(self, size: tuple[int, int] | None = None) -> Prior: ...
+    def prior(self, size: Sequence[int] | None = None) -> Prior: ...
     def subsampling_std_err(
         self, X: ArrayLike | Sequence[ArrayLike], noise_std: float | None = None
     ) -> Any: ...
@@ -408,8 +397,8 @@ class VarianceStabilizedDenoiser(BaseDenoiser):
     denoiser: BaseEstimator | torch.nn.Module | Callable[..., Any]
     peak: float | None
     noise_std: float | None
-    data_range: float | tuple[float, float] | None
-    image_shape: tuple[int, ...] | None
+    data_range: float | Sequence[float] | None
+    image_shape: Sequence[int] | None
     random_state: int | RandomState | None
     denoiser_: BaseDenoiser
     n_channels_in_: int
@@ -421,8 +410,8 @@ class VarianceStabilizedDenoiser(BaseDenoiser):
         peak: float | None = None,
         noise_std: float | None = None,
         *,
-        data_range: float | tuple[float, float] | None = None,
-        image_shape: tuple[int, ...] | None = None,
+        data_range: float | Sequence[float] | None = None,
+        image_shape: Sequence[int] | None = None,
         random_state: int | RandomState | None = None,
     ) -> None: ...
     def denoise(
@@ -434,14 +423,14 @@ class VarianceStabilizedDenoiser(BaseDenoiser):
     def is_continuous(self) -> bool: ...
     def learn(self, clean: Images, noisy: Images | None = None) -> None: ...
     def linearize(
-        self, y: torch.Tensor, noise_std: float | None = None
+        self, y: torch.Tensor, noise_std: float | torch.Tensor | None = None
     ) -> Linearization: ...
     @property
     def needs_clean_images(self) -> bool: ...
     def noise_levels(
         self, y: torch.Tensor, noise_std: float | torch.Tensor | None = None
     ) -> torch.Tensor: ...
-    def prior(self, size: tuple[int, int] | None = None) -> Prior: ...
+    def prior(self, size: Sequence[int] | None = None) -> Prior: ...
     def psnr_per_image(
         self,
         X: ArrayLike | Sequence[ArrayLike],
@@ -459,8 +448,8 @@ class WaveletThresholdDenoiser(BaseDenoiser):
     shrinkage: Literal["hard", "soft", "garrote"]
     n_shifts: int
     noise_std: float | None
-    data_range: float | tuple[float, float] | None
-    image_shape: tuple[int, ...] | None
+    data_range: float | Sequence[float] | None
+    image_shape: Sequence[int] | None
     random_state: int | RandomState | None
     wavelet_: pywt.Wavelet
     n_channels_in_: int
@@ -475,8 +464,8 @@ class WaveletThresholdDenoiser(BaseDenoiser):
         shrinkage: Literal["hard", "soft", "garrote"] = "soft",
         n_shifts: int = 16,
         noise_std: float | None = None,
-        data_range: float | tuple[float, float] | None = None,
-        image_shape: tuple[int, ...] | None = None,
+        data_range: float | Sequence[float] | None = None,
+        image_shape: Sequence[int] | None = None,
         random_state: int | RandomState | None = None,
     ) -> None: ...
     def denoise(
@@ -486,7 +475,7 @@ class WaveletThresholdDenoiser(BaseDenoiser):
     def is_continuous(self) -> bool: ...
     def learn(self, clean: Images, noisy: Images | None = None) -> None: ...
     def linearize(
-        self, y: torch.Tensor, noise_std: float | None = None
+        self, y: torch.Tensor, noise_std: float | torch.Tensor | None = None
     ) -> Linearization: ...
 
 class WienerDenoiser(BaseDenoiser):
@@ -494,8 +483,8 @@ class WienerDenoiser(BaseDenoiser):
     shrinkage: Literal["wiener", "low_pass"]
     zero_mean: bool
     noise_std: float | None
-    data_range: float | tuple[float, float] | None
-    image_shape: tuple[int, ...] | None
+    data_range: float | Sequence[float] | None
+    image_shape: Sequence[int] | None
     random_state: int | RandomState | None
     power_spectrum_: NDArray[Any]
     mean_: NDArray[Any]
@@ -509,8 +498,8 @@ class WienerDenoiser(BaseDenoiser):
         shrinkage: Literal["wiener", "low_pass"] = "wiener",
         zero_mean: bool = False,
         noise_std: float | None = None,
-        data_range: float | tuple[float, float] | None = None,
-        image_shape: tuple[int, ...] | None = None,
+        data_range: float | Sequence[float] | None = None,
+        image_shape: Sequence[int] | None = None,
         random_state: int | RandomState | None = None,
     ) -> None: ...
     def denoise(
@@ -518,15 +507,15 @@ class WienerDenoiser(BaseDenoiser):
     ) -> torch.Tensor: ...
     def learn(self, clean: Images, noisy: Images | None = None) -> None: ...
     def linearize(
-        self, y: torch.Tensor, noise_std: float | None = None
+        self, y: torch.Tensor, noise_std: float | torch.Tensor | None = None
     ) -> Linearization: ...
-    def prior(self, size: tuple[int, int] | None = None) -> Prior: ...
+    def prior(self, size: Sequence[int] | None = None) -> Prior: ...
 
 class BandletOracle(BandletDenoiser):
     wavelet: str | pywt.Wavelet
     n_scales: int | None
-    block_sizes: tuple[int, ...]
-    moments: tuple[int, int]
+    block_sizes: Sequence[int]
+    moments: Sequence[int]
     angles_per_size: int
     threshold: float
     geometry: Literal["clean", "noisy"]
@@ -534,8 +523,8 @@ class BandletOracle(BandletDenoiser):
     shrinkage: Literal["hard", "projection", "attenuation"]
     n_shifts: int
     noise_std: float | None
-    data_range: float | tuple[float, float] | None
-    image_shape: tuple[int, ...] | None
+    data_range: float | Sequence[float] | None
+    image_shape: Sequence[int] | None
     random_state: int | RandomState | None
     wavelet_: pywt.Wavelet
     dictionary_: dict[int, NDArray[Any]]
@@ -547,8 +536,8 @@ class BandletOracle(BandletDenoiser):
         wavelet: str | pywt.Wavelet = "haar",
         *,
         n_scales: int | None = None,
-        block_sizes: tuple[int, ...] = ...,
-        moments: tuple[int, int] = ...,
+        block_sizes: Sequence[int] = (4, 8),
+        moments: Sequence[int] = (1, 2),
         angles_per_size: int = 4,
         threshold: float = 3.0,
         geometry: Literal["clean", "noisy"] = "clean",
@@ -556,8 +545,8 @@ class BandletOracle(BandletDenoiser):
         shrinkage: Literal["hard", "projection", "attenuation"] = "hard",
         n_shifts: int = 1,
         noise_std: float | None = None,
-        data_range: float | tuple[float, float] | None = None,
-        image_shape: tuple[int, ...] | None = None,
+        data_range: float | Sequence[float] | None = None,
+        image_shape: Sequence[int] | None = None,
         random_state: int | RandomState | None = None,
     ) -> None: ...
     def fit_transform(
@@ -583,7 +572,7 @@ class DNNDenoiser(BaseDenoiser):
     conservative: bool
     batch_statistics: bool | Literal["auto"]
     noise_std: float | None
-    train_noise_std: float | tuple[float, float]
+    train_noise_std: float | Sequence[float]
     noise_distribution: Literal["squared", "uniform"]
     supervision: Literal["clean", "noisy"]
     patch_size: int | None
@@ -604,10 +593,10 @@ class DNNDenoiser(BaseDenoiser):
     device: str | torch.device
     precision: Literal["auto", "float32", "bfloat16"]
     compile: bool | Literal["auto"]
-    checkpoints: tuple[int, ...]
+    checkpoints: Sequence[int]
     warm_start: bool
-    data_range: float | tuple[float, float] | None
-    image_shape: tuple[int, ...] | None
+    data_range: float | Sequence[float] | None
+    image_shape: Sequence[int] | None
     random_state: int | RandomState | None
     network_: torch.nn.Module
     n_parameters_: int
@@ -633,7 +622,7 @@ class DNNDenoiser(BaseDenoiser):
         conservative: bool = False,
         batch_statistics: bool | Literal["auto"] = "auto",
         noise_std: float | None = 0.1,
-        train_noise_std: float | tuple[float, float] = ...,
+        train_noise_std: float | Sequence[float] = (0.0, 1.0),
         noise_distribution: Literal["squared", "uniform"] = "squared",
         supervision: Literal["clean", "noisy"] = "clean",
         patch_size: int | None = None,
@@ -654,14 +643,14 @@ class DNNDenoiser(BaseDenoiser):
         device: str | torch.device = "auto",
         precision: Literal["auto", "float32", "bfloat16"] = "auto",
         compile: bool | Literal["auto"] = "auto",
-        checkpoints: tuple[int, ...] = ...,
+        checkpoints: Sequence[int] = (),
         warm_start: bool = False,
-        data_range: float | tuple[float, float] | None = None,
-        image_shape: tuple[int, ...] | None = None,
+        data_range: float | Sequence[float] | None = None,
+        image_shape: Sequence[int] | None = None,
         random_state: int | RandomState | None = None,
     ) -> None: ...
     def adopt(
-        self, network: torch.nn.Module, n_channels: int, loss_curve: ArrayLike = ...
+        self, network: torch.nn.Module, n_channels: int, loss_curve: ArrayLike = ()
     ) -> Self: ...
     def denoise(
         self, y: torch.Tensor, noise_std: float | torch.Tensor | None = None
@@ -677,16 +666,16 @@ class DNNDenoiser(BaseDenoiser):
         n_channels: int | None = None,
         noise_std: float | None = None,
         device: str | torch.device = "auto",
-        data_range: float | tuple[float, float] | None = None,
-        image_shape: tuple[int, ...] | None = None,
+        data_range: float | Sequence[float] | None = None,
+        image_shape: Sequence[int] | None = None,
     ) -> DNNDenoiser: ...
     def learn(self, clean: Images, noisy: Images | None = None) -> None: ...
     def linearize(
-        self, y: torch.Tensor, noise_std: float | None = None
+        self, y: torch.Tensor, noise_std: float | torch.Tensor | None = None
     ) -> Linearization: ...
     @property
     def needs_clean_images(self) -> bool: ...
-    def prior(self, size: tuple[int, int] | None = None) -> Prior: ...
+    def prior(self, size: Sequence[int] | None = None) -> Prior: ...
 
 def as_denoiser(
     denoiser: BaseEstimator | torch.nn.Module | Callable[..., Any],

@@ -7,7 +7,6 @@ from numbers import Integral
 import pywt
 
 from .._sklearn_compat import COUNT, NOT_NEGATIVE
-from .._threads import one_thread
 from ..transforms.alpert import alpert_dictionary
 from ..transforms.bandlets import BandletBasis
 from ..transforms.cycle_spinning import CycleSpinning, check_n_shifts
@@ -174,8 +173,7 @@ class BandletDenoiser(BaseDenoiser):
             basis, coarse, shrunk, _ = shrinkage_of(*images)
             return basis.synthesize(coarse, shrunk)
 
-        with one_thread():
-            return spin.average(shrink_images, *self._images(y))
+        return spin.average(shrink_images, *self._images(y))
 
     def linearize(self, y, noise_std=None):
         """Linearize in closed form; see :meth:`BaseDenoiser.linearize`."""

@@ -13,7 +13,8 @@ from ..transforms.wavelets import WaveletBasis, check_wavelet
 from .base import BaseDenoiser
 from .linearization import linearize_on_average
 
-# Translations of small images are transformed together.
+# Largest number of pixels to transform at once. Small images are transformed under
+# several translations at once.
 PIXELS_AT_ONCE = 2**18
 
 
@@ -206,7 +207,7 @@ class WaveletThresholdDenoiser(BaseDenoiser):
         levels, n_pixels = self.noise_levels(y, noise_std), math.prod(spin.size)
 
         def threshold_of(c):
-            sigma = levels.repeat(len(c) // len(levels), 1, 1, 1)
+            sigma = levels.repeat(len(c) // max(1, len(levels)), 1, 1, 1)
             return band_threshold(c, sigma, self.threshold, n_pixels)
 
         return spin, basis, threshold_of

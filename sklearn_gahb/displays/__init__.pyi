@@ -1,6 +1,7 @@
 # Written by `make stubs` from the docstrings.
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -28,17 +29,14 @@ __all__ = [
     "TrajectoryDisplay",
 ]
 
+@dataclass(frozen=False)
 class ComparisonDisplay:
-    images: Mapping[str, Sequence[NDArray[Any]]]
-    psnr: Mapping[str, NDArray[Any]] | None
-    axes_: NDArray[np.object_]
-    figure_: Figure | SubFigure
-    def __init__(
-        self,
-        *,
-        images: Mapping[str, Sequence[NDArray[Any]]],
-        psnr: Mapping[str, NDArray[Any]] | None = None,
-    ) -> None: ...
+    images: Mapping[str, Sequence[NDArray[Any]]] = field(kw_only=True)
+    psnr: Mapping[str, NDArray[Any]] | None = field(default=None, kw_only=True)
+    @property
+    def axes_(self) -> NDArray[np.object_]: ...
+    @property
+    def figure_(self) -> Any: ...
     @classmethod
     def from_estimators(
         cls,
@@ -48,9 +46,9 @@ class ComparisonDisplay:
         clean: ArrayLike | Sequence[ArrayLike] | None = None,
         *,
         noise_std: float | None = None,
-        image_shape: tuple[int, ...] | None = None,
+        image_shape: Sequence[int] | None = None,
         n_columns: int | None = None,
-        limits: tuple[float, float] = ...,
+        limits: Sequence[float] = (0, 1),
         figure: Figure | SubFigure | None = None,
         random_state: int | RandomState | None = None,
     ) -> ComparisonDisplay: ...
@@ -58,55 +56,46 @@ class ComparisonDisplay:
         self,
         *,
         n_columns: int | None = None,
-        limits: tuple[float, float] = ...,
+        limits: Sequence[float] = (0, 1),
         figure: Figure | SubFigure | None = None,
     ) -> ComparisonDisplay: ...
 
+@dataclass(frozen=False)
 class CoverageDisplay:
-    curves: Mapping[str, Bunch]
-    ax_: Axes
-    figure_: Figure
-    lines_: dict[str, Line2D]
-    def __init__(self, *, curves: Mapping[str, Bunch]) -> None: ...
+    curves: Mapping[str, Bunch] = field(kw_only=True)
+    @property
+    def ax_(self) -> Axes: ...
+    @property
+    def figure_(self) -> Figure: ...
+    @property
+    def lines_(self) -> dict[str, Line2D]: ...
     @classmethod
     def from_curves(
         cls, curves: Mapping[str, Bunch], *, ax: Axes | None = None
     ) -> CoverageDisplay: ...
     def plot(self, *, ax: Axes | None = None) -> CoverageDisplay: ...
 
+@dataclass(frozen=False)
 class GeneralizationDisplay:
-    train_sizes: NDArray[Any]
-    noise_std: NDArray[Any]
-    train_psnr: NDArray[Any]
-    test_psnr: NDArray[Any]
-    agreement: NDArray[Any]
-    agreement_std: NDArray[Any]
-    generated_similarity: NDArray[Any] | None
-    train_similarity: NDArray[Any] | None
-    subset_similarity: Sequence[NDArray[Any]] | None
-    explained: Mapping[str, NDArray[Any]] | None
-    memorization_time: NDArray[Any] | None
-    grid: NDArray[Any] | None
-    history: Mapping[int, tuple[NDArray[Any], NDArray[Any]]] | None
-    figure_: Figure | SubFigure
-    axes_: NDArray[np.object_]
-    def __init__(
-        self,
-        *,
-        train_sizes: NDArray[Any],
-        noise_std: NDArray[Any],
-        train_psnr: NDArray[Any],
-        test_psnr: NDArray[Any],
-        agreement: NDArray[Any],
-        agreement_std: NDArray[Any],
-        generated_similarity: NDArray[Any] | None = None,
-        train_similarity: NDArray[Any] | None = None,
-        subset_similarity: Sequence[NDArray[Any]] | None = None,
-        explained: Mapping[str, NDArray[Any]] | None = None,
-        memorization_time: NDArray[Any] | None = None,
-        grid: NDArray[Any] | None = None,
-        history: Mapping[int, tuple[NDArray[Any], NDArray[Any]]] | None = None,
-    ) -> None: ...
+    train_sizes: NDArray[Any] = field(kw_only=True)
+    noise_std: NDArray[Any] = field(kw_only=True)
+    train_psnr: NDArray[Any] = field(kw_only=True)
+    test_psnr: NDArray[Any] = field(kw_only=True)
+    agreement: NDArray[Any] = field(kw_only=True)
+    agreement_std: NDArray[Any] = field(kw_only=True)
+    generated_similarity: NDArray[Any] | None = field(default=None, kw_only=True)
+    train_similarity: NDArray[Any] | None = field(default=None, kw_only=True)
+    subset_similarity: Sequence[NDArray[Any]] | None = field(default=None, kw_only=True)
+    explained: Mapping[str, NDArray[Any]] | None = field(default=None, kw_only=True)
+    memorization_time: NDArray[Any] | None = field(default=None, kw_only=True)
+    grid: NDArray[Any] | None = field(default=None, kw_only=True)
+    history: Mapping[int, tuple[NDArray[Any], NDArray[Any]]] | None = field(
+        default=None, kw_only=True
+    )
+    @property
+    def figure_(self) -> Any: ...
+    @property
+    def axes_(self) -> NDArray[np.object_]: ...
     @classmethod
     def from_estimator(
         cls,
@@ -127,21 +116,16 @@ class GeneralizationDisplay:
         figure: Figure | SubFigure | None = None,
     ) -> GeneralizationDisplay: ...
 
+@dataclass(frozen=False)
 class InverseProblemDisplay:
-    measured: NDArray[Any]
-    draw: NDArray[Any]
-    mean: NDArray[Any]
-    clean: NDArray[Any] | None
-    axes_: NDArray[np.object_]
-    figure_: Figure | SubFigure
-    def __init__(
-        self,
-        *,
-        measured: NDArray[Any],
-        draw: NDArray[Any],
-        mean: NDArray[Any],
-        clean: NDArray[Any] | None = None,
-    ) -> None: ...
+    measured: NDArray[Any] = field(kw_only=True)
+    draw: NDArray[Any] = field(kw_only=True)
+    mean: NDArray[Any] = field(kw_only=True)
+    clean: NDArray[Any] | None = field(default=None, kw_only=True)
+    @property
+    def axes_(self) -> NDArray[np.object_]: ...
+    @property
+    def figure_(self) -> Any: ...
     @classmethod
     def from_solution(
         cls,
@@ -150,37 +134,29 @@ class InverseProblemDisplay:
         operator: LinearOperator,
         *,
         clean: ArrayLike | None = None,
-        limits: tuple[float, float] | None = None,
+        limits: Sequence[float] | None = None,
         figure: Figure | SubFigure | None = None,
     ) -> InverseProblemDisplay: ...
     def plot(
         self,
         *,
-        limits: tuple[float, float] = ...,
+        limits: Sequence[float] = (0, 1),
         figure: Figure | SubFigure | None = None,
     ) -> InverseProblemDisplay: ...
 
+@dataclass(frozen=False)
 class JacobianBasisDisplay:
-    noisy: NDArray[Any]
-    denoised: NDArray[Any]
-    eigenvalues: NDArray[Any]
-    coefficients: NDArray[Any]
-    contributions: NDArray[Any]
-    components: NDArray[Any]
-    clean: NDArray[Any] | None
-    figure_: Figure | SubFigure
-    axes_: dict[str, Axes] | list[Axes]
-    def __init__(
-        self,
-        *,
-        noisy: NDArray[Any],
-        denoised: NDArray[Any],
-        eigenvalues: NDArray[Any],
-        coefficients: NDArray[Any],
-        contributions: NDArray[Any],
-        components: NDArray[Any],
-        clean: NDArray[Any] | None = None,
-    ) -> None: ...
+    noisy: NDArray[Any] = field(kw_only=True)
+    denoised: NDArray[Any] = field(kw_only=True)
+    eigenvalues: NDArray[Any] = field(kw_only=True)
+    coefficients: NDArray[Any] = field(kw_only=True)
+    contributions: NDArray[Any] = field(kw_only=True)
+    components: NDArray[Any] = field(kw_only=True)
+    clean: NDArray[Any] | None = field(default=None, kw_only=True)
+    @property
+    def figure_(self) -> Any: ...
+    @property
+    def axes_(self) -> Any: ...
     @classmethod
     def from_estimator(
         cls,
@@ -194,13 +170,17 @@ class JacobianBasisDisplay:
         self, *, ks: ArrayLike | None = None, figure: Figure | SubFigure | None = None
     ) -> JacobianBasisDisplay: ...
 
+@dataclass(frozen=False)
 class PSNRCurveDisplay:
-    curves: Mapping[str, Bunch]
-    ax_: Axes
-    figure_: Figure
-    lines_: dict[str, Line2D]
-    slope_lines_: dict[str, Line2D]
-    def __init__(self, *, curves: Mapping[str, Bunch]) -> None: ...
+    curves: Mapping[str, Bunch] = field(kw_only=True)
+    @property
+    def ax_(self) -> Axes: ...
+    @property
+    def figure_(self) -> Figure: ...
+    @property
+    def lines_(self) -> dict[str, Line2D]: ...
+    @property
+    def slope_lines_(self) -> dict[str, Line2D]: ...
     @classmethod
     def from_curves(
         cls,
@@ -213,25 +193,27 @@ class PSNRCurveDisplay:
         self, *, slopes: Mapping[str, float] | None = None, ax: Axes | None = None
     ) -> PSNRCurveDisplay: ...
 
+@dataclass(frozen=False)
 class TrajectoryDisplay:
-    images: NDArray[Any]
-    noise_std: NDArray[Any]
-    axes_: NDArray[np.object_]
-    figure_: Figure | SubFigure
-    def __init__(self, *, images: NDArray[Any], noise_std: NDArray[Any]) -> None: ...
+    images: NDArray[Any] = field(kw_only=True)
+    noise_std: NDArray[Any] = field(kw_only=True)
+    @property
+    def axes_(self) -> NDArray[np.object_]: ...
+    @property
+    def figure_(self) -> Any: ...
     @classmethod
     def from_trajectory(
         cls,
         trajectory: Trajectory,
         *,
         n_columns: int = 8,
-        limits: tuple[float, float] = ...,
+        limits: Sequence[float] = (0, 1),
         figure: Figure | SubFigure | None = None,
     ) -> TrajectoryDisplay: ...
     def plot(
         self,
         *,
         n_columns: int = 8,
-        limits: tuple[float, float] = ...,
+        limits: Sequence[float] = (0, 1),
         figure: Figure | SubFigure | None = None,
     ) -> TrajectoryDisplay: ...

@@ -36,7 +36,7 @@ def log_density(
     denoiser: BaseEstimator | torch.nn.Module | Callable[..., Any],
     X: ArrayLike | Sequence[ArrayLike],
     *,
-    noise_range: tuple[float, float] | None = None,
+    noise_range: Sequence[float] | None = None,
     n_levels: int = 33,
     n_draws: int = 2,
     random_state: int | RandomState | None = None,
@@ -45,7 +45,7 @@ def log_density_by_flow(
     denoiser: BaseEstimator | torch.nn.Module | Callable[..., Any],
     X: ArrayLike | Sequence[ArrayLike],
     *,
-    noise_range: tuple[float, float] | None = None,
+    noise_range: Sequence[float] | None = None,
     n_draws: int = 1,
     n_probes: int = 1,
     rtol: float = 0.0001,
@@ -60,8 +60,8 @@ def memorized_fraction(
     *,
     ratio: float = 0.3333333333333333,
     confidence_level: float = 0.95,
-    data_range: float | tuple[float, float] | None = None,
-    image_shape: tuple[int, ...] | None = None,
+    data_range: float | Sequence[float] | None = None,
+    image_shape: Sequence[int] | None = None,
 ) -> Bunch: ...
 def psnr_curve(
     denoiser: BaseEstimator | torch.nn.Module | Callable[..., Any],
@@ -69,6 +69,6 @@ def psnr_curve(
     noise_std: float | ArrayLike,
     *,
     blind: bool = False,
-    slope_range: tuple[float, float] = ...,
+    slope_range: Sequence[float] = (10.0, 30.0),
     random_state: int | RandomState | None = None,
 ) -> Bunch: ...

@@ -33,7 +33,7 @@ class Renderer(torch.nn.Module):
         features: torch.Tensor,
         origins: torch.Tensor,
         cells: torch.Tensor,
-        n_cells: tuple[int, int],
+        n_cells: Sequence[int],
     ) -> torch.Tensor: ...
 
 class Decoder(torch.nn.Module):
@@ -61,8 +61,8 @@ class FieldAutoencoder(TransformerMixin, BaseEstimator):
     batch_size: int
     learning_rate: float
     device: str | torch.device
-    data_range: float | tuple[float, float] | None
-    image_shape: tuple[int, ...] | None
+    data_range: float | Sequence[float] | None
+    image_shape: Sequence[int] | None
     random_state: int | RandomState | None
     network_: torch.nn.ModuleDict
     loss_curve_: NDArray[Any]
@@ -81,8 +81,8 @@ class FieldAutoencoder(TransformerMixin, BaseEstimator):
         batch_size: int = 16,
         learning_rate: float = 0.005,
         device: str | torch.device = "auto",
-        data_range: float | tuple[float, float] | None = None,
-        image_shape: tuple[int, ...] | None = None,
+        data_range: float | Sequence[float] | None = None,
+        image_shape: Sequence[int] | None = None,
         random_state: int | RandomState | None = None,
     ) -> None: ...
     def fit(
@@ -91,7 +91,7 @@ class FieldAutoencoder(TransformerMixin, BaseEstimator):
     def inverse_transform(
         self,
         Z: ArrayLike | Sequence[ArrayLike],
-        size: int | tuple[int, int] | None = None,
+        size: int | Sequence[int] | None = None,
     ) -> Any: ...
     def transform(self, X: ArrayLike | Sequence[ArrayLike]) -> Any: ...
 
@@ -111,12 +111,12 @@ def nearest_features(
     features: torch.Tensor,
     origins: torch.Tensor,
     cells: torch.Tensor,
-    n_cells: tuple[int, int],
+    n_cells: Sequence[int],
     margin: int = 0,
 ) -> torch.Tensor: ...
 def render(
     networks: torch.nn.ModuleDict,
     latents: torch.Tensor,
-    size: tuple[int, int],
+    size: Sequence[int],
     rows_at_once: int | None = None,
 ) -> torch.Tensor: ...

@@ -75,7 +75,7 @@ class GeneralizationAnalyzer(BaseEstimator):
     def __init__(
         self,
         estimator: BaseEstimator,
-        train_sizes: ArrayLike = ...,
+        train_sizes: ArrayLike = (1, 10, 100, 1000, 10000),
         n_subsets: int = 2,
         *,
         noise_std: float | ArrayLike = 0.1,

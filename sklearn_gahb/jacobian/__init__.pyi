@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, Self
 
+import numpy as np
 import torch
 from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
@@ -30,7 +31,7 @@ __all__ = [
 class JacobianOperator(LinearOperator):
     linearization: Linearization
     shape: tuple[int, int]
-    dtype: torch.dtype
+    dtype: np.dtype[Any]
     image_shape: tuple[int, int, int]
     def __init__(self, linearization: Linearization) -> None: ...
     def asymmetry(
@@ -64,7 +65,7 @@ class JacobianBasis(TransformerMixin, BaseEstimator):
     noise_std: float | None
     tol: float
     max_products: int | None
-    image_shape: tuple[int, ...] | None
+    image_shape: Sequence[int] | None
     random_state: int | RandomState | None
     components_: NDArray[Any]
     eigenvalues_: NDArray[Any]
@@ -79,7 +80,7 @@ class JacobianBasis(TransformerMixin, BaseEstimator):
     noisy_: NDArray[Any]
     image_shape_: tuple[int, int, int]
     denoised_: NDArray[Any]
-    data_range_: float | tuple[float, float] | None
+    data_range_: Any
     solver_: Literal["closed", "dense", "lanczos"]
     n_products_: int
     n_features_in_: int
@@ -94,7 +95,7 @@ class JacobianBasis(TransformerMixin, BaseEstimator):
         noise_std: float | None = None,
         tol: float = 0.001,
         max_products: int | None = None,
-        image_shape: tuple[int, ...] | None = None,
+        image_shape: Sequence[int] | None = None,
         random_state: int | RandomState | None = None,
     ) -> None: ...
     def affine_denoiser(self) -> AffineDenoiser: ...
@@ -105,17 +106,17 @@ class JacobianBasis(TransformerMixin, BaseEstimator):
 class AffineDenoiser(BaseDenoiser):
     basis: JacobianBasis
     noise_std: float | None
-    image_shape: tuple[int, ...] | None
+    image_shape: Sequence[int] | None
     random_state: int | RandomState | None
     def __init__(
         self,
         basis: JacobianBasis,
         *,
         noise_std: float | None = None,
-        image_shape: tuple[int, ...] | None = None,
+        image_shape: Sequence[int] | None = None,
         random_state: int | RandomState | None = None,
     ) -> None: ...
-    data_range: float | tuple[float, float] | None
+    data_range: float | Sequence[float] | None
     def denoise(
         self, y: torch.Tensor, noise_std: float | torch.Tensor | None = None
     ) -> torch.Tensor: ...
@@ -139,7 +140,7 @@ def jacobian_bases(
     solver: Literal["auto", "dense", "lanczos"] = "auto",
     tol: float = 0.001,
     max_products: int | None = None,
-    image_shape: tuple[int, ...] | None = None,
+    image_shape: Sequence[int] | None = None,
     random_state: int | RandomState | None = None,
 ) -> list[JacobianBasis]: ...
 def jacobian_operator(

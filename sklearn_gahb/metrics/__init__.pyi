@@ -21,38 +21,38 @@ def make_psnr_scorer(
 def make_ssim_scorer(
     noise_std: float,
     *,
-    image_shape: tuple[int, ...] | None = None,
+    image_shape: Sequence[int] | None = None,
     random_state: int | RandomState | None = None,
 ) -> Callable[..., Any]: ...
 def mean_absolute_residual(
     X: ArrayLike | Sequence[ArrayLike],
     residual: Callable[..., Any],
     *,
-    data_range: float | tuple[float, float] | None = None,
+    data_range: float | Sequence[float] | None = None,
     average: bool = True,
-    image_shape: tuple[int, ...] | None = None,
+    image_shape: Sequence[int] | None = None,
 ) -> Any: ...
 def mse(
     clean: ArrayLike | Sequence[ArrayLike],
     denoised: ArrayLike | Sequence[ArrayLike],
     *,
-    data_range: float | tuple[float, float] | None = None,
+    data_range: float | Sequence[float] | None = None,
     average: bool = True,
-    image_shape: tuple[int, ...] | None = None,
+    image_shape: Sequence[int] | None = None,
 ) -> Any: ...
 def psnr(
     clean: ArrayLike | Sequence[ArrayLike],
     denoised: ArrayLike | Sequence[ArrayLike],
     *,
-    data_range: float | tuple[float, float] | None = None,
+    data_range: float | Sequence[float] | None = None,
     average: bool = True,
-    image_shape: tuple[int, ...] | None = None,
+    image_shape: Sequence[int] | None = None,
 ) -> Any: ...
 def ssim(
     clean: ArrayLike | Sequence[ArrayLike],
     denoised: ArrayLike | Sequence[ArrayLike],
     *,
-    data_range: float | tuple[float, float] | None = None,
+    data_range: float | Sequence[float] | None = None,
     average: bool = True,
-    image_shape: tuple[int, ...] | None = None,
+    image_shape: Sequence[int] | None = None,
 ) -> Any: ...

@@ -16,7 +16,7 @@ __all__ = [
 
 class GaussianNoise(TransformerMixin, BaseEstimator):
     noise_std: float
-    data_range: float | tuple[float, float] | None
+    data_range: float | Sequence[float] | None
     random_state: int | RandomState | None
     n_features_in_: int
     feature_names_in_: NDArray[Any]
@@ -24,7 +24,7 @@ class GaussianNoise(TransformerMixin, BaseEstimator):
         self,
         noise_std: float = 0.1,
         *,
-        data_range: float | tuple[float, float] | None = None,
+        data_range: float | Sequence[float] | None = None,
         random_state: int | RandomState | None = None,
     ) -> None: ...
     def fit(
@@ -35,7 +35,7 @@ class GaussianNoise(TransformerMixin, BaseEstimator):
 class PoissonNoise(GaussianNoise):
     peak: float
     noise_std: float
-    data_range: float | tuple[float, float] | None
+    data_range: float | Sequence[float] | None
     random_state: int | RandomState | None
     n_features_in_: int
     feature_names_in_: NDArray[Any]
@@ -44,7 +44,7 @@ class PoissonNoise(GaussianNoise):
         peak: float = 30.0,
         noise_std: float = 0.0,
         *,
-        data_range: float | tuple[float, float] | None = None,
+        data_range: float | Sequence[float] | None = None,
         random_state: int | RandomState | None = None,
     ) -> None: ...
     def fit(
@@ -54,12 +54,12 @@ class PoissonNoise(GaussianNoise):
 def estimate_noise_std(
     X: ArrayLike | Sequence[ArrayLike],
     *,
-    data_range: float | tuple[float, float] | None = None,
-    image_shape: tuple[int, ...] | None = None,
+    data_range: float | Sequence[float] | None = None,
+    image_shape: Sequence[int] | None = None,
 ) -> NDArray[Any]: ...
 def estimate_poisson_gaussian(
     X: ArrayLike | Sequence[ArrayLike],
     *,
-    data_range: float | tuple[float, float] | None = None,
-    image_shape: tuple[int, ...] | None = None,
+    data_range: float | Sequence[float] | None = None,
+    image_shape: Sequence[int] | None = None,
 ) -> tuple[NDArray[Any], NDArray[Any]]: ...

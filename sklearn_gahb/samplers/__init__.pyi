@@ -1,6 +1,7 @@
 # Written by `make stubs` from the docstrings.
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -20,23 +21,16 @@ __all__ = [
     "run_sampler",
 ]
 
+@dataclass(frozen=True)
 class Trajectory:
     images: NDArray[Any]
     noise_std: NDArray[Any]
     n_evaluations: NDArray[np.intp]
-    def __init__(
-        self,
-        images: NDArray[Any],
-        noise_std: NDArray[Any],
-        n_evaluations: NDArray[np.intp],
-    ) -> None: ...
 
+@dataclass(frozen=True)
 class Sampler:
-    sigma_max: float | None
-    sigma_min: float
-    def __init__(
-        self, *, sigma_max: float | None = None, sigma_min: float = 0.01
-    ) -> None: ...
+    sigma_max: float | None = field(default=None, kw_only=True)
+    sigma_min: float = field(default=0.01, kw_only=True)
     def checked_steps(
         self,
         denoise: Callable[..., Any],
@@ -52,25 +46,15 @@ class Sampler:
         draw_noise: Callable[..., Any],
     ) -> Iterator[tuple[torch.Tensor, Any]]: ...
 
+@dataclass(frozen=True)
 class CoarseToFine(Sampler):
-    bounded: bool
-    max_evaluations: int
-    sigma_max: float | None
-    sigma_min: float
-    step_size: float
-    beta: float
-    step_schedule: Literal["constant", "published"]
-    def __init__(
-        self,
-        *,
-        sigma_max: float | None = None,
-        sigma_min: float = 0.01,
-        step_size: float = 0.05,
-        beta: float = 0.5,
-        step_schedule: Literal["constant", "published"] = "constant",
-        bounded: bool = False,
-        max_evaluations: int = 1000,
-    ) -> None: ...
+    step_size: float = field(default=0.05, kw_only=True)
+    beta: float = field(default=0.5, kw_only=True)
+    step_schedule: Literal["constant", "published"] = field(
+        default="constant", kw_only=True
+    )
+    bounded: bool = field(default=False, kw_only=True)
+    max_evaluations: int = field(default=1000, kw_only=True)
     def steps(
         self,
         denoise: Callable[..., Any],
@@ -79,36 +63,16 @@ class CoarseToFine(Sampler):
         draw_noise: Callable[..., Any],
     ) -> Iterator[tuple[torch.Tensor, Any]]: ...
 
+@dataclass(frozen=True)
 class ScheduledSampler(Sampler):
-    n_steps: int
-    sigma_max: float | None
-    sigma_min: float
-    schedule: Literal["log_linear", "ddpm", "cosine"] | Callable[..., Any]
-    def __init__(
-        self,
-        n_steps: int = 50,
-        *,
-        sigma_max: float | None = None,
-        sigma_min: float = 0.01,
-        schedule: Literal["log_linear", "ddpm", "cosine"]
-        | Callable[..., Any] = "log_linear",
-    ) -> None: ...
+    n_steps: int = 50
+    schedule: Literal["log_linear", "ddpm", "cosine"] | Callable[..., Any] = field(
+        default="log_linear", kw_only=True
+    )
     def levels(self, sigma_max: float) -> list[float]: ...
 
+@dataclass(frozen=True)
 class DDIM(ScheduledSampler):
-    n_steps: int
-    sigma_max: float | None
-    sigma_min: float
-    schedule: Literal["log_linear", "ddpm", "cosine"] | Callable[..., Any]
-    def __init__(
-        self,
-        n_steps: int = 50,
-        *,
-        sigma_max: float | None = None,
-        sigma_min: float = 0.01,
-        schedule: Literal["log_linear", "ddpm", "cosine"]
-        | Callable[..., Any] = "log_linear",
-    ) -> None: ...
     def steps(
         self,
         denoise: Callable[..., Any],
@@ -117,20 +81,8 @@ class DDIM(ScheduledSampler):
         draw_noise: Callable[..., Any],
     ) -> Iterator[tuple[torch.Tensor, Any]]: ...
 
+@dataclass(frozen=True)
 class Ancestral(ScheduledSampler):
-    n_steps: int
-    sigma_max: float | None
-    sigma_min: float
-    schedule: Literal["log_linear", "ddpm", "cosine"] | Callable[..., Any]
-    def __init__(
-        self,
-        n_steps: int = 50,
-        *,
-        sigma_max: float | None = None,
-        sigma_min: float = 0.01,
-        schedule: Literal["log_linear", "ddpm", "cosine"]
-        | Callable[..., Any] = "log_linear",
-    ) -> None: ...
     def steps(
         self,
         denoise: Callable[..., Any],
@@ -139,22 +91,9 @@ class Ancestral(ScheduledSampler):
         draw_noise: Callable[..., Any],
     ) -> Iterator[tuple[torch.Tensor, Any]]: ...
 
+@dataclass(frozen=True)
 class GradientEstimation(ScheduledSampler):
-    n_steps: int
-    sigma_max: float | None
-    sigma_min: float
-    schedule: Literal["log_linear", "ddpm", "cosine"] | Callable[..., Any]
-    gamma: float
-    def __init__(
-        self,
-        n_steps: int = 50,
-        *,
-        sigma_max: float | None = None,
-        sigma_min: float = 0.01,
-        schedule: Literal["log_linear", "ddpm", "cosine"]
-        | Callable[..., Any] = "log_linear",
-        gamma: float = 2.0,
-    ) -> None: ...
+    gamma: float = field(default=2.0, kw_only=True)
     def steps(
         self,
         denoise: Callable[..., Any],
@@ -173,7 +112,7 @@ def run_sampler(
     denoise: Callable[..., Any],
     sampler: Sampler,
     mean: float | torch.Tensor,
-    shape: tuple[int, int, int, int],
+    shape: Sequence[int],
     *,
     sigma_max: float = 1.0,
     device: torch.device | None = None,

@@ -98,7 +98,7 @@ class Sampler(ABC):
         """
 
     def checked_steps(self, denoise, y, sigma_max, draw_noise):
-        """Call :meth:`steps`, and refuse wrong images or levels with a ValueError."""
+        """Call :meth:`steps`; raise a ValueError for wrong images or levels."""
         name, pair = f"{type(self).__name__}.steps", None
         for pair in self.steps(denoise, y, sigma_max, draw_noise):
             _check_pair(pair, name, y.shape)

@@ -1,6 +1,6 @@
 # Written by `make stubs` from the docstrings.
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -26,37 +26,35 @@ __all__ = [
 
 class MeasurementOperator(LinearOperator):
     operator: LinearOperator | NDArray[Any]
-    image_shape: tuple[int, ...]
+    image_shape: Sequence[int]
     right_vectors: LinearOperator | NDArray[Any] | None
     singular_values: NDArray[Any] | None
     shape: tuple[int, int]
     def __init__(
         self,
         operator: LinearOperator | NDArray[Any],
-        image_shape: tuple[int, ...],
+        image_shape: Sequence[int],
         *,
         right_vectors: LinearOperator | NDArray[Any] | None = None,
         singular_values: NDArray[Any] | None = None,
     ) -> None: ...
 
-def block_averages(
-    image_shape: tuple[int, ...], factor: int
-) -> MeasurementOperator: ...
+def block_averages(image_shape: Sequence[int], factor: int) -> MeasurementOperator: ...
 def circular_blur(
-    image_shape: tuple[int, ...], kernel: ArrayLike
+    image_shape: Sequence[int], kernel: ArrayLike
 ) -> MeasurementOperator: ...
 def low_frequencies(
-    image_shape: tuple[int, ...], fraction: float
+    image_shape: Sequence[int], fraction: float
 ) -> MeasurementOperator: ...
 def observed_pixels(observed: ArrayLike) -> MeasurementOperator: ...
 def random_pixels(
-    image_shape: tuple[int, ...],
+    image_shape: Sequence[int],
     fraction: float,
     *,
     random_state: int | RandomState | None = None,
 ) -> MeasurementOperator: ...
 def random_projections(
-    image_shape: tuple[int, ...],
+    image_shape: Sequence[int],
     fraction: float,
     *,
     random_state: int | RandomState | None = None,
@@ -65,7 +63,7 @@ def sample(
     denoiser: BaseEstimator | torch.nn.Module | Callable[..., Any],
     n_samples: int = 1,
     *,
-    image_shape: tuple[int, ...] | None = None,
+    image_shape: Sequence[int] | None = None,
     sampler: Sampler | None = None,
     mean: float | torch.Tensor | None = None,
     batch_size: int | None = None,
@@ -80,7 +78,7 @@ def solve_inverse(
     operator: LinearOperator,
     *,
     noise_std: float = 0.0,
-    image_shape: tuple[int, ...] | None = None,
+    image_shape: Sequence[int] | None = None,
     n_draws: int = 4,
     sampler: Sampler | None = None,
     mean: float | torch.Tensor | None = None,

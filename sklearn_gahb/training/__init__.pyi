@@ -1,6 +1,7 @@
 # Written by `make stubs` from the docstrings.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -26,24 +27,25 @@ __all__ = [
     "with_recorrupted_noise",
 ]
 
+@dataclass(frozen=True)
 class Recipe:
-    width: int | None
-    bias: bool
-    conservative: bool
-    augment: bool
-    max_steps: int
-    batch_size: int
-    early_stopping: bool
-    n_iter_no_change: int
-    architecture: str | Callable[..., Any]
-    depth: int | None
-    batch_statistics: bool | Literal["auto"]
-    train_noise_std: float | tuple[float, float]
-    noise_distribution: Literal["squared", "uniform"]
-    supervision: Literal["clean", "noisy"]
-    noise_std: float | None
-    patch_size: int | None
-    n_train_samples: int | None
+    architecture: str | Callable[..., Any] = field(default="unet", kw_only=True)
+    width: int | None = field(default=64, kw_only=True)
+    depth: int | None = field(default=None, kw_only=True)
+    bias: bool = field(default=False, kw_only=True)
+    conservative: bool = field(default=False, kw_only=True)
+    batch_statistics: bool | Literal["auto"] = field(default="auto", kw_only=True)
+    train_noise_std: float | Sequence[float] = field(default=(0.0, 1.0), kw_only=True)
+    noise_distribution: Literal["squared", "uniform"] = field(
+        default="squared", kw_only=True
+    )
+    supervision: Literal["clean", "noisy"] = field(default="clean", kw_only=True)
+    noise_std: float | None = field(default=0.1, kw_only=True)
+    patch_size: int | None = field(default=None, kw_only=True)
+    augment: bool = field(default=False, kw_only=True)
+    n_train_samples: int | None = field(default=None, kw_only=True)
+    max_steps: int = field(default=2000, kw_only=True)
+    batch_size: int = field(default=64, kw_only=True)
     loss: Literal[
         "inverse_root_std",
         "squared_error",
@@ -51,74 +53,35 @@ class Recipe:
         "log_squared_error",
         "inverse_variance",
         "min_snr",
-    ]
-    residual: Callable[..., Any] | None
-    residual_weight: float
-    residual_estimate: Literal["mean", "sample"]
-    optimizer: Literal["muon", "adam"]
-    learning_rate: float
-    schedule: Literal["one_cycle", "halving", "constant"]
-    validation_fraction: float
-    device: str | torch.device
-    precision: Literal["auto", "float32", "bfloat16"]
-    compile: bool | Literal["auto"]
-    checkpoints: tuple[int, ...]
-    def __init__(
-        self,
-        *,
-        architecture: str | Callable[..., Any] = "unet",
-        width: int | None = 64,
-        depth: int | None = None,
-        bias: bool = False,
-        conservative: bool = False,
-        batch_statistics: bool | Literal["auto"] = "auto",
-        train_noise_std: float | tuple[float, float] = ...,
-        noise_distribution: Literal["squared", "uniform"] = "squared",
-        supervision: Literal["clean", "noisy"] = "clean",
-        noise_std: float | None = 0.1,
-        patch_size: int | None = None,
-        augment: bool = False,
-        n_train_samples: int | None = None,
-        max_steps: int = 2000,
-        batch_size: int = 64,
-        loss: Literal[
-            "inverse_root_std",
-            "squared_error",
-            "root_squared_error",
-            "log_squared_error",
-            "inverse_variance",
-            "min_snr",
-        ] = "inverse_root_std",
-        residual: Callable[..., Any] | None = None,
-        residual_weight: float = 1.0,
-        residual_estimate: Literal["mean", "sample"] = "mean",
-        optimizer: Literal["muon", "adam"] = "muon",
-        learning_rate: float = 0.005,
-        schedule: Literal["one_cycle", "halving", "constant"] = "one_cycle",
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
-        device: str | torch.device = "auto",
-        precision: Literal["auto", "float32", "bfloat16"] = "auto",
-        compile: bool | Literal["auto"] = "auto",
-        checkpoints: tuple[int, ...] = ...,
-    ) -> None: ...
+    ] = field(default="inverse_root_std", kw_only=True)
+    residual: Callable[..., Any] | None = field(default=None, kw_only=True)
+    residual_weight: float = field(default=1.0, kw_only=True)
+    residual_estimate: Literal["mean", "sample"] = field(default="mean", kw_only=True)
+    optimizer: Literal["muon", "adam"] = field(default="muon", kw_only=True)
+    learning_rate: float = field(default=0.005, kw_only=True)
+    schedule: Literal["one_cycle", "halving", "constant"] = field(
+        default="one_cycle", kw_only=True
+    )
+    early_stopping: bool = field(default=False, kw_only=True)
+    validation_fraction: float = field(default=0.1, kw_only=True)
+    n_iter_no_change: int = field(default=10, kw_only=True)
+    device: str | torch.device = field(default="auto", kw_only=True)
+    precision: Literal["auto", "float32", "bfloat16"] = field(
+        default="auto", kw_only=True
+    )
+    compile: bool | Literal["auto"] = field(default="auto", kw_only=True)
+    checkpoints: Sequence[int] = field(default=(), kw_only=True)
     def evaluation_steps(self, n_evaluations: int = 100) -> NDArray[np.intp]: ...
     @property
     def noise_range(self) -> tuple[float, float]: ...
     @classmethod
     def of(cls, denoiser: DNNDenoiser) -> Recipe: ...
 
+@dataclass(frozen=False)
 class TrainingLog:
-    losses: Sequence[torch.Tensor]
-    validation_losses: Sequence[float]
-    best_state: Mapping[Any, Any] | None
-    def __init__(
-        self,
-        losses: Sequence[torch.Tensor] = ...,
-        validation_losses: Sequence[float] = ...,
-        best_state: Mapping[Any, Any] | None = None,
-    ) -> None: ...
+    losses: Sequence[torch.Tensor] = ...
+    validation_losses: Sequence[float] = ...
+    best_state: Mapping[Any, Any] | None = None
     def is_finite(self) -> bool: ...
 
 class TrainingRun:
@@ -143,6 +106,7 @@ class TrainingRun:
         previous: torch.nn.Module | None = None,
         random_state: int | RandomState | None = None,
     ) -> None: ...
+    def __iter__(self) -> Iterator[tuple[int, int]]: ...
     def can_be_finished(self) -> bool: ...
     def finish(self) -> torch.nn.Module: ...
     def keep_state(self, n_steps: int) -> None: ...
@@ -173,18 +137,18 @@ def train(
     log: TrainingLog,
     recipe: Recipe,
     *,
-    validation_pairs: Sequence[tuple[torch.Tensor, torch.Tensor]] = ...,
+    validation_pairs: Sequence[tuple[torch.Tensor, torch.Tensor]] = (),
     n_evaluations: int = 100,
     n_networks: int = 1,
-) -> Iterator[int]: ...
+) -> Iterator[tuple[int, int]]: ...
 def train_side_by_side(runs: Sequence[TrainingRun]) -> None: ...
 def with_fresh_noise(
     batches: Iterator[Sequence[torch.Tensor]],
     recipe: Recipe,
     generator: torch.Generator,
-) -> Iterator[torch.Tensor]: ...
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]: ...
 def with_recorrupted_noise(
     batches: Iterator[Sequence[torch.Tensor]],
     recipe: Recipe,
     generator: torch.Generator,
-) -> Iterator[torch.Tensor]: ...
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]: ...

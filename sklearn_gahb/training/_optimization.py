@@ -4,6 +4,7 @@ import copy
 import math
 import os
 import shutil
+import threading
 from dataclasses import dataclass, field
 from functools import cache, partial
 from itertools import islice, pairwise
@@ -26,6 +27,9 @@ from .processes import (
     rank_and_size,
     share_of,
 )
+
+# Measurements in two threads would disturb each other.
+_TIMING = threading.Lock()
 
 
 @dataclass
@@ -58,7 +62,7 @@ class TrainingLog:
         Returns
         -------
         is_finite : bool
-            False also if the log holds no loss yet.
+            It is also False if the log holds no loss yet.
         """
         return bool(self.losses) and bool(torch.stack(self.losses).isfinite().all())
 
@@ -319,7 +323,7 @@ def convolution_times(dtypes, n_repeats=20):
         for one in dtypes
     ]
     times = []
-    with one_thread():
+    with _TIMING, one_thread():
         for _ in range(n_repeats):
             for y, kernel in operands:
                 start = perf_counter()

@@ -150,6 +150,7 @@ class TrainingRun:
             calibrate_norms(self.network, first)
 
     def __iter__(self):
+        """Train, and yield a range of steps after each evaluation, as :func:`train`."""
         with synchronized_norms(self.network) if is_shared() else nullcontext():
             run = self.network, self.pairs, self.log, self.recipe
             for start, stop in train(*run, validation_pairs=self.validation_pairs):

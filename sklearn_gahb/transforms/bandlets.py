@@ -59,7 +59,9 @@ class BandletBasis(WaveletBasis):
         planes = [band.flatten(0, 1) for band in bands]
         n_known = next((len(one[0]) for one in self.geometry.values() if one), 1)
         geometry = {
-            size: [one.repeat(len(planes[0]) // n_known, 1, 1) for one in choices]
+            size: [
+                one.repeat(len(planes[0]) // max(1, n_known), 1, 1) for one in choices
+            ]
             for size, choices in self.geometry.items()
         }
         planes = transform_leaves(planes, geometry, self.dictionary, inverse=inverse)

@@ -80,13 +80,13 @@ class CycleSpinning:
         Parameters
         ----------
         function : callable
-            Map of m n images: the n images for the first translation, for the second
-            translation, and so on.
+            Map of m * n images: first the n images under the first translation, then
+            the n images under the second translation, and so on.
         *images : Tensor of shape (n, channels, height, width)
             Images to pass to the map.
         n_pixels_at_once : int, default=1
-            If images are small, the number m of translations is such that a call of the
-            map gets at most so many pixels.
+            Largest number of pixels in one call of the map. It determines the number m
+            of translations per call, which is at least 1.
 
         Returns
         -------
@@ -162,6 +162,8 @@ class CycleSpinning:
     def _fold(self, extended):
         """Apply the transpose of the extension: add copied pixels to the originals."""
         for axis, margin in self._margins():
+            if not margin:
+                continue
             side = extended.shape[axis] - margin
             inner = extended.narrow(axis, 0, side).clone()
             copied = extended.narrow(axis, side, margin).flip(axis)

@@ -59,18 +59,22 @@ def sure_threshold(c, sigma):
 
 def sort_last(values):
     """Sort along the last axis. On CPUs, NumPy is several times faster than torch."""
-    if values.device.type != "cpu":
+    if values.device.type != "cpu" or values.dtype == torch.bfloat16:
         return values.sort().values
     return torch.from_numpy(np.sort(values.numpy()))
 
 
 def shrink(c, T, shrinkage):
     """Shrink coefficients `c` at thresholds `T`, which broadcast to `c`."""
-    if shrinkage == "garrote":
-        return torch.where(c.abs() > T, c - T**2 / c, 0)
-    # On CPUs, torch.where would take several times as long as these functions.
-    excess = relu(c.abs() - T)
-    return torch.copysign(excess, c) if shrinkage == "soft" else c * excess.sign()
+    # Zero times infinity would be NaN.
+    T = T.clamp(max=torch.finfo(T.dtype).max)
+    # 1 where |c| > T or T = 0. On CPUs, torch.where takes several times as long.
+    kept = (relu(c.abs() - T) + (T == 0)).sign()
+    if shrinkage == "hard":
+        return c * kept
+    if shrinkage == "soft":
+        return (c - T * c.sign()) * kept
+    return (c - T**2 / torch.where(c == 0, 1, c)) * kept
 
 
 def shrinkage_slope(c, T, shrinkage):

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import pywt
 import torch
 
+from .._threads import one_thread
+
 ORTHOGONAL = "'haar', 'db2', 'sym4' or 'coif1'"
 
 
@@ -30,27 +32,19 @@ class WaveletBasis:
     def analyze(self, images):
         """Return the coarse band and detail bands (n, channels, h, w), finest first."""
         bands = []
-        for _ in range(self.n_scales):
-            parts = [images]
-            # Axis 2 is the last one, so that the bands are contiguous.
-            for axis in reversed(self.axes):
-                halves = (self._split(part, axis) for part in parts)
-                low, high = zip(*halves, strict=True)
-                parts = [*low, *high]
-            images, *details = parts
-            bands += details
+        with one_thread():
+            for _ in range(self.n_scales):
+                images, *details = self._analyze_once(images)
+                bands += details
         return images, bands
 
     def synthesize(self, coarse, bands):
         """Invert `analyze`."""
         n_details = 2 ** len(self.axes) - 1
-        for scale in reversed(range(self.n_scales)):
-            parts = [coarse, *bands[scale * n_details :][:n_details]]
-            for axis in self.axes:
-                middle = len(parts) // 2
-                halves = zip(parts[:middle], parts[middle:], strict=True)
-                parts = [self._merge(low, high, axis) for low, high in halves]
-            (coarse,) = parts
+        with one_thread():
+            for scale in reversed(range(self.n_scales)):
+                details = bands[scale * n_details :][:n_details]
+                coarse = self._synthesize_once([coarse, *details])
         return coarse
 
     def multiply(self, images, factors):
@@ -83,11 +77,24 @@ class WaveletBasis:
         )
         return factors, self.synthesize(coarse, bands)
 
-    def _split(self, images, axis):
-        return split(images, self.wavelet.dec_lo, self.wavelet.dec_hi, axis)
+    def _analyze_once(self, images):
+        """Return the coarse band and the detail bands of one scale."""
+        filters, parts = (self.wavelet.dec_lo, self.wavelet.dec_hi), [images]
+        # Axis 2 is the last one, so that the bands are contiguous.
+        for axis in reversed(self.axes):
+            halves = (split(part, *filters, axis) for part in parts)
+            low, high = zip(*halves, strict=True)
+            parts = [*low, *high]
+        return parts
 
-    def _merge(self, low, high, axis):
-        return merge(low, high, self.wavelet.dec_lo, self.wavelet.dec_hi, axis)
+    def _synthesize_once(self, parts):
+        """Invert `_analyze_once`."""
+        filters = self.wavelet.dec_lo, self.wavelet.dec_hi
+        for axis in self.axes:
+            middle = len(parts) // 2
+            halves = zip(parts[:middle], parts[middle:], strict=True)
+            parts = [merge(low, high, *filters, axis) for low, high in halves]
+        return parts[0]
 
 
 def split(images, low_pass, high_pass, axis):
@@ -98,9 +105,9 @@ def split(images, low_pass, high_pass, axis):
     """
     length, n_rows = len(low_pass), images.shape[axis]
     rows = _periodic_rows(images, axis, length // 2 - 1)
-    taps = [rows[:, :, k : k + n_rows : 2] for k in range(length)]
+    shifted = [rows[:, :, k : k + n_rows : 2] for k in range(length)]
     return [
-        _weighted_sum(taps, one[::-1]).transpose(2, axis)
+        _weighted_sum(shifted, one[::-1]).transpose(2, axis)
         for one in (low_pass, high_pass)
     ]
 
@@ -111,19 +118,20 @@ def merge(low, high, low_pass, high_pass, axis):
     reach = length // 2 - 1
     margin = (reach + 1) // 2
     halves = [_periodic_rows(one, axis, margin) for one in (low, high)]
-    # Row 2 i + r is the sum of f[L - 1 - k] c[i + s], where k = r + L / 2 - 1 - 2 s.
+    # Row 2 i + r is the sum of f[L - 1 - k] c[i + s] over s and both filters, where
+    # k = r + L / 2 - 1 - 2 s.
     rows = []
     for r in (0, 1):
         pairs = [(s, r + reach - 2 * s) for s in range(-margin, margin + 1)]
         pairs = [(margin + s, length - 1 - k) for s, k in pairs if 0 <= k < length]
-        taps = [half[:, :, s : s + n_rows] for half in halves for s, _ in pairs]
+        shifted = [half[:, :, s : s + n_rows] for half in halves for s, _ in pairs]
         weights = [one[k] for one in (low_pass, high_pass) for _, k in pairs]
-        rows.append(_weighted_sum(taps, weights))
+        rows.append(_weighted_sum(shifted, weights))
     return torch.stack(rows, 3).flatten(2, 3).transpose(2, axis)
 
 
 def _periodic_rows(images, axis, margin):
-    """Make an axis the axis of rows, and repeat `margin` rows before and after them.
+    """Swap an axis with axis 2, and add `margin` periodic rows at both ends.
 
     In the result, the values of a row are neighbors in memory.
     """
