@@ -24,23 +24,6 @@ import sklearn_gahb
 
 ROOT = Path(sklearn_gahb.__file__).parent
 HEADER = "# Written by `make stubs` from the docstrings.\n"
-MODULES = [
-    "checkpoints",
-    "datasets",
-    "denoisers",
-    "displays",
-    "evaluation",
-    "fields",
-    "generalization",
-    "images",
-    "jacobian",
-    "metrics",
-    "networks",
-    "noise",
-    "samplers",
-    "sampling",
-    "training",
-]
 # Base classes of other packages that a stub names.
 BASES = {
     "BaseEstimator": "BaseEstimator",
@@ -79,6 +62,13 @@ IMPORTS = {
 }
 
 
+def find_public_modules():
+    """Return the modules with public names, which `__all__` lists."""
+    things = [getattr(sklearn_gahb, name) for name in sorted(sklearn_gahb.__all__)]
+    modules = [one for one in things if inspect.ismodule(one)]
+    return [one.__name__.split(".")[1] for one in modules if hasattr(one, "__all__")]
+
+
 def find_homes():
     """Return the module of each public name."""
     homes = {}
@@ -88,6 +78,7 @@ def find_homes():
     return homes
 
 
+MODULES = find_public_modules()
 HOMES = find_homes()
 
 
@@ -211,7 +202,9 @@ def attributes(cls):
     """Map the attributes that the docstring or the body of a class names to types."""
     declared = {} if is_dataclass(cls) else vars(cls).get("__annotations__", {})
     constants = {k: type(v) for k, v in vars(cls).items() if type(v) in (bool, int)}
-    found = {k: written(v) for k, v in {**constants, **declared}.items() if k[0] != "_"}
+    declared = {name: widened(written(one)) for name, one in declared.items()}
+    constants = {name: one.__name__ for name, one in constants.items()}
+    found = {k: v for k, v in {**constants, **declared}.items() if k[0] != "_"}
     types, parameters = types_in_class(cls), inspect.signature(cls).parameters
     for name, text in types.items():
         if name in parameters:
@@ -281,7 +274,7 @@ def property_type(cls, name):
             return written(found)
         declared = vars(one).get("__annotations__", {})
         if name in declared:
-            return written(declared[name])
+            return widened(written(declared[name]))
     raise ValueError(f"{cls.__name__}.{name}: no annotation")
 
 
@@ -375,12 +368,16 @@ def declaration(name, signature, types, result, owner=""):
 
 
 def parameter_type(one, types):
-    """Return the annotation of a parameter, which accepts any sequence as a list."""
-    text = annotation(types[one.name], HOMES)
-    text = text.replace("list[", "Sequence[").replace("dict[", "Mapping[")
-    text = re.sub(r"tuple\[(\w+)(, (\1|\.\.\.))*\]", r"Sequence[\1]", text)
+    """Return the annotation of a parameter."""
+    text = widened(annotation(types[one.name], HOMES))
     accepts_none = {"None", "Any"} & {*text.split(" | ")}
     return f"{text} | None" if one.default is None and not accepts_none else text
+
+
+def widened(text):
+    """Accept any sequence instead of a list or a tuple, and any mapping."""
+    text = text.replace("list[", "Sequence[").replace("dict[", "Mapping[")
+    return re.sub(r"tuple\[(\w+)(, (\1|\.\.\.))*\]", r"Sequence[\1]", text)
 
 
 def default(one):

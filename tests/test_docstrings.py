@@ -12,21 +12,10 @@ import sklearn_gahb
 from sklearn_gahb import denoisers, samplers
 
 MODULES = [
-    "checkpoints",
-    "datasets",
-    "denoisers",
-    "displays",
-    "evaluation",
-    "fields",
-    "generalization",
-    "images",
-    "jacobian",
-    "metrics",
-    "networks",
-    "noise",
-    "samplers",
-    "sampling",
-    "training",
+    name
+    for name in sklearn_gahb.__all__
+    if inspect.ismodule(module := getattr(sklearn_gahb, name))
+    and hasattr(module, "__all__")
 ]
 IGNORED = {
     "ES01",  # no extended summary, if the summary is sufficient

@@ -1,7 +1,6 @@
 """The public protocol of denoisers, and the code that they share."""
 
 from abc import ABCMeta, abstractmethod
-from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -76,8 +75,8 @@ class BaseDenoiser(
     """
 
     noise_std: float | None = None
-    data_range: float | Sequence[float] | None = None
-    image_shape: Sequence[int] | None = None
+    data_range: float | tuple[float, float] | None = None
+    image_shape: tuple[int, ...] | None = None
     random_state: int | np.random.RandomState | None = None
     _parameter_constraints: dict = {
         "noise_std": [NOT_NEGATIVE, None],
@@ -433,8 +432,10 @@ class BaseDenoiser(
         if not reset:
             check_is_fitted(self)
             self._validate_params()
-        options = {"data_range": self.data_range, "estimator": self, "reset": reset}
-        images = check_images(X, self.image_shape, **options)
+        shape, data_range = self.image_shape, self.data_range
+        images = check_images(
+            X, shape, data_range=data_range, estimator=self, reset=reset
+        )
         warn_of_units(self._level(noise_std), images)
         if reset:
             set_shape(self, images)
